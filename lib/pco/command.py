@@ -1,0 +1,217 @@
+"""What all programs share: options, configuration, the spool, announcing, and how a program ends.
+
+`@command` makes a click command of a function whose first argument is a `Pco`.  Every program then has --config,
+--verbose, --quiet, --color, --version and the exit codes of sysexits.h, and shows no traceback for what is foreseeable.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pco import __version__
+from pco.ground import text
+from pco.ground.errors import BadConfig, PcoError, TryLater
+from pco.ground.ticket import State, Ticket
+
+if TYPE_CHECKING:
+    from pco.ground.config import Config
+    from pco.spool import Spool
+
+DEFAULT_CONFIG = "/etc/pco/pco.yaml"
+LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # priorities of syslog(3)
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Pco:
+    """One run of a program."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self.verb = ""
+        self.config_file = ""
+        self.loudness = 0
+        self.color: bool | None = None
+        self.trouble = 0  # the exit code that the run has earned so far
+
+    @cached_property
+    def config(self) -> "Config":
+        """The configuration.  Raises BadConfig."""
+        from pco.ground import yamlfile
+
+        return yamlfile.load(Path(self.config_file or os.environ.get("PCO_CONFIG") or DEFAULT_CONFIG).absolute())
+
+    @cached_property
+    def spool(self) -> "Spool":
+        """The spool, as this program (and verb) may use it.  Raises BadConfig if it is not there."""
+        from pco.spool import Spool
+
+        spool = Spool(self.config.paths.spool, f"{self.program} {self.verb}".strip())
+        spool.check()
+        return spool
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return datetime.now(UTC)
+
+    @cached_property
+    def who(self) -> str:
+        """The person, or the program's user, on whose word this runs."""
+        import pwd
+
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = str(os.getuid())
+        caller = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
+        return text.line(caller or name, 64)
+
+    # Speaking.
+
+    def log(self, level: str, message: str) -> None:
+        """One line to standard error, with the priority that journald reads."""
+        if LEVELS[level] > self._threshold():
+            return
+        prefix = f"<{LEVELS[level]}>" if "JOURNAL_STREAM" in os.environ else f"{self.program}: "
+        click.echo(f"{prefix}{text.line(message, 2000)}", err=True)
+
+    def say(self, message: str = "") -> None:
+        """One line of result to standard output; -q keeps it back."""
+        if self.loudness >= 0:
+            click.echo(text.lines(message), color=self.color)
+
+    def fail(self, error: PcoError, key: str = "") -> None:
+        """Say what went wrong with one ticket and go on; the run will exit with the gravest code it met."""
+        self.log("error", f"{key}: {error}" if key else str(error))
+        if error.hint:
+            click.echo(f"({text.line(error.hint, 500)})", err=True)
+        self.trouble = gravest(self.trouble, error.exit)
+
+    def announce(self, event: str, ticket: Ticket | None, fields: dict[str, Any] | None = None) -> None:
+        """After each move, and only here: the audit record, the log line, later the hooks.
+
+        `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.
+        """
+        from pco.ground import audit
+
+        fields = dict(fields or {})
+        last = ticket.history[-1] if ticket and ticket.history else None
+        if event == "moved" and last and ticket:
+            fields = {"from": last.from_, "to": last.to, "round": ticket.round.n, **fields}
+        by = fields.pop("by", "") or (last.by if last and event == "moved" else self.who)
+        audit.append(self.config.paths.audit, self.now(), event, by, ticket.key if ticket else "", fields)
+        self.log("info", _told(event, ticket, fields))
+
+    def _threshold(self) -> int:
+        usual = LEVELS["warning" if self.program == "pco-queue" else self._level()]
+        return {-1: LEVELS["error"], 1: LEVELS["info"], 2: LEVELS["debug"]}.get(self.loudness, usual)
+
+    def _level(self) -> str:
+        try:
+            return self.config.log.level
+        except BadConfig:
+            return "info"
+
+
+def _told(event: str, ticket: Ticket | None, fields: dict[str, Any]) -> str:
+    shown = dict(fields)
+    what = f"{shown.pop('from') or 'new'} -> {shown.pop('to')}" if event == "moved" and "to" in shown else event
+    rest = " ".join(f"{name}={text.line(str(value), 200)}" for name, value in shown.items() if value not in ("", None))
+    return f"{ticket.key + ': ' if ticket else ''}{what} {rest}".rstrip()
+
+
+def gravest(one: int, other: int) -> int:
+    """Of two exit codes the one to end with: what no later run mends goes before what the timer tries again."""
+    if 0 in (one, other):
+        return max(one, other)
+    return min(one, other) if TryLater.exit in (one, other) else max(one, other)
+
+
+def options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every program has."""
+    for option in (
+        click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s"),
+        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours."),
+        click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),
+        click.option("-v", "--verbose", count=True, help="Say more; twice: everything."),
+        click.option("--config", metavar="FILE", help=f"Default: $PCO_CONFIG, else {DEFAULT_CONFIG}."),
+    ):
+        function = option(function)
+    return function
+
+
+def configure(pco: Pco, config: str | None, verbose: int, quiet: bool, color: str) -> None:
+    """Put the common options into `pco`."""
+    pco.config_file = config or pco.config_file
+    pco.loudness = -1 if quiet else min(verbose, 2) or pco.loudness
+    if color != "auto":
+        pco.color = color == "always"
+    elif "NO_COLOR" in os.environ:
+        pco.color = False
+
+
+def command(function: Callable[..., Any]) -> click.Command:
+    """Make a program of `function(pco, ...)`: its docstring is the help."""
+    program = f"pco-{function.__module__.rpartition('.')[2]}"
+
+    @wraps(function)
+    def run(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
+        pco = Pco(program)
+        configure(pco, config, verbose, quiet, color)
+        function(pco, **given)
+        raise SystemExit(pco.trouble)
+
+    return click.command(program, context_settings=CONTEXT)(options(run))
+
+
+def run(program: click.Command) -> None:
+    """Run a program to its end: each foreseeable failure is one line and its exit code."""
+    name = program.name or "pco"
+    try:
+        program.main(prog_name=name, standalone_mode=False)
+    except click.exceptions.Exit as end:
+        raise SystemExit(end.exit_code) from None
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo(f"{name}: interrupted", err=True)
+        raise SystemExit(130) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except PcoError as error:
+        _complain(name, str(error), error.hint)
+        raise SystemExit(error.exit) from None
+    except BrokenPipeError:
+        # The reader has what it wanted (`| head`): end quietly, and let nothing be flushed into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except OSError as error:
+        _complain(name, f"{error.filename or 'system'}: {error.strerror or error}", "")
+        raise SystemExit(71) from None
+
+
+def _complain(name: str, message: str, hint: str) -> None:
+    prefix = "<3>" if "JOURNAL_STREAM" in os.environ else f"{name}: "
+    click.echo(f"{prefix}{text.line(message, 2000)}", err=True)
+    if hint:
+        click.echo(f"({text.line(hint, 500)})", err=True)
+
+
+def put_aside(pco: Pco, key: str, state: State, error: PcoError) -> None:
+    """Set a corrupt ticket aside, and say so; any other trouble with it is only said."""
+    from pco.ground.errors import BadData
+
+    pco.fail(error, key)
+    if isinstance(error, BadData) and state is not State.ACTIVE:
+        pco.spool.set_aside(key, state, str(error))
+        pco.announce("set aside", None, {"key": key, "from": state.value, "why": str(error)})
+
+
+def changed(ticket: Ticket, **changes: Any) -> Ticket:
+    """`dataclasses.replace`, under a name that reads well in a program."""
+    return replace(ticket, **changes)

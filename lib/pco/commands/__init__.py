@@ -1,0 +1,1 @@
+"""The programs, one file each; only here do the layers meet."""

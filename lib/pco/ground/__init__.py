@@ -1,0 +1,1 @@
+"""What stands on nothing else of pco: values, files, times, texts, errors."""

@@ -1,0 +1,86 @@
+"""The audit record: `audit/YYYY-MM.jsonl`, one JSON object a line, each bound to the one before it.
+
+Fields: `at` (ISO 8601, Z), `event`, `by`, `key` (a ticket's, or empty), `fields` (a mapping), `prev` (SHA-256 of the
+line before, in hex; of the last line of the month before at a month's start; 64 zeros at the very beginning).
+A line is written whole with its newline and flushed.  A torn last line, left by a power cut, is kept and ended, and
+the next record is bound to it as it is: what was torn stays visible.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pco.ground import times
+from pco.ground.errors import SystemFault, TryLater
+
+BEGINNING = "0" * 64
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: dict[str, Any]) -> None:
+    """Add one record, durably.  Raises SystemFault if it cannot be written, TryLater if another holds the file."""
+    path = folder / f"{at:%Y-%m}.jsonl"
+    try:
+        handle = os.open(path, _APPEND, 0o660)
+    except OSError as error:
+        raise SystemFault(f"audit: {path}: {error.strerror}") from error
+    try:
+        _lock(handle, path)
+        prev = _last_hash(handle) or _month_before(folder, path.name)
+        record = {"at": times.iso(at), "event": event, "by": by, "key": key, "fields": fields, "prev": prev}
+        data = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        if os.write(handle, data) != len(data):
+            raise SystemFault(f"audit: {path}: written in part (is the disk full?)")
+        os.fsync(handle)
+    except OSError as error:
+        raise SystemFault(f"audit: {path}: {error.strerror}") from error
+    finally:
+        os.close(handle)
+
+
+def line_hash(line: bytes) -> str:
+    """The hash that the next record carries; `line` without its newline."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def _lock(handle: int, path: Path, patience: float = 10.0) -> None:
+    """Take the file's own lock; `make_ours` first, since a file of another user keeps its mode."""
+    if os.fstat(handle).st_uid == os.geteuid():
+        os.fchmod(handle, 0o660)
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TryLater(f"audit: {path} is locked by another program") from None
+            time.sleep(0.005)
+
+
+def _last_hash(handle: int) -> str:
+    """The hash of the last line, which is ended first if it was torn; empty if there is none."""
+    size = os.fstat(handle).st_size
+    if not size:
+        return ""
+    tail = os.pread(handle, 1 << 16, max(size - (1 << 16), 0))
+    if not tail.endswith(b"\n"):
+        os.write(handle, b"\n")
+        tail += b"\n"
+    return line_hash(tail[:-1].rpartition(b"\n")[2])
+
+
+def _month_before(folder: Path, name: str) -> str:
+    earlier = sorted(p for p in folder.glob("????-??.jsonl") if p.name < name)
+    if not earlier:
+        return BEGINNING
+    handle = os.open(earlier[-1], os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return _last_hash(handle) or BEGINNING
+    finally:
+        os.close(handle)

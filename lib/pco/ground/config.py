@@ -1,0 +1,258 @@
+"""The configuration as frozen dataclasses, one for each section of pco.yaml; read by `ground.yamlfile`.
+
+A field's default is the default of the product; `etc/pco.yaml` shows them all.  No secret is in it: the token comes
+from `$CREDENTIALS_DIRECTORY/plane-token`, else from `plane.token_file`.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pco.ground import durable
+from pco.ground.errors import BadConfig, BadData
+from pco.ground.ticket import LOCAL
+
+_UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
+_PREFIX = re.compile(r"[A-Z0-9_]{1,12}")
+_REMOTE = re.compile(r"(https?|ssh|git)://[^\s]+|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+")
+_BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|[./]$))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
+
+
+def _url(value: Any) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ValueError("expected an address such as https://plane.example.org, without name or password")
+    return str(value).rstrip("/")
+
+
+def _uuid(value: Any) -> str:
+    if not isinstance(value, str) or not _UUID.fullmatch(value.lower()):
+        raise ValueError("expected the project's UUID; it stands in its address in Plane")
+    return value.lower()
+
+
+def _prefix(value: Any) -> str:
+    if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+        raise ValueError("a key has 1 to 12 of A-Z, 0-9 and _")
+    if value == LOCAL:
+        raise ValueError(f"{LOCAL} is the key of tickets that Plane does not know; choose another")
+    return value
+
+
+def _repository(value: Any) -> str:
+    if not isinstance(value, str) or not (value.startswith("/") or _REMOTE.fullmatch(value)):
+        raise ValueError("expected an absolute path, or an address such as https://… or git@host:path")
+    return value
+
+
+def _branch(value: Any) -> str:
+    if not isinstance(value, str) or not _BRANCH.fullmatch(value) or value.startswith("pco/"):
+        raise ValueError("expected the name of a branch (not one under pco/)")
+    return value
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise ValueError("expected an absolute path")
+    return Path(os.path.normpath(value))
+
+
+def _share(value: Any) -> float:
+    match = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]+)?)%", value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("expected a share such as 20%")
+    return float(match[1]) / 100
+
+
+def _at_least_one(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 10_000:
+        raise ValueError("expected a whole number from 1 to 10000")
+    return value
+
+
+def _zone(value: Any) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        if not isinstance(value, str) or (value != "local" and not ZoneInfo(value)):
+            raise ValueError
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected local, UTC or a zone such as Europe/Berlin") from None
+    return value
+
+
+def _read(function: Any, default: Any = None, *, required: bool = False) -> Any:
+    return field(metadata={"read": function}) if required else field(default=default, metadata={"read": function})
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which tickets are taken, by name; an empty list lets everything pass."""
+
+    states: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    priorities: tuple[Literal["urgent", "high", "medium", "low", "none"], ...] = ()
+    assignees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of the workspace and its repository.  `key` only where the project's identifier is no safe name."""
+
+    id: str = _read(_uuid, required=True)
+    repository: str = _read(_repository, required=True)
+    branch: str = _read(_branch, "main")
+    key: str = _read(_prefix, "")
+    filters: Filters | None = None
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where Plane is, and how it may be asked."""
+
+    url: str = _read(_url, "")
+    workspace: str = ""
+    token_file: Path | None = _read(_path)
+    timeout: timedelta = timedelta(seconds=30)
+    settle: timedelta = timedelta(seconds=15)
+    requests_per_minute: int = _read(_at_least_one, 50)
+    projects: tuple[Project, ...] = ()
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """What makes a ticket of an item in Plane."""
+
+    new_tickets: bool = True
+    status_changes: bool = True
+    comments: bool = True
+    into_states: tuple[str, ...] = ("Todo", "In Progress")
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """How sessions are run.  `runner: auto` is systemd when installed under it, else tmux."""
+
+    runner: Literal["auto", "tmux"] = "auto"
+    limit: int = _read(_at_least_one, 4)
+    per_project: int = _read(_at_least_one, 2)
+    agent: Literal["command"] = "command"
+    command: tuple[str, ...] = ()
+    prompt: Path | None = _read(_path)
+    start_within: timedelta = timedelta(seconds=30)
+    clone_within: timedelta = timedelta(minutes=10)
+    complete_grace: timedelta = timedelta(seconds=30)
+    stall_after: timedelta = timedelta(minutes=20)
+    permission_mode: Literal["default", "acceptEdits", "plan", "bypassPermissions"] = "acceptEdits"
+    max_duration: timedelta = timedelta(hours=4)
+    attempts: int = _read(_at_least_one, 2)
+    retry_after: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class PostTo:
+    """What becomes of the item's state once the comment is posted: `group:NAME`, a state's name, or `none`."""
+
+    state: str = "group:started"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are; each follows from a few roots, or stands by itself."""
+
+    spool: Path = _read(_path, Path("/var/spool/pco"))
+    sessions: Path = _read(_path, Path("/var/lib/pco/sessions"))
+    mirrors: Path = _read(_path, Path("/var/lib/pco/mirrors"))
+    plane: Path = _read(_path, Path("/var/lib/pco/plane"))
+    audit: Path = _read(_path, Path("/var/lib/pco/audit"))
+    metrics: Path = _read(_path, Path("/var/lib/pco/metrics"))
+    www: Path = _read(_path, Path("/var/lib/pco/www"))
+    run: Path = _read(_path, Path("/run/pco"))
+    root: Path | None = _read(_path)
+
+    @property
+    def trigger(self) -> Path:
+        """The FIFO: one byte wakes pco-watch."""
+        return self.run / "trigger"
+
+
+@dataclass(frozen=True)
+class Log:
+    """What goes to the log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True)
+class Display:
+    """How times are shown to people."""
+
+    timezone: str = _read(_zone, "local")
+
+
+@dataclass(frozen=True)
+class Health:
+    """When pco is no longer well."""
+
+    stale_after: timedelta = timedelta(minutes=5)
+    polls_failed: int = _read(_at_least_one, 5)
+    disk_free: float = _read(_share, 0.2)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of it."""
+
+    plane: Plane = Plane()
+    triggers: Triggers = Triggers()
+    filters: Filters = Filters()
+    sessions: Sessions = Sessions()
+    post: PostTo = PostTo()
+    paths: Paths = Paths()
+    log: Log = Log()
+    display: Display = Display()
+    health: Health = Health()
+
+    def project(self, id: str) -> Project | None:
+        """The project with this UUID, if it is configured."""
+        return next((p for p in self.plane.projects if p.id == id), None)
+
+
+def rooted(paths: Paths, given: Mapping[str, Any]) -> Paths:
+    """With `root`, every folder that was not given by itself lies under it."""
+    if paths.root is None:
+        return paths
+    names = [f.name for f in fields(paths) if f.name != "root" and f.name not in given]
+    return replace(paths, **{name: paths.root / name for name in names})
+
+
+def read_token(plane: Plane, environ: Mapping[str, str]) -> str:
+    """The token of Plane's API: a credential of the unit, else a private file.  Raises BadConfig."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if folder and (Path(folder) / "plane-token").exists():
+        return _token_in(Path(folder) / "plane-token")
+    if plane.token_file is None:
+        raise BadConfig("there is no token for Plane", "set plane.token_file, or the unit's credential plane-token")
+    try:
+        mode = os.stat(plane.token_file).st_mode
+    except OSError as error:
+        raise BadConfig(f"plane.token_file: {plane.token_file}: {error.strerror}") from error
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise BadConfig(f"plane.token_file: others can read {plane.token_file}", f"chmod 600 {plane.token_file}")
+    return _token_in(plane.token_file)
+
+
+def _token_in(path: Path) -> str:
+    try:
+        token = durable.read(os.path.realpath(path), 4096).decode("ascii").strip()
+    except (OSError, BadData, UnicodeDecodeError):
+        raise BadConfig(f"{path} cannot be read, or is no token") from None
+    if not re.fullmatch(r"[\x21-\x7e]{8,512}", token):
+        raise BadConfig(f"{path} holds no token (one line of 8 to 512 characters)")
+    return token

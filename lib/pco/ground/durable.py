@@ -1,0 +1,89 @@
+"""Files that survive a crash: written under another name, flushed, renamed; folders flushed.
+
+`O_NOFOLLOW` throughout: a link planted in a shared folder is refused, not followed.
+After a failed fsync the file is given up and the error raised; nothing was acknowledged.
+"""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from pco.ground.errors import BadData
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o660) -> None:
+    """Create `path` with `data`, flushed, with exactly `mode` whatever the umask.  Raises FileExistsError, OSError."""
+    handle = os.open(path, _CREATE, 0o600)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            # 0660 by fchmod: a file created 0600 would leave the ACL mask empty and lock the group out.
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def write_temporary(path: Path, data: bytes, mode: int = 0o660) -> None:
+    """Like `write_new`, for a name that only this process can have made: what an earlier life left there goes."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    write_new(path, data, mode)
+
+
+def replace(path: Path, data: bytes, mode: int = 0o660) -> None:
+    """Put `data` in place of `path`, so that a reader sees the old or the new and a crash leaves one of them."""
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    write_temporary(temporary, data, mode)
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder, so that the names in it survive a power cut."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(path: Path | str, limit: int, folder: int | None = None) -> bytes:
+    """Read a regular file of at most `limit` bytes, relative to the descriptor `folder` if given.
+
+    Raises OSError, and BadData for a link, a FIFO, a folder or a file that is too large.
+    """
+    try:
+        handle = os.open(path, _READ, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (40, 6):  # ELOOP: a link; ENXIO: a socket
+            raise BadData(f"{path}: not a regular file") from error
+        raise
+    with open(handle, "rb", buffering=0) as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise BadData(f"{path}: not a regular file")
+        data = _all(file.fileno(), limit + 1)
+    if len(data) > limit:
+        raise BadData(f"{path}: larger than {limit} bytes")
+    return data
+
+
+def _all(handle: int, most: int) -> bytes:
+    parts: list[bytes] = []
+    while most > 0 and (part := os.read(handle, min(most, 1 << 20))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)

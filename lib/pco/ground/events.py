@@ -1,0 +1,49 @@
+"""Event files, and the byte that announces them.  Hooks wait for this: only os, json and time are imported.
+
+`out/events/TIME-PID.json`, TIME in nanoseconds: {"schema": 1, "round", "attempt", "event", "at" (ISO 8601,
+Z), "detail" (a mapping)}.  `event` is started, working, turn_ended, turn_failed, blocked, idle, ended or completed;
+completed has detail.summary, blocked has detail.what.
+"""
+
+import json
+import os
+import time
+from typing import Any
+
+SCHEMA = 1
+
+
+def write(out: str, round: int, attempt: int, event: str, detail: dict[str, Any]) -> None:
+    """Leave one event, whole and flushed, under a name that sorts by time.  Raises OSError."""
+    now = time.time_ns()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9)) + f".{now % 10**9 // 1000:06d}Z"
+    value = {"schema": SCHEMA, "round": round, "attempt": attempt, "event": event, "at": stamp, "detail": detail}
+    folder = os.path.join(out, "events")
+    name = f"{now:020d}-{os.getpid()}"
+    temporary = os.path.join(folder, f".{name}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(temporary, flags, 0o644), "wb") as file:
+        file.write(json.dumps(value).encode())
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+    os.rename(temporary, os.path.join(folder, f"{name}.json"))
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def ring(fifo: str) -> None:
+    """One byte into a FIFO; nobody listens, or it is full: the reader's own rescan is the net."""
+    try:
+        handle = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(handle, b"e")
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

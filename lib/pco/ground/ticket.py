@@ -1,0 +1,333 @@
+"""The record of a ticket: what KEY.json holds, as frozen dataclasses.
+
+`Ticket` is the file; `rounds[-1]` is the current round.  `pco-spool(5)` describes every field.  A field that a later
+version adds raises SCHEMA: a newer record is refused whole, an older one is read with the defaults.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pco.ground import shape
+from pco.ground.errors import BadConfig, BadData
+
+SCHEMA = 1
+KEY = re.compile(r"[A-Z0-9_]{1,12}-[0-9]{1,9}")
+LOCAL = "LOCAL"  # the prefix of tickets that Plane does not know; no project may use it
+MOST_BYTES = 48 << 20  # a description may have 5 MiB, and is kept twice
+
+
+class State(StrEnum):
+    """Where a ticket is: the folder its file is in."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    OUTBOX = "outbox"
+    POSTED = "posted"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CORRUPT = "corrupt"
+
+
+FINISHED = (State.POSTED, State.REJECTED)  # these grow for ever; nothing may cost more for it
+OPEN = tuple(state for state in State if state not in FINISHED)
+
+
+@dataclass(frozen=True)
+class PlaneState:
+    """A workflow state in Plane; `group` is backlog, unstarted, started, completed or cancelled."""
+
+    id: str
+    name: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A person's comment in Plane, as plain text."""
+
+    id: str
+    at: datetime
+    by: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark that a person left on the ticket in pco."""
+
+    at: datetime
+    by: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """An event in Plane that found the ticket busy; `kind` is comment, text, moved, closed or gone.
+
+    `given` is the number of the round whose prompt took it up, 0 while no prompt has.
+    """
+
+    at: datetime
+    kind: str
+    by: str = ""
+    what: str = ""
+    comment: Comment | None = None
+    state: PlaneState | None = None
+    given: int = 0
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Do not launch before `until` (for ever if None)."""
+
+    by: str
+    at: datetime
+    until: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Somebody asked that the session ends; `to` is where the ticket goes then: rejected, or approved (pause)."""
+
+    at: datetime
+    by: str
+    why: str = ""
+    to: str = "rejected"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One transition; `round` is the round it leads to.  The last one counts only if the file is in the folder `to`."""
+
+    at: datetime
+    from_: str
+    to: str
+    by: str
+    round: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What began the round: new, status, comment, retry, rework, reopen, import or local; `state` is Plane's then."""
+
+    kind: str
+    at: datetime
+    what: str = ""
+    state: PlaneState | None = None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's word, bound to the hash of what was shown."""
+
+    by: str
+    at: datetime
+    hash: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One session of the round.  `rules.retry` lists the outcomes; `ending` says why pco ended it, before it did."""
+
+    n: int
+    start: datetime
+    end: datetime | None = None
+    outcome: str = ""
+    exit: int | None = None
+    host: str = ""
+    slot: int = 0
+    agent_session: str = ""
+    boot_id: str = ""
+    boot_time: float = 0.0
+    born: bool = False
+    ending: str = ""
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A time in which the agent waited for a person."""
+
+    from_: datetime
+    to: datetime | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit that the session made."""
+
+    id: str
+    subject: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the session left in the repository: commits oldest first, `base..tip` of `branch` in the mirror."""
+
+    commits: tuple[Commit, ...] = ()
+    diffstat: str = ""
+    branch: str = ""
+    base: str = ""
+    tip: str = ""
+    uncommitted: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the round cost so far."""
+
+    usd: float = 0.0
+    tokens: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """The change of state in Plane that belongs to the comment; `outcome` is empty, done, left or refused."""
+
+    to: PlaneState | None = None
+    outcome: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Post:
+    """The comment: body and id are frozen before the first request and never change once one was sent."""
+
+    body: str
+    external_id: str
+    sending_since: datetime | None = None
+    comment_id: str = ""
+    posted_at: datetime | None = None
+    state: StateChange = StateChange()
+
+
+@dataclass(frozen=True)
+class Round:
+    """From a trigger to its comment."""
+
+    n: int
+    trigger: Trigger
+    comments: tuple[Comment, ...] = ()
+    remark: str = ""
+    approval: Approval | None = None
+    attempts: tuple[Attempt, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    summary: str = ""
+    summary_by: str = ""
+    draft: str = ""
+    work: Work | None = None
+    cost: Cost = Cost()
+    post: Post | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The whole record.  `state` is not in the file: it is the folder that the file was read from."""
+
+    key: str
+    uuid: str
+    project: str
+    id: str
+    title: str
+    rounds: tuple[Round, ...]
+    schema: int = SCHEMA
+    rev: int = 0
+    local: bool = False
+    description: str = ""
+    description_html: str = ""
+    plane_state: PlaneState | None = None
+    labels: tuple[str, ...] = ()
+    priority: str = "none"
+    assignees: tuple[str, ...] = ()
+    url: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    gone: bool = False
+    notes: tuple[Note, ...] = ()
+    noted: tuple[Noted, ...] = ()
+    hold: Hold | None = None
+    stop: Stop | None = None
+    history: tuple[Entry, ...] = ()
+    state: State = field(default=State.PENDING, metadata={"state": True})
+
+    @property
+    def round(self) -> Round:
+        """The current round."""
+        return self.rounds[-1]
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The current attempt of the current round, if one was begun."""
+        return self.round.attempts[-1] if self.round.attempts else None
+
+    @property
+    def blocked(self) -> Blocked | None:
+        """What the agent waits for, if it waits for a person now."""
+        last = self.round.blocked[-1] if self.round.blocked else None
+        return last if last and last.to is None else None
+
+    def with_round(self, **changes: Any) -> "Ticket":
+        """The ticket with its current round changed."""
+        return replace(self, rounds=(*self.rounds[:-1], replace(self.round, **changes)))
+
+    def with_attempt(self, **changes: Any) -> "Ticket":
+        """The ticket with its current attempt changed."""
+        attempts = self.round.attempts
+        return self.with_round(attempts=(*attempts[:-1], replace(attempts[-1], **changes)))
+
+    def entered(self) -> datetime | None:
+        """When it came into the state it is in; None if the record does not say."""
+        last = self.history[-1] if self.history else None
+        return last.at if last else None
+
+
+def to_bytes(ticket: Ticket) -> bytes:
+    """The file's content: JSON in UTF-8, one key a line, for people who read it with a pager."""
+    return json.dumps(shape.dump(ticket), ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def from_bytes(data: bytes, state: State) -> Ticket:
+    """Read a record.  Raises BadData if it is torn or wrong, BadConfig if a newer version wrote it."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"not JSON: {error}") from error
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if type(schema) is int and schema > SCHEMA:
+        raise BadConfig(f"schema {schema} is newer than this pco understands ({SCHEMA})", "install the newer pco again")
+    try:
+        ticket = shape.load(Ticket, value)
+    except shape.ShapeError as error:
+        raise BadData(str(error)) from error
+    if not ticket.rounds:
+        raise BadData("rounds: at least one is needed")
+    return settled(replace(ticket, state=state))
+
+
+def settled(ticket: Ticket) -> Ticket:
+    """Undo what a crash left half done, for the directory is the truth.
+
+    A move is recorded before the rename.  If the rename did not happen, the last history entry leads elsewhere: it
+    goes, and with it the round that it opened, the attempt that it claimed, and the hand-over of noted events.
+    """
+    if ticket.state is State.CORRUPT:
+        return ticket
+    history = ticket.history
+    if history and history[-1].to != ticket.state:
+        history = history[:-1]
+    rounds = ticket.rounds[: max(history[-1].round, 1)] if history else ticket.rounds[:1]
+    noted = tuple(replace(n, given=0) if n.given > len(rounds) else n for n in ticket.noted)
+    ticket = replace(ticket, history=history, rounds=rounds, noted=noted)
+    if ticket.attempt and ticket.attempt.end is None and ticket.state is not State.ACTIVE:
+        return ticket.with_round(attempts=ticket.round.attempts[:-1])
+    return ticket

@@ -1,0 +1,1 @@
+"""One module per outside thing; none of them knows the spool."""

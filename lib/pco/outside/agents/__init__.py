@@ -1,0 +1,1 @@
+"""Agents behind one seam: `prepare`, `read_event`, `outcome`."""

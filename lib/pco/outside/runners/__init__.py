@@ -1,0 +1,1 @@
+"""Engines that run sessions, five verbs each: `start`, `stop`, `alive`, `attach`, `list`."""

@@ -1,0 +1,1 @@
+"""Snapshots become HTML here; nothing is read or written."""

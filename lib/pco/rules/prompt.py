@@ -1,0 +1,99 @@
+"""What the agent gets: the prompt, and the hash that an approval is bound to.
+
+The ticket's words are data from strangers.  They stand between two fences that carry a random nonce, after fixed text
+that says so; the prompt never begins with them, so that nothing in a ticket can be taken for a command of the agent.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from string import Template
+from typing import Any
+
+from pco.ground import times
+from pco.ground.config import Config
+from pco.ground.errors import BadConfig
+from pco.ground.ticket import Comment, Ticket
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where and how the agent will work; part of what a person approves."""
+
+    repository: str
+    branch: str
+    agent: str
+    permission_mode: str
+
+
+def target(ticket: Ticket, config: Config) -> Target | None:
+    """Where this ticket's session would work now; None if its project is no longer configured."""
+    project = config.project(ticket.project)
+    if project is None:
+        return None
+    return Target(project.repository, project.branch, config.sessions.agent, config.sessions.permission_mode)
+
+
+def content_hash(ticket: Ticket, where: Target) -> str:
+    """SHA-256 (hex) over canonical JSON of what the agent will get and where; state, labels, priority are not in it."""
+    current = ticket.round
+    content: dict[str, Any] = {
+        "title": ticket.title,
+        "description": ticket.description,
+        "comments": [[c.id, times.iso(c.at), c.by, c.text] for c in current.comments],
+        "remark": current.remark,
+        **asdict(where),
+    }
+    canonical = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def approved(ticket: Ticket, where: Target | None) -> bool:
+    """Whether a person approved just what the agent would get now."""
+    approval = ticket.round.approval
+    return where is not None and approval is not None and approval.hash == content_hash(ticket, where)
+
+
+def render(template: str, ticket: Ticket, where: Target, nonce: str) -> str:
+    """The prompt.  `template` is a string.Template; a name that it does not know raises BadConfig."""
+    fence = f"TICKET-{nonce}"
+    known = {
+        "key": ticket.key,
+        "repository": where.repository,
+        "branch": where.branch,
+        "work_branch": f"pco/{ticket.key}",
+        "round": str(ticket.round.n),
+        "url": ticket.url,
+        "fence": fence,
+        "ticket": _ticket_text(ticket, fence),
+        "remark": ticket.round.remark or "(none)",
+    }
+    try:
+        text = Template(template).substitute(known)
+    except (KeyError, ValueError) as error:
+        names = ", ".join(f"${name}" for name in known)
+        raise BadConfig(f"prompt template: {error} is not known", f"known are: {names}") from error
+    if not text[:1].isalpha():
+        raise BadConfig("prompt template: it must begin with a letter, so that no agent takes it for a command")
+    return text
+
+
+def _ticket_text(ticket: Ticket, fence: str) -> str:
+    parts = [f"Title: {ticket.title}", "", ticket.description or "(no description)"]
+    for comment in ticket.round.comments:
+        parts += ["", f"Comment by {comment.by}, {comment.at:%Y-%m-%d %H:%M} UTC:", comment.text]
+    inner = "\n".join(parts).replace(fence, "TICKET-")
+    return f"<<<{fence}\n{inner}\n{fence}>>>"
+
+
+def take_up(comments: tuple[Comment, ...], most: int = 100, longest: int = 50_000) -> tuple[Comment, ...]:
+    """The comments that enter a prompt, oldest first: the latest `most`, each marked where cut at `longest`."""
+    ordered = sorted(comments, key=lambda c: (c.at, c.id))[-most:]
+    return tuple(c if len(c.text) <= longest else _cut(c, longest) for c in ordered)
+
+
+def _cut(comment: Comment, longest: int) -> Comment:
+    marked = f"{comment.text[:longest]}\n[cut here: the comment goes on in Plane]"
+    return Comment(comment.id, comment.at, comment.by, marked)
+
+

@@ -1,0 +1,108 @@
+"""Beside the tickets: flags that wake programs, the pause, requests to import, what crashes left in tmp.
+
+    wake/NAME            empty; set after a move, removed by its program before it scans
+    control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is there
+    control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
+"""
+
+import json
+import os
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pco.ground import durable, times
+from pco.ground.errors import BadData
+from pco.ground.ticket import KEY, Note
+
+WAKES = ("launch", "post", "dashboard", "notify")
+
+
+class Control:
+    """The control files of the spool at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def wake(self, name: str) -> None:
+        """Set the flag that wakes a program.  If it cannot be set, the program's timer is the net."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with suppress(OSError):
+            handle = os.open(self.root / "wake" / name, flags, 0o660)
+            os.close(handle)
+
+    def awake(self, name: str) -> bool:
+        """Remove a flag, before the scan, so that no wake-up is lost; says whether it was set."""
+        try:
+            os.unlink(self.root / "wake" / name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def paused(self) -> Note | None:
+        """Who paused pco, when and why; None if nobody did.  An unreadable pause is a pause."""
+        path = self.root / "control" / "pause"
+        try:
+            value = json.loads(durable.read(path, 1 << 16))
+            return Note(times.parse_time(value["at"]), str(value["by"]), str(value["why"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, BadData):
+            return Note(_mtime(path), "?", "the file control/pause cannot be read")
+
+    def pause(self, note: Note) -> None:
+        """Let pco-launch start nothing from now on."""
+        value = {"by": note.by, "at": times.iso(note.at), "why": note.text}
+        durable.replace(self.root / "control" / "pause", json.dumps(value).encode() + b"\n")
+
+    def resume(self) -> bool:
+        """End the pause; says whether there was one."""
+        try:
+            os.unlink(self.root / "control" / "pause")
+        except FileNotFoundError:
+            return False
+        durable.sync_folder(self.root / "control")
+        return True
+
+    def ask_import(self, key: str, by: str, at: datetime) -> None:
+        """Ask pco-poll to import an item of Plane: people hold no token."""
+        if not KEY.fullmatch(key):
+            raise BadData(f"{key[:40]!r} is no ticket key (a key looks like WEB-12)")
+        data = json.dumps({"by": by, "at": times.iso(at)}).encode() + b"\n"
+        durable.replace(self.root / "control" / "import" / key, data)
+
+    def imports(self) -> dict[str, str]:
+        """The keys that somebody asked to import, and who asked."""
+        folder = self.root / "control" / "import"
+        return {name: self._asker(folder / name) for name in sorted(os.listdir(folder)) if KEY.fullmatch(name)}
+
+    def imported(self, key: str) -> None:
+        """The request is dealt with."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.root / "control" / "import" / key)
+
+    def sweep(self, older: timedelta = timedelta(days=1)) -> list[str]:
+        """Remove what a crash left in tmp; returns the names."""
+        edge, gone = time.time() - older.total_seconds(), []
+        for entry in os.scandir(self.root / "tmp"):
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < edge:
+                    os.unlink(entry.path)
+                    gone.append(entry.name)
+        return gone
+
+    def _asker(self, path: Path) -> str:
+        try:
+            return str(json.loads(durable.read(path, 1 << 16))["by"])
+        except (OSError, ValueError, KeyError, TypeError, BadData):
+            return "?"
+
+
+def _mtime(path: Path) -> datetime:
+    from datetime import UTC
+
+    try:
+        return datetime.fromtimestamp(os.lstat(path).st_mtime, UTC)
+    except OSError:
+        return datetime.now(UTC)

@@ -1,0 +1,180 @@
+"""What is known of finished tickets without reading them: counts, and a list for each month.
+
+    index/counts.json       {"posted": [N, MTIME_NS], "rejected": [N, MTIME_NS]}: true while the folder has that mtime
+    index/YYYY-MM.jsonl     a line for each ticket that finished in that month (UTC): {"key", "state", "at", "title",
+                            "project", "round", "usd"}; {"key", "left": true} when it was reopened; the last line counts
+
+Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it; a count that does not fit the folder's
+mtime is made anew, and so are the months when they are absent.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pco.ground import times
+from pco.ground.ticket import FINISHED, KEY, State, Ticket, from_bytes
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One line of a month."""
+
+    key: str
+    state: str
+    at: datetime
+    title: str
+    project: str
+    round: int
+    usd: float
+
+
+class Index:
+    """The index of the spool at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / "index"
+
+    def count(self, state: State) -> int:
+        """How many tickets are in a finished state; read from the index if that is true, else counted."""
+        known = self._counts().get(state.value)
+        return known[0] if known and known[1] == self._mtime(state) else self._listed(state)
+
+    def check(self, *states: State) -> None:
+        """Before a change, under the lock: count a finished state anew if somebody changed its folder by hand."""
+        for state in states:
+            if state in FINISHED and self._counts().get(state.value, [0, 0])[1] != self._mtime(state):
+                self.recount(state)
+
+    def moved(self, after: Ticket, before: Ticket) -> None:
+        """Take note of a move that was just made, under the lock."""
+        for state, step in ((before.state, -1), (after.state, 1)):
+            if state in FINISHED:
+                self._step(state, step)
+        if before.state in FINISHED and (entered := before.entered()):
+            self._append(entered, {"key": before.key, "left": True})
+        if after.state in FINISHED and (entered := after.entered()):
+            self._append(entered, line_of(after, entered))
+
+    def touched(self, state: State) -> None:
+        """A record in a finished state was rewritten in its place."""
+        if state in FINISHED:
+            self._step(state, 0)
+
+    def recount(self, state: State) -> None:
+        """Count a finished state anew, under the lock."""
+        if state in FINISHED:
+            self._write({**self._counts(), state.value: [self._listed(state), self._mtime(state)]})
+
+    def months(self) -> list[str]:
+        """The months with finished tickets, newest first."""
+        return sorted((p.stem for p in self.folder.glob("????-??.jsonl")), reverse=True)
+
+    def month(self, name: str) -> list[Finished]:
+        """The tickets that finished in a month and have not been reopened, newest first."""
+        latest: dict[str, dict[str, Any]] = {}
+        for value in self._lines(self.folder / f"{name}.jsonl"):
+            latest[str(value.get("key"))] = value
+        found = [made for value in latest.values() if (made := _finished(value))]
+        return sorted(found, key=lambda f: f.at, reverse=True)
+
+    def whole(self) -> bool:
+        """Whether the index exists; if not, `rebuild` it."""
+        return (self.folder / "counts.json").exists()
+
+    def rebuild(self) -> None:
+        """Make it all anew from the records, under the lock."""
+        for old in self.folder.glob("????-??.jsonl"):
+            old.unlink()
+        months: dict[str, list[str]] = {}
+        for state in FINISHED:
+            for ticket, entered in self._records(state):
+                text = json.dumps(line_of(ticket, entered))
+                months.setdefault(f"{entered:%Y-%m}", []).append(text)
+        for month, texts in months.items():
+            self._replace(f"{month}.jsonl", "".join(f"{text}\n" for text in texts))
+        self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
+
+    def _records(self, state: State) -> Iterator[tuple[Ticket, datetime]]:
+        from pco.ground.errors import PcoError
+
+        for name in os.listdir(self.root / state):
+            if not KEY.fullmatch(name.removesuffix(".json")):
+                continue
+            with suppress(OSError, PcoError):  # what cannot be read is counted, and set aside by who meets it
+                ticket = from_bytes((self.root / state / name).read_bytes(), state)
+                if entered := ticket.entered():
+                    yield ticket, entered
+
+    def _step(self, state: State, step: int) -> None:
+        """Count on: we hold the lock, and `check` saw to it that the count was true before the change just made."""
+        counts = self._counts()
+        known = counts.get(state.value)
+        counts[state.value] = [known[0] + step if known else self._listed(state), self._mtime(state)]
+        self._write(counts)
+
+    def _counts(self) -> dict[str, list[int]]:
+        try:
+            value = json.loads((self.folder / "counts.json").read_bytes())
+            return {s.value: [int(value[s][0]), int(value[s][1])] for s in FINISHED if s in value}
+        except (OSError, ValueError, TypeError, KeyError, IndexError):
+            return {}
+
+    def _mtime(self, state: State) -> int:
+        return os.stat(self.root / state).st_mtime_ns
+
+    def _listed(self, state: State) -> int:
+        return sum(1 for name in os.listdir(self.root / state) if name.endswith(".json"))
+
+    def _append(self, at: datetime, value: dict[str, Any]) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with suppress(OSError), open(os.open(self.folder / f"{at:%Y-%m}.jsonl", flags, 0o660), "w") as file:
+            file.write(json.dumps(value) + "\n")
+
+    def _write(self, counts: dict[str, list[int]]) -> None:
+        self._replace("counts.json", json.dumps(counts))
+
+    def _replace(self, name: str, content: str) -> None:
+        temporary = self.folder / f".{name}.{os.getpid()}"
+        with suppress(OSError):
+            temporary.write_text(content)
+            temporary.chmod(0o660)
+            temporary.rename(self.folder / name)
+
+    def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
+        with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+            for text in file:
+                with suppress(ValueError):
+                    value = json.loads(text)
+                    if isinstance(value, dict):
+                        yield value
+
+
+def line_of(ticket: Ticket, entered: datetime) -> dict[str, Any]:
+    """The line that a finished ticket gets."""
+    return {
+        "key": ticket.key,
+        "state": ticket.state.value,
+        "at": times.iso(entered),
+        "title": ticket.title[:200],
+        "project": ticket.project,
+        "round": ticket.round.n,
+        "usd": ticket.round.cost.usd,
+    }
+
+
+def _finished(value: dict[str, Any]) -> Finished | None:
+    if value.get("left"):
+        return None
+    try:
+        at = times.parse_time(value["at"])
+        key, state, title, project = (str(value[name]) for name in ("key", "state", "title", "project"))
+        return Finished(key, state, at, title, project, int(value["round"]), float(value["usd"]))
+    except (KeyError, ValueError, TypeError):
+        return None

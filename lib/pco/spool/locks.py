@@ -1,0 +1,63 @@
+"""Locks with a time-out, on files that the installation made."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pco.ground.errors import BadConfig, SystemFault, TryLater
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+class Lock:
+    """A lock on an existing file.  May be nested by its holder."""
+
+    def __init__(self, path: Path, patience: timedelta) -> None:
+        self.path = path
+        self.patience = patience
+        self._lock: BaseFileLock | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it.  Raises TryLater after the time-out, BadConfig if the file is missing, SystemFault if refused."""
+        before = self._inode()
+        lock = self._acquired()
+        try:
+            if self._inode() != before:
+                # Somebody removed the file: two programs could hold two files of one name.
+                raise TryLater(f"{self.path} was replaced while waiting for it", "lock files are never removed")
+            yield
+        finally:
+            lock.release()
+
+    def _acquired(self) -> "BaseFileLock":
+        # Here, not above: readers take no lock and must start quickly.
+        from filelock import FileLock, Timeout
+
+        if self._lock is None:
+            # No mode is passed: 0600 would lock the group out, and 3.9.0 has no such argument.
+            self._lock = FileLock(str(self.path), timeout=self.patience.total_seconds())
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise TryLater(
+                f"{self.path} is held by another program", f"try again; `fuser -v {self.path}` names the holder"
+            ) from None
+        except OSError as error:
+            raise SystemFault(f"{self.path}: {error.strerror}") from error
+        return self._lock
+
+    def _inode(self) -> int:
+        try:
+            return os.stat(self.path).st_ino
+        except FileNotFoundError as error:
+            raise BadConfig(
+                f"no spool at {self.path.parent} ({self.path.name} is missing)",
+                "is it mounted? `make install` or systemd-tmpfiles lays it out",
+            ) from error
+        except OSError as error:
+            raise SystemFault(f"{self.path}: {error.strerror}") from error
