@@ -40,6 +40,21 @@ def follow(call: Call, item: str, *activities: Row) -> None:
     world.jobs.later(delay(call), work)
 
 
+def crawl(call: Call, link: str) -> None:
+    """Plan what the worker does to a new link: it looks at the page, and forgets who made the link."""
+    store, stamp = call.store, call.world.clock.stamp
+
+    def work() -> None:
+        with store.lock:
+            row = store.tables["links"][link]
+            seen = {"url": row["url"], "title": None, "favicon": "data:image/svg+xml;base64,PHN2Zy8+",
+                    "favicon_url": None}
+            store.put("links", {**row, "metadata": seen, "created_by": None, "updated_by": None,
+                                "updated_at": stamp()})
+    if call.worker:
+        call.world.jobs.later(delay(call), work)
+
+
 def created() -> Row:
     """Return the activity of a new item."""
     return {"verb": "created", "comment": "created the issue"}
@@ -48,7 +63,8 @@ def created() -> Row:
 def linked(verb: str, url: str) -> Row:
     """Return the activity of a link that was made, changed or taken away."""
     old, new = (url, "") if verb == "deleted" else (None, url)
-    return {"verb": verb, "field": "link", "old_value": old, "new_value": new, "comment": f"{verb} the link"}
+    return {"verb": verb, "field": "link", "old_value": old, "new_value": new,
+            "comment": f"{verb} {'a' if verb == 'created' else 'the'} link"}
 
 
 def changes(call: Call, before: Row, after: Row) -> list[Row]:

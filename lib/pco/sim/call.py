@@ -81,7 +81,7 @@ def role_of(store: Store, project: str, user: str) -> int | None:
     """Return a user's role in a project, None for a stranger."""
     with store.lock:
         for row in store.now().rows("members", project):
-            if row["member"] == user:
+            if row["member"] == user and row["active"]:
                 return int(row["role"])
     return None
 
@@ -125,7 +125,7 @@ def of_any_project(call: Call) -> bool:
     if call.method not in SAFE:
         return (call.role(call.project) or 0) >= MEMBER
     with call.store.lock:
-        return any(row["member"] == call.user["id"] for row in call.store.now().rows("members"))
+        return any(row["member"] == call.user["id"] and row["active"] for row in call.store.now().rows("members"))
 
 
 def of_named_project(call: Call) -> bool:

@@ -10,21 +10,21 @@ from pco.sim.render import renderer
 
 
 def comment_checks(call: Call) -> dict[str, checks.Check]:
-    """Return the checks of a comment's body."""
+    """Return the checks of a comment's body; what is not here is ignored, `parent` for one."""
     def there(table: str) -> checks.Exists:
         return lambda identity: identity in call.store.tables[table]
     short = checks.or_null(checks.text(255, blank=True))
     return {
         "comment_html": checks.text(blank=True), "access": checks.choice("INTERNAL", "EXTERNAL"),
-        "external_id": short, "external_source": short, "parent": checks.or_null(checks.key(there("comments"))),
+        "external_id": short, "external_source": short,
         "created_by": checks.or_null(checks.key(there("users"))), "created_at": checks.or_null(checks.moment),
     }
 
 
 def show(call: Call, row: Row) -> Row:
     """Return a comment as GET shows it: with is_member as second column."""
-    author = next((True for each in call.reader.rows("members", row["project"]) if each["member"] == row["actor"]),
-                  False)
+    members = call.reader.rows("members", row["project"])
+    author = any(each["member"] == row["actor"] and each["active"] for each in members)
     whole = {"id": row["id"], "is_member": author, **renderer_all(call, row)}
     return only(whole, names(call.query, "fields"))
 

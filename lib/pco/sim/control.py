@@ -105,5 +105,4 @@ def set_item(world: World, identity: str, given: Row) -> Row:
 
 def set_member(world: World, project: str, user: str, role: int) -> Row:
     """Make a user a member of a project, or (role 0) no longer."""
-    gone = None if role else world.clock.stamp()
-    return world.store.put("members", {**rows.member(project, user, role), "deleted_at": gone})
+    return world.store.put("members", rows.member(project, user, role, active=role > 0))

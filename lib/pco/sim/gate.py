@@ -19,6 +19,7 @@ from pco.sim.throttle import Throttled
 LARGEST = 5 * 1024 * 1024
 TOO_LARGE = {"error": "REQUEST_BODY_TOO_LARGE",
              "detail": "The size of the request body exceeds the maximum allowed size."}
+NO_CREDENTIALS = {"detail": "Authentication credentials were not provided."}
 
 
 @dataclass
@@ -70,6 +71,9 @@ def routed(request: Request) -> Answer | tuple[Route, dict[str, str]]:
         raise Refused(413, TOO_LARGE)
     if request.path == "/api/instances/":
         return Answer(200, {"is_activated": False, "is_setup_done": False}, {"Allow": "GET, PATCH, HEAD, OPTIONS"})
+    if request.path.startswith("/api/workspaces/"):
+        # The web application's own API knows sessions, not tokens.
+        return Answer(401, NO_CREDENTIALS, {"Allow": "GET, POST, PATCH, DELETE, HEAD, OPTIONS"})
     found = resolve(request.path)
     if found is not None:
         return found
@@ -115,7 +119,7 @@ def authenticated(world: World, request: Request) -> Row:
     """Return the token's row.  Raises Refused: 401 without the header, 403 for a bad token."""
     given = request.headers.get("x-api-key")
     if not given:
-        raise detail(401, "Authentication credentials were not provided.")
+        raise Refused(401, NO_CREDENTIALS)
     token = world.store.tables["tokens"].get(given)
     if token is None or not token["active"] or (token["expires"] or time.time() + 1) <= time.time():
         raise detail(403, "Given API token is not valid")

@@ -5,7 +5,7 @@ from typing import Any
 
 from pco.sim import aftermath, checks, places, rows
 from pco.sim.answers import Answer, Refused, Row, duplicate, invalid, no_such_object, went_wrong
-from pco.sim.call import ADMIN, Call, role_of
+from pco.sim.call import ADMIN, MEMBER, Call, role_of
 from pco.sim.paging import envelope, page_of
 from pco.sim.render import ONE, renderer
 from pco.sim.sanitise import sanitised
@@ -127,8 +127,9 @@ def given_for(call: Call, required: tuple[str, ...] = ()) -> Row:
     if "labels" in given:
         given["labels"] = [each for each in given["labels"] if tables["labels"][each]["project"] == call.project]
     if "assignees" in given:
+        # Guests and strangers are dropped without a word, like another project's labels.
         given["assignees"] = [each for each in given["assignees"]
-                              if role_of(call.store, call.project, each) is not None]
+                              if (role_of(call.store, call.project, each) or 0) >= MEMBER]
     return given
 
 

@@ -59,6 +59,7 @@ def create_link(call: Call) -> Answer:
     common = rows.base(call.world.workspace()["id"], call.world.clock.stamp(), call.user["id"])
     row = rows.link(common, {**given, "project": call.project, "issue": call.parts["item"]})
     call.store.put("links", row)
+    aftermath.crawl(call, row["id"])
     aftermath.follow(call, call.parts["item"], aftermath.linked("created", row["url"]))
     return Answer(201, renderer(call)(row))
 

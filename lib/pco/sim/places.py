@@ -20,26 +20,23 @@ def me(call: Call) -> Answer:
 def workspace_members(call: Call) -> Answer:
     """GET members/: a bare list, with roles."""
     users = [row for row in call.reader.rows("users") if row["role"] is not None]
-    return Answer(200, [{**user_lite(row), "role": row["role"]} for row in by_name(users)])
+    return Answer(200, [{**user_lite(row), "role": row["role"]} for row in reversed(users)])
 
 
 def project_members(call: Call) -> Answer:
-    """GET projects/P/members/ and project-members/: a bare list, without roles."""
+    """GET projects/P/members/ and project-members/: a bare list, without roles; with those who were put out."""
     ids = {row["member"] for row in call.reader.rows("members", call.project)}
-    return Answer(200, [user_lite(row) for row in by_name(call.reader.rows("users")) if row["id"] in ids])
-
-
-def by_name(users: list[Row]) -> list[Row]:
-    """Return users in the order of their names."""
-    return sorted(users, key=lambda row: str(row["first_name"]))
+    return Answer(200, [user_lite(row) for row in reversed(call.reader.rows("users")) if row["id"] in ids])
 
 
 def show_project(call: Call, row: Row) -> Row:
     """Return a project with the columns that depend on who asks."""
-    members = call.reader.rows("members", row["id"])
+    members = [each for each in call.reader.rows("members", row["id"]) if each["active"]]
     role = next((each["role"] for each in members if each["member"] == call.user["id"]), None)
-    mine = {"total_members": len(members), "is_member": role is not None, "member_role": role}
-    whole = {"id": row["id"], **mine, **render(row, call.user["timezone"])}
+    whole = rows.project_shown(render(row, call.user["timezone"]), len(members), role)
+    if "project" in call.parts or call.method == "POST":
+        # Only the list has it.
+        del whole["sort_order"]
     return only(whole, names(call.query, "fields"))
 
 

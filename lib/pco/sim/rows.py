@@ -47,6 +47,14 @@ def project(common: Row, given: Row) -> Row:
          "logo_props": {"icon": {"name": "key", "color": "#6d7b8a"}, "in_use": "icon"}})
 
 
+def project_shown(row: Row, members: int, role: int | None) -> Row:
+    """Return a project with what depends on who asks, in the API's order."""
+    first = {"id": row["id"], "total_members": members, "total_cycles": row["total_cycles"],
+             "total_modules": row["total_modules"], "is_member": role is not None, "sort_order": row["sort_order"],
+             "member_role": role}
+    return {**first, **{name: value for name, value in row.items() if name not in first}}
+
+
 def state(common: Row, given: Row) -> Row:
     """Return a new state; needs project, name, group, sequence."""
     return filled(
@@ -97,10 +105,10 @@ def activity(common: Row, given: Row) -> Row:
         common, given, {"attachments": []})
 
 
-def member(project_id: str, user: str, role: int) -> Row:
-    """Return a membership of a project."""
+def member(project_id: str, user: str, role: int, active: bool = True) -> Row:
+    """Return a membership of a project; who was put out stays listed, not active."""
     return {"id": derived("member", project_id, user), "project": project_id, "member": user, "role": role,
-            "deleted_at": None}
+            "active": active, "deleted_at": None}
 
 
 def states_of(common: Row, project_id: str, given: Any = None) -> list[Row]:

@@ -22,7 +22,7 @@ DEFAULT_USERS: list[Row] = [
     {"name": "gus", "role": "guest", "last_name": "Guest", "timezone": "Asia/Kolkata"},
     {"name": "olga", "role": "outsider", "last_name": "Outsider"},
 ]
-DEFAULT: Row = {"workspace": {"slug": "acme", "name": "Acme"},
+DEFAULT: Row = {"workspace": {"slug": "acme", "name": "Acme"}, "users": DEFAULT_USERS,
                 "projects": [{"identifier": "WEB", "name": "Web App", "labels": ["bug", "agent"]}]}
 USER_KEYS = {"name", "token", "tokens", "role", "id", "first_name", "last_name", "display_name", "email", "timezone"}
 PROJECT_KEYS = {"identifier", "name", "id", "description", "public", "archived", "members", "states", "labels", "items"}
@@ -69,16 +69,15 @@ class Sower:
     def sow(self) -> None:
         """Create all that the seed names.  Raises BadSeed."""
         known("seed", self.seed, ("workspace", "users", "projects"))
-        asked: Any = self.seed.get("workspace", DEFAULT["workspace"])
+        seed: Row = {**DEFAULT, **self.seed}
+        asked = seed["workspace"]
         given: Row = {"slug": asked} if isinstance(asked, str) else asked
         self.workspace = given.get("id") or rows.derived("workspace", given["slug"])
         self.store.put("workspace", {"id": self.workspace, "slug": given["slug"],
                                      "name": given.get("name", given["slug"].title()), "deleted_at": None})
-        users: list[Row] = self.seed.get("users", DEFAULT_USERS)
-        for user in users:
+        for user in seed["users"]:
             self.user(user)
-        projects: list[Row] = self.seed.get("projects", DEFAULT["projects"])
-        for project in projects:
+        for project in seed["projects"]:
             self.project(project)
 
     def stamp(self, given: str | None = None) -> str:
