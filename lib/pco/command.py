@@ -133,6 +133,13 @@ def gravest(one: int, other: int) -> int:
     return min(one, other) if TryLater.exit in (one, other) else max(one, other)
 
 
+class Program(click.Command):
+    """A program.  Called (as an entry point does), it runs to its end."""
+
+    def __call__(self) -> None:  # type: ignore[override]
+        run(self)
+
+
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every program has."""
     for option in (
@@ -161,13 +168,13 @@ def command(function: Callable[..., Any]) -> click.Command:
     program = f"pco-{function.__module__.rpartition('.')[2]}"
 
     @wraps(function)
-    def run(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
+    def started(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
         pco = Pco(program)
         configure(pco, config, verbose, quiet, color)
         function(pco, **given)
         raise SystemExit(pco.trouble)
 
-    return click.command(program, context_settings=CONTEXT)(options(run))
+    return click.command(program, cls=Program, context_settings=CONTEXT)(options(started))
 
 
 def run(program: click.Command) -> None:

@@ -1,0 +1,89 @@
+# pco: `make demo` shows it, `make test` proves it; both set themselves up on a fresh Debian 12.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+PYTHON  ?= python3
+PY       = .venv/bin/python
+LIBDIR   = $(PREFIX)/lib/pco
+SHAREDIR = $(PREFIX)/share/pco
+PROGRAMS = pco $(patsubst bin/%,%,$(wildcard bin/pco-*))
+WORKERS ?= 2
+
+.PHONY: help demo test check fast oldest bench release-check install uninstall clean man
+
+help:  ## show this
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z-]*\):.*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo "PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)   (make demo KEEP=1 leaves the demo running to play with)"
+
+demo: .venv/.ready  ## set up, run the main job on embedded defaults to its end
+	@share/need tmux git
+	@$(PY) share/demo/demo.py $(if $(KEEP),--keep)
+
+test: check oldest  ## set up, run all checks and tests
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests
+
+check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
+	@share/need tmux git strace setpriv:util-linux
+	$(PY) -m ruff check lib tests share bin/pco*
+	$(PY) -m ruff format --check lib tests share bin/pco*
+	$(PY) -m mypy
+	$(PY) -m pytest -q -n $(WORKERS) tests/unit
+
+oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of all packages
+	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
+
+bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
+	@share/need tmux git
+	$(PY) tests/bench/run.py $(if $(JSON),--json $(JSON))
+
+release-check: test bench  ## what is too long for CI: everything, with coverage
+	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
+	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
+
+man: .venv/.ready  ## make the manual pages into build/man
+	@mkdir -p build/man
+	@$(PY) share/man/make.py build/man
+
+install: man  ## install under DESTDIR PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHAREDIR) $(DESTDIR)/etc/pco
+	rm -rf $(DESTDIR)$(LIBDIR)/pco
+	cd lib && find pco -name '*.py' -not -path 'pco/sim/*' -exec install -D -m 644 {} $(DESTDIR)$(LIBDIR)/{} \;
+	for p in $(PROGRAMS); do \
+	  sed -e '1s|.*|#!/usr/bin/python3|' -e 's|^sys.path.insert.*|sys.path.insert(0, "$(LIBDIR)")|' bin/$$p > build/$$p && \
+	  install -m 755 build/$$p $(DESTDIR)$(PREFIX)/bin/$$p; done
+	cp -r share/prompt.md share/www $(DESTDIR)$(SHAREDIR)/
+	for s in 1 5 7; do for m in build/man/*.$$s; do [ ! -e $$m ] || install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$$(basename $$m); done; done
+	[ -e $(DESTDIR)/etc/pco/pco.yaml ] || install -m 644 etc/pco.yaml $(DESTDIR)/etc/pco/pco.yaml
+	install -m 644 etc/pco.yaml $(DESTDIR)/etc/pco/pco.yaml.example
+	/usr/bin/python3 -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(LIBDIR)
+	@echo "installed under $(DESTDIR)$(PREFIX); configuration: $(DESTDIR)/etc/pco/pco.yaml; next: pco help"
+
+uninstall:  ## remove what install put there; configuration and spool stay
+	for p in $(PROGRAMS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
+	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHAREDIR)
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man[157]/pco*.[157]
+
+clean:  ## remove what make made
+	rm -rf build .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage lib/*.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@share/need $(PYTHON):python3-venv
+	@$(PYTHON) -m venv .venv 2>/dev/null || { share/need --install python3-venv; $(PYTHON) -m venv --clear .venv; }
+
+.venv/.ready: .venv/bin/python setup.cfg
+	@echo "setting up .venv"
+	@$(PY) -m pip install -q --disable-pip-version-check $$(sed -n '/^install_requires/,/^$$/s/^    //p' setup.cfg | tr -d ' ')
+	@touch $@
+
+.venv/.test: .venv/.ready
+	@echo "setting up .venv for tests"
+	@$(PY) -m pip install -q --disable-pip-version-check $$(sed -n '/^test =/,/^$$/s/^    //p' setup.cfg | tr -d ' ')
+	@touch $@
+
+.venv/.oldest: .venv/.test tests/oldest.txt
+	@echo "setting up .venv/oldest"
+	@$(PYTHON) -m venv .venv/oldest
+	@.venv/oldest/bin/python -m pip install -q --disable-pip-version-check -r tests/oldest.txt
+	@touch $@

@@ -1,0 +1,66 @@
+"""Say which programs pco has, by task.  It does nothing else: each program has its own --help and its own manual page."""
+
+import click
+
+from pco import __version__
+from pco.command import CONTEXT, Program
+from pco.ground import text
+
+TASKS = (
+    (
+        "Every day, from the shell",
+        (
+            ("pco-queue", "what waits for you; approve, review, accept, post, look, stop"),
+            ("pco-complete", "hand over a session's summary"),
+        ),
+    ),
+    (
+        "Run by timers and services",
+        (
+            ("pco-poll", "ask Plane what is new; make and refresh tickets"),
+            ("pco-launch", "start sessions for approved tickets"),
+            ("pco-watch", "notice what sessions do, and that they ended"),
+            ("pco-post", "put comments and states into Plane, exactly once"),
+            ("pco-dashboard", "write the static pages"),
+        ),
+    ),
+    ("Run by other programs", (("pco-session", "one session: clone, agent, record of its end"),)),
+)
+WAY = "Plane -> pending -> approved -> active -> completed -> outbox -> posted"
+
+
+@click.command("pco", cls=Program, context_settings=CONTEXT)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.argument("what", nargs=-1, metavar="[help] [PROGRAM]")
+def main(what: tuple[str, ...]) -> None:
+    """Say which programs pco has, by task.
+
+    \b
+    pco help            this list
+    pco help queue      the help of pco-queue
+    """
+    words = [word for word in what if word != "help"]
+    if not words:
+        click.echo(overview())
+        return
+    known = [program.removeprefix("pco-") for _, rows in TASKS for program, _ in rows]
+    name = words[0].removeprefix("pco-")
+    if name not in known:
+        raise click.UsageError(f"there is no program pco-{text.line(name, 40)}{text.meant(name, known)}")
+    _show_help(name)
+
+
+def overview() -> str:
+    """The list of programs, by task."""
+    parts = [f"pco {__version__}: tickets of Plane, worked on by agents, under human control.", "", f"  {WAY}", ""]
+    for task, rows in TASKS:
+        parts += [f"{task}:", *(f"  {program:<14} {what}" for program, what in rows), ""]
+    return "\n".join([*parts, "Each has --help.  Begin with: pco-queue"])
+
+
+def _show_help(name: str) -> None:
+    from importlib import import_module
+
+    program: click.Command = import_module(f"pco.commands.{name}").main
+    with click.Context(program, info_name=f"pco-{name}", **CONTEXT) as context:  # type: ignore[arg-type]
+        click.echo(program.get_help(context))
