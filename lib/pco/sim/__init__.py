@@ -33,13 +33,15 @@ A workspace to start with (the seed) is a JSON object; every key but the names m
                               "external_id": "x", "external_source": "y"}]}]}
 
 Ids that are not given are derived from the names, so the same seed gives the same ids.  Without users there are
-bot (member), ada (admin), jonas (member), gus (guest, in Kolkata) and olga (outsider), with tokens plane_api_NAME;
-without projects there is WEB.  Fault switches: pco.sim.faults.  The endpoints under /_sim/: pco.sim.control.
+bot (member), ada (admin), jonas (member), gus (guest, in Kolkata) and olga (outsider), with tokens plane_api_NAME,
+for bot also plane_api_service, plane_api_expired and plane_api_inactive; without projects there is WEB.
+Fault switches: pco.sim.faults.  The endpoints under /_sim/: pco.sim.control.
 """
 
 from pco.sim.person import NotDone, Person
+from pco.sim.remote import Remote
 from pco.sim.running import Sim, running
 from pco.sim.seed import BadSeed
 from pco.sim.store import Busy
 
-__all__ = ["BadSeed", "Busy", "NotDone", "Person", "Sim", "running"]
+__all__ = ["BadSeed", "Busy", "NotDone", "Person", "Remote", "Sim", "running"]

@@ -5,16 +5,21 @@ import json
 import math
 import time
 from dataclasses import dataclass, field
+from functools import cache
 
 from pco.sim.answers import Answer, went_wrong
 from pco.sim.call import World
 from pco.sim.faults import Fault
 from pco.sim.gate import Request, answer
 
-# 64 MiB of spaces after a valid start; some 64 KiB on the way.
-BOMB = gzip.compress(b'{"results": [' + b" " * (64 * 1024 * 1024), 1)
 DEEP = 200_000
 DOWN = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>502 Bad Gateway</h1></body>\r\n</html>\r\n"
+
+
+@cache
+def bomb() -> bytes:
+    """Return 64 MiB of spaces after a valid start, some hundred KiB on the way."""
+    return gzip.compress(b'{"results": [' + b" " * (64 * 1024 * 1024), 1)
 
 
 @dataclass
@@ -86,7 +91,7 @@ def spoilt(reply: Reply, hit: dict[str, Fault]) -> Reply:
     if "bad_utf8" in hit:
         return Reply(reply.status, b'{"results": ["\xff\xfe\xc3("], "name": "\xff"}', reply.headers)
     if "bomb" in hit:
-        return Reply(reply.status, BOMB, {**reply.headers, "Content-Encoding": "gzip"})
+        return Reply(reply.status, bomb(), {**reply.headers, "Content-Encoding": "gzip"})
     if "deep_json" in hit:
         return Reply(reply.status, b"[" * DEEP + b"]" * DEEP, reply.headers)
     return reply

@@ -12,6 +12,8 @@ from uuid import UUID
 from pco.sim.answers import Refused, Row, invalid
 from pco.sim.clock import parse_stamp
 
+LARGEST = 2**31 - 1
+
 Check = Callable[[Any], Any]
 Exists = Callable[[str], bool]
 
@@ -129,11 +131,14 @@ def moment(value: Any) -> str:
 
 
 def whole(value: Any) -> int:
-    """A whole number."""
+    """A whole number that the database can hold."""
     try:
-        return int(value)
-    except (TypeError, ValueError) as error:
+        found = int(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise Wrong("A valid integer is required.") from error
+    if found > LARGEST:
+        raise Wrong(f"Ensure this value is less than or equal to {LARGEST}.")
+    return found
 
 
 def number(value: Any) -> float:

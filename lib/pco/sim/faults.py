@@ -5,7 +5,8 @@
      "path": "/comments/",      left out: any
      "probability": 0.5,        of each matching request; default 1
      "skip": 2, "count": 1,     let the first two pass, then fire once; default 0 and without end
-     "seconds": 5,              for slow, late, lag, error_after, throttle (Retry-After); scaled
+     "seconds": 5,              scaled; default 5 for slow, late and lag, 60 for throttle (it becomes Retry-After),
+                                0 for error_after (the real server takes 12 to find that its broker is down)
      "seed": 7}                 the same seed and the same requests give the same faults
 
 Kinds: lost_before (connection dropped, not applied), lost_after (applied, then dropped), late (dropped, applied
@@ -28,6 +29,7 @@ BESIDE = ("slow", "lag", "no_worker")
 ALONE = ("lost_before", "lost_after", "late", "error_before", "error_after", "throttle", "cut", "bad_json",
          "bad_utf8", "bomb", "deep_json", "redirect", "html")
 KINDS = BESIDE + ALONE
+SECONDS = {"slow": 5.0, "late": 5.0, "lag": 5.0, "throttle": 60.0}
 
 
 @dataclass
@@ -40,18 +42,20 @@ class Fault:
     probability: float = 1.0
     skip: int = 0
     count: int | None = None
-    seconds: float = 5.0
+    seconds: float = -1.0
     seed: int = 0
     seen: int = 0
     fired: int = 0
     dice: random.Random = field(default_factory=random.Random, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse an unknown kind or a bad pattern at once; seed the dice."""
+        """Refuse an unknown kind or a bad pattern at once; fill in the seconds, seed the dice."""
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(KINDS)}")
         re.compile(self.method)
         re.compile(self.path)
+        if self.seconds < 0:
+            self.seconds = SECONDS.get(self.kind, 0.0)
         self.dice = random.Random(self.seed)
 
     def fires(self, method: str, path: str) -> bool:

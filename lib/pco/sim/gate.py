@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pco.sim import comments
 from pco.sim.answers import Answer, Refused, Row, detail, forbidden, no_such_page, went_wrong
@@ -38,8 +38,8 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path without the query."""
-        return urlsplit(self.target).path
+        """The path without the query, decoded."""
+        return unquote(urlsplit(self.target).path)
 
     @property
     def query(self) -> dict[str, str]:

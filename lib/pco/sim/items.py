@@ -32,9 +32,10 @@ def list_items(call: Call) -> Answer:
 def by_external(call: Call, source: str, external: str) -> Row:
     """Return the item with this external key; archived ones are found too."""
     row = call.store.external("items", call.project, source, external)
-    if row is None:
+    seen = row and call.reader.get("items", row["id"])
+    if not seen:
         raise no_such_object()
-    return row
+    return seen
 
 
 def ordered(call: Call) -> list[Row]:

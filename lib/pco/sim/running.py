@@ -30,8 +30,9 @@ def world(folder: Path, seed: Row | None, settings: Settings, scale: float, toke
         seeds.Sower(store, seeds.DEFAULT if seed is None else seed).sow()
     users = {row["name"]: row for row in store.tables["users"].values()}
     bot = users.get(seeds.BOT) or next(iter(users.values()))
+    role = next(name for name, number in seeds.ROLES.items() if number == bot["role"])
     for text in tokens:
-        seeds.put_token(store, text, bot["id"], seeds.BOT)
+        seeds.put_token(store, text, bot["id"], role)
     return World(store, clock, Jobs(clock), settings, Throttle(clock))
 
 

@@ -16,7 +16,9 @@ from pco.sim.store import Store
 ROLES: dict[str, int | None] = {"admin": ADMIN, "member": MEMBER, "guest": GUEST, "outsider": None}
 BOT = "bot"
 DEFAULT_USERS: list[Row] = [
-    {"name": BOT, "role": "member", "display_name": "pco", "first_name": "Pco", "last_name": "Bot"},
+    {"name": BOT, "role": "member", "display_name": "pco", "first_name": "Pco", "last_name": "Bot",
+     "tokens": [{"token": "plane_api_service", "service": True}, {"token": "plane_api_expired", "expired": True},
+                {"token": "plane_api_inactive", "inactive": True}]},
     {"name": "ada", "role": "admin", "last_name": "Admin"},
     {"name": "jonas", "role": "member", "last_name": "Member"},
     {"name": "gus", "role": "guest", "last_name": "Guest", "timezone": "Asia/Kolkata"},
