@@ -17,7 +17,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadData, SystemFault
@@ -67,6 +67,41 @@ class Birth:
     at: datetime
     pid: int
     boot_id: str
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping")
+    return value
+
+
+def _clock(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e15:  # which also keeps NaN and Infinity out
+        raise ValueError("expected seconds")
+    return float(value)
+
+
+Kind = Literal["started", "working", "turn_ended", "turn_failed", "blocked", "idle", "ended", "completed"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a session.  `boot` is CLOCK_BOOTTIME then, in seconds; 0.0 if it is not known."""
+
+    kind: Kind
+    at: datetime
+    round: int
+    attempt: int
+    detail: dict[str, Any] = field(default_factory=dict, metadata={"read": _mapping})
+    boot: float = field(default=0.0, metadata={"read": _clock})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an exit without a summary means: `passing` errors (the agent's API is down) are worth another attempt."""
+
+    passing: bool
+    why: str
 
 
 def folder(sessions: Path, key: str, round: int, attempt: int) -> Path:

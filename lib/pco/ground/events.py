@@ -1,8 +1,9 @@
 """Event files, and the byte that announces them.  Hooks wait for this: only os, json and time are imported.
 
 `out/events/TIME-PID.json`, TIME in nanoseconds: {"schema": 1, "round", "attempt", "event", "at" (ISO 8601,
-Z), "detail" (a mapping)}.  `event` is started, working, turn_ended, turn_failed, blocked, idle, ended or completed;
-completed has detail.summary, blocked has detail.what.
+Z), "boot" (CLOCK_BOOTTIME in seconds, which no jump of the wall clock touches), "detail" (a mapping)}.  `event` is
+started, working, turn_ended, turn_failed, blocked, idle, ended or completed; completed has detail.summary and
+detail.by, blocked has detail.what.
 """
 
 import json
@@ -17,7 +18,9 @@ def write(out: str, round: int, attempt: int, event: str, detail: dict[str, Any]
     """Leave one event, whole and flushed, under a name that sorts by time.  Raises OSError."""
     now = time.time_ns()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9)) + f".{now % 10**9 // 1000:06d}Z"
-    value = {"schema": SCHEMA, "round": round, "attempt": attempt, "event": event, "at": stamp, "detail": detail}
+    boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    value = {"schema": SCHEMA, "round": round, "attempt": attempt, "event": event, "at": stamp, "boot": boot}
+    value["detail"] = detail
     folder = os.path.join(out, "events")
     name = f"{now:020d}-{os.getpid()}"
     temporary = os.path.join(folder, f".{name}")

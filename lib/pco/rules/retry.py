@@ -1,0 +1,53 @@
+"""How attempts count, and when a ticket may be tried again.
+
+| outcome       | what happened                                              | counted | then               |
+|---------------|------------------------------------------------------------|---------|--------------------|
+| completed     | a summary was handed over                                  | –       | completed          |
+| never-started | the session was not born in time                           | yes     | again, or failed   |
+| start-failed  | it was born, but its agent never began (no clone)          | yes     | again, or failed   |
+| died          | it is gone and left no exit record                         | yes     | again, or failed   |
+| stalled       | no sign of life for too long: pco ended it                 | yes     | again, or failed   |
+| passing-error | the agent ended with an error that passes (its API down)   | yes     | again, or failed   |
+| failed        | the agent ended by itself, without a summary               | yes     | failed             |
+| too-long      | its time was used up: pco ended it                         | yes     | failed             |
+| stopped       | a person, Plane or a pause asked for it                    | no      | where `stop` says  |
+| reboot        | the machine went down under it                             | no      | again              |
+"""
+
+from datetime import datetime, timedelta
+
+from pco.ground.ticket import Round, Ticket
+
+COMPLETED, STOPPED, REBOOT = "completed", "stopped", "reboot"
+NEVER_STARTED, START_FAILED, DIED = "never-started", "start-failed", "died"
+STALLED, PASSING = "stalled", "passing-error"
+FAILED, TOO_LONG = "failed", "too-long"
+
+AGAIN = (NEVER_STARTED, START_FAILED, DIED, STALLED, PASSING)  # counted, and tried again while attempts are left
+FINAL = (FAILED, TOO_LONG)  # counted, and not tried again
+OUTCOMES = (COMPLETED, *AGAIN, *FINAL, STOPPED, REBOOT)
+LONGEST = timedelta(hours=1)  # no back-off is longer, unless `retry_after` itself is
+
+
+def counted(round: Round) -> int:
+    """How many attempts of the round count against `sessions.attempts`."""
+    return sum(attempt.outcome in (*AGAIN, *FINAL) for attempt in round.attempts)
+
+
+def left(round: Round, attempts: int) -> bool:
+    """Whether the round may be tried once more."""
+    return counted(round) < attempts
+
+
+def backoff(times: int, retry_after: timedelta) -> timedelta:
+    """How long to wait after the `times`-th counted attempt: doubled each time, up to an hour."""
+    doubled = retry_after * 2 ** min(max(times - 1, 0), 20)
+    return min(doubled, max(LONGEST, retry_after))
+
+
+def not_before(ticket: Ticket, retry_after: timedelta) -> datetime | None:
+    """When the ticket may be launched again; None if it need not wait: a new round, a stop, a reboot."""
+    last = ticket.attempt
+    if last is None or last.end is None or last.outcome not in AGAIN:
+        return None
+    return last.end + backoff(counted(ticket.round), retry_after)
