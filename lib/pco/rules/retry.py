@@ -41,7 +41,7 @@ def left(round: Round, attempts: int) -> bool:
 
 def backoff(times: int, retry_after: timedelta) -> timedelta:
     """How long to wait after the `times`-th counted attempt: doubled each time, up to an hour."""
-    doubled = retry_after * 2 ** min(max(times - 1, 0), 20)
+    doubled = retry_after * (1 << min(max(times - 1, 0), 20))
     return min(doubled, max(LONGEST, retry_after))
 
 

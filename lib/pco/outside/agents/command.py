@@ -34,7 +34,8 @@ def read_event(data: bytes) -> Event:
         value = json.loads(data)
         if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
             raise BadData("not an event")
-        return shape.load(Event, {**value, "kind": value.pop("event", None)})
+        value["kind"] = value.pop("event", None)
+        return shape.load(Event, value)
     except (ValueError, RecursionError) as error:
         raise BadData(f"not an event: {error}") from error
 
