@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Site
 
 from pco.spool import Spool
+from support import Site
 
 
 @pytest.fixture

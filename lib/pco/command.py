@@ -7,10 +7,8 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,10 +16,11 @@ import click
 from pco import __version__
 from pco.ground import text
 from pco.ground.errors import BadConfig, PcoError, TryLater
-from pco.ground.ticket import State, Ticket
 
 if TYPE_CHECKING:
+    # Only for the types: --help must not wait for the record's dataclasses to be made.
     from pco.ground.config import Config
+    from pco.ground.ticket import State, Ticket
     from pco.spool import Spool
 
 DEFAULT_CONFIG = "/etc/pco/pco.yaml"
@@ -43,6 +42,8 @@ class Pco:
     @cached_property
     def config(self) -> "Config":
         """The configuration.  Raises BadConfig."""
+        from pathlib import Path
+
         from pco.ground import yamlfile
 
         return yamlfile.load(Path(self.config_file or os.environ.get("PCO_CONFIG") or DEFAULT_CONFIG).absolute())
@@ -93,7 +94,7 @@ class Pco:
             click.echo(f"({text.line(error.hint, 500)})", err=True)
         self.trouble = gravest(self.trouble, error.exit)
 
-    def announce(self, event: str, ticket: Ticket | None, fields: dict[str, Any] | None = None) -> None:
+    def announce(self, event: str, ticket: "Ticket | None", fields: dict[str, Any] | None = None) -> None:
         """After each move, and only here: the audit record, the log line, later the hooks.
 
         `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.
@@ -119,7 +120,7 @@ class Pco:
             return "info"
 
 
-def _told(event: str, ticket: Ticket | None, fields: dict[str, Any]) -> str:
+def _told(event: str, ticket: "Ticket | None", fields: dict[str, Any]) -> str:
     shown = dict(fields)
     what = f"{shown.pop('from') or 'new'} -> {shown.pop('to')}" if event == "moved" and "to" in shown else event
     rest = " ".join(f"{name}={text.line(str(value), 200)}" for name, value in shown.items() if value not in ("", None))
@@ -136,7 +137,7 @@ def gravest(one: int, other: int) -> int:
 class Program(click.Command):
     """A program.  Called (as an entry point does), it runs to its end."""
 
-    def __call__(self) -> None:  # type: ignore[override]
+    def __call__(self) -> None:
         run(self)
 
 
@@ -209,9 +210,10 @@ def _complain(name: str, message: str, hint: str) -> None:
         click.echo(f"({text.line(hint, 500)})", err=True)
 
 
-def put_aside(pco: Pco, key: str, state: State, error: PcoError) -> None:
+def put_aside(pco: Pco, key: str, state: "State", error: PcoError) -> None:
     """Set a corrupt ticket aside, and say so; any other trouble with it is only said."""
     from pco.ground.errors import BadData
+    from pco.ground.ticket import State
 
     pco.fail(error, key)
     if isinstance(error, BadData) and state is not State.ACTIVE:
@@ -219,6 +221,8 @@ def put_aside(pco: Pco, key: str, state: State, error: PcoError) -> None:
         pco.announce("set aside", None, {"key": key, "from": state.value, "why": str(error)})
 
 
-def changed(ticket: Ticket, **changes: Any) -> Ticket:
+def changed(ticket: "Ticket", **changes: Any) -> "Ticket":
     """`dataclasses.replace`, under a name that reads well in a program."""
+    from dataclasses import replace
+
     return replace(ticket, **changes)

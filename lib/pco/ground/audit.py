@@ -68,11 +68,15 @@ def _last_hash(handle: int) -> str:
     size = os.fstat(handle).st_size
     if not size:
         return ""
-    tail = os.pread(handle, 1 << 16, max(size - (1 << 16), 0))
-    if not tail.endswith(b"\n"):
+    if os.pread(handle, 1, size - 1) != b"\n":
         os.write(handle, b"\n")
-        tail += b"\n"
-    return line_hash(tail[:-1].rpartition(b"\n")[2])
+        size += 1
+    tail, start = b"", size - 1
+    while start and b"\n" not in tail:
+        step = min(start, 1 << 16)
+        start -= step
+        tail = os.pread(handle, step, start) + tail
+    return line_hash(tail.rpartition(b"\n")[2])
 
 
 def _month_before(folder: Path, name: str) -> str:

@@ -117,7 +117,9 @@ def _refuse_bombs(path: Path, data: str, loader: Any) -> None:
     for event in yaml.parse(data, Loader=loader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
-            raise BadConfig(f"{path}:{line}: *{text.line(str(event.anchor), 40)}: aliases are not allowed; write it out")
+            raise BadConfig(
+                f"{path}:{line}: *{text.line(str(event.anchor), 40)}: aliases are not allowed; write it out"
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise BadConfig(f"{path}:{line}: nested deeper than {MOST_DEPTH}")

@@ -95,5 +95,3 @@ def take_up(comments: tuple[Comment, ...], most: int = 100, longest: int = 50_00
 def _cut(comment: Comment, longest: int) -> Comment:
     marked = f"{comment.text[:longest]}\n[cut here: the comment goes on in Plane]"
     return Comment(comment.id, comment.at, comment.by, marked)
-
-

@@ -1,8 +1,8 @@
 """Beside the tickets: flags that wake programs, the pause, requests to import, what crashes left in tmp.
 
-    wake/NAME            empty; set after a move, removed by its program before it scans
-    control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is there
-    control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
+wake/NAME            empty; set after a move, removed by its program before it scans
+control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is there
+control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
 """
 
 import json

@@ -191,11 +191,12 @@ class Spool:
         return made
 
     def _create_batch(self, tickets: list[Ticket]) -> list[Ticket]:
-        written = {ticket.key: self._write_temporary(ticket) for ticket in tickets}
+        first = {ticket.key: ticket for ticket in reversed(tickets)}
+        written = {key: self._write_temporary(ticket) for key, ticket in first.items()}
         made = []
         with self.lock():
-            for ticket in tickets:
-                if self.find(ticket.key) is None and ticket.key in written:
+            for ticket in reversed(first.values()):
+                if self.find(ticket.key) is None:
                     os.rename(written.pop(ticket.key), self.path(ticket.key, ticket.state))
                     made.append(ticket)
             durable.sync_folder(self.root / State.PENDING)

@@ -1,0 +1,84 @@
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from pco.ground import audit
+from pco.ground.errors import SystemFault
+
+NOVEMBER = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+DECEMBER = datetime(2026, 12, 1, 0, 1, tzinfo=UTC)
+
+
+def records(folder):
+    return [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def test_each_record_is_bound_to_the_one_before_also_over_months(tmp_path):
+    for at in (NOVEMBER, NOVEMBER, DECEMBER, DECEMBER):
+        audit.append(tmp_path, at, "moved", "alice", "WEB-1", {"to": "approved"})
+    lines = records(tmp_path)
+    assert json.loads(lines[0])["prev"] == audit.BEGINNING
+    for before, after in zip(lines, lines[1:], strict=False):
+        assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
+
+
+def test_a_record_says_when_what_who_and_which(tmp_path):
+    audit.append(tmp_path, NOVEMBER, "moved", "älice\n", "WEB-1", {"why": "\x1b[31m"})
+    (line,) = records(tmp_path)
+    assert json.loads(line) | {"prev": ""} == {
+        "at": "2026-11-30T23:59:00.000000Z",
+        "event": "moved",
+        "by": "älice\n",
+        "key": "WEB-1",
+        "fields": {"why": "\x1b[31m"},
+        "prev": "",
+    }
+    assert line.isascii()
+    assert b"\x1b" not in line
+
+
+def test_a_torn_last_line_stays_visible_and_the_chain_goes_on(tmp_path):
+    audit.append(tmp_path, NOVEMBER, "a", "x", "", {})
+    path = tmp_path / "2026-11.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"at": "2026-1')
+    audit.append(tmp_path, NOVEMBER, "b", "x", "", {})
+    lines = records(tmp_path)
+    assert lines[1] == b'{"at": "2026-1'
+    assert json.loads(lines[2])["prev"] == hashlib.sha256(lines[1]).hexdigest()
+
+
+def test_a_record_longer_than_the_buffer_is_still_bound(tmp_path):
+    audit.append(tmp_path, NOVEMBER, "a", "x", "", {"text": "y" * 200_000})
+    audit.append(tmp_path, NOVEMBER, "b", "x", "", {})
+    lines = records(tmp_path)
+    assert json.loads(lines[1])["prev"] == hashlib.sha256(lines[0]).hexdigest()
+
+
+def test_several_programs_at_once_keep_one_chain(tmp_path):
+    children = []
+    for _ in range(6):
+        pid = os.fork()
+        if pid == 0:
+            for _ in range(20):
+                audit.append(tmp_path, NOVEMBER, "moved", "x", "WEB-1", {})
+            os._exit(0)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 6
+    lines = records(tmp_path)
+    assert len(lines) == 120
+    for before, after in zip(lines, lines[1:], strict=False):
+        assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
+
+
+@pytest.mark.parametrize("plant", ["link", "missing"])
+def test_it_writes_through_no_link_and_says_a_missing_folder(tmp_path, plant):
+    folder = tmp_path / "audit"
+    if plant == "link":
+        folder.mkdir()
+        (folder / "2026-11.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SystemFault):
+        audit.append(folder, NOVEMBER, "a", "x", "", {})
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,0 +1,68 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pco.ground import markup, text
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "a\u202eb\u2066c",
+    "nul\x00",
+    "c1\x9b31m",
+    "zero\u200bwidth\ufeff",
+    "line\u2028sep",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_nothing_that_moves_a_terminal_passes(hostile):
+    for made in (text.lines(hostile), text.line(hostile)):
+        assert all(unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in made)
+
+
+@given(st.text())
+def test_a_line_is_one_line_and_clean(anything):
+    made = text.line(anything)
+    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in made)
+    assert made == made.strip()
+
+
+@given(st.text(max_size=60), st.integers(min_value=1, max_value=30))
+def test_a_cut_line_fits_its_columns(anything, width):
+    assert text.columns(text.line(anything, width)) <= width
+
+
+def test_newlines_and_tabs_stay_in_lines():
+    assert text.lines("a\n\tb\r") == "a\n\tb"
+
+
+def test_wide_characters_take_two_columns():
+    assert text.line("日本語です", 6) == "日本…"
+
+
+def test_html_becomes_readable_text():
+    html = "<div><p>Steps for <strong>it</strong>:</p><ul><li>one</li><li>two &amp; three</li></ul></div>"
+    assert markup.plain(html) == "Steps for it:\n\n- one\n- two & three"
+
+
+def test_code_keeps_its_lines_and_links_their_address():
+    html = '<pre><code>if x:\n    print(1)</code></pre><p><a href="https://e.org/1">here</a></p>'
+    assert markup.plain(html) == "if x:\n    print(1)\n\nhere <https://e.org/1>"
+
+
+def test_scripts_and_styles_are_not_text():
+    assert markup.plain("<p>a</p><script>alert(1)</script><style>x{}</style><p>b</p>") == "a\n\nb"
+
+
+@pytest.mark.parametrize("broken", ["<", "<p", "</", "&#xD800;", "<!--", "<![CDATA[", "<a href=", "]]>", "<p>" * 5000])
+def test_broken_html_is_no_error(broken):
+    assert isinstance(markup.plain(broken), str)
+
+
+def test_a_near_name_is_offered():
+    assert text.meant("aprove", ["approve", "reject"]) == " (did you mean approve?)"
+    assert text.meant("zzz", ["approve", "reject"]) == ""
