@@ -181,6 +181,9 @@ def command(function: Callable[..., Any]) -> click.Command:
 def run(program: click.Command) -> None:
     """Run a program to its end: each foreseeable failure is one line and its exit code."""
     name = program.name or "pco"
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no Unicode gets a question mark, not a traceback.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         program.main(prog_name=name, standalone_mode=False)
     except click.exceptions.Exit as end:
