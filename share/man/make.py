@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Make a manual page of each program from its click command: make.py FOLDER.
+
+DESCRIPTION is the module's docstring, OPTIONS and EXAMPLES come from the command itself, so they cannot differ from
+--help; FILES and BUGS stand here.  Pages of formats (section 5) are written by hand beside this file.
+"""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "lib"))
+
+from pco import __version__  # noqa: E402
+from pco.commands import overview  # noqa: E402
+
+CONFIGURATION = ("/etc/pco/pco.yaml, pco.yaml.d/*.yaml", "the configuration; /etc/pco/pco.yaml.example shows all of it")
+SPOOL = ("/var/spool/pco/STATE/KEY.json", "the tickets; see pco-spool(5)")
+AUDIT = ("/var/lib/pco/audit/YYYY-MM.jsonl", "who did what, each record bound to the one before")
+SESSIONS = ("/var/lib/pco/sessions/KEY/R.A/", "the folder of attempt A of round R; see pco-spool(5)")
+FILES = {
+    "overview": [],
+    "poll": [CONFIGURATION, SPOOL, ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"), AUDIT],
+    "queue": [CONFIGURATION, SPOOL, SESSIONS, AUDIT],
+    "launch": [CONFIGURATION, SPOOL, SESSIONS, ("/var/lib/pco/mirrors/PROJECT.git", "mirror of the repository"), AUDIT],
+    "session": [SESSIONS],
+    "complete": [SESSIONS, SPOOL],
+    "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
+    "post": [CONFIGURATION, SPOOL, AUDIT],
+    "dashboard": [CONFIGURATION, SPOOL, ("/var/lib/pco/www/", "the pages; index.html, board.json, health.json")],
+}
+BUGS = {
+    "poll": "Plane cannot filter on its side and gives no list of what was removed, so a removed item is noticed when "
+    "the project's count falls, or within ten minutes.",
+    "launch": "Times are compared with the wall clock; a clock that jumps back delays retries.",
+    "post": "A comment is looked up by the external id that pco gave it; somebody who changes that id in Plane by the "
+    "API can make pco post it again.",
+    "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.",
+    "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
+    "queue": "Members of group pco are trusted not to change files of the spool by hand.",
+}
+EXITS = [
+    ("0", "done, or nothing to do"),
+    ("2", "wrong usage"),
+    ("65", "bad data: at least one ticket was refused or set aside"),
+    ("69", "something that must be installed is missing"),
+    ("71", "the system refused: disk full, permission, I/O error"),
+    ("75", "try again later; the timer will"),
+    ("77", "not permitted"),
+    ("78", "configuration; a restart will not help"),
+    ("130", "interrupted"),
+]
+
+
+def main(folder: Path) -> None:
+    """Write all pages into `folder`."""
+    for program in ["overview", *(row[0].removeprefix("pco-") for _, rows in overview.TASKS for row in rows)]:
+        module = import_module(f"pco.commands.{program}")
+        name = "pco" if program == "overview" else f"pco-{program}"
+        (folder / f"{name}.1").write_text(page(name, program, module.__doc__ or "", module.main))
+    for written in HERE.glob("*.[57]"):
+        (folder / written.name).write_text(written.read_text().replace("@VERSION@", __version__))
+
+
+def page(name: str, program: str, description: str, command: click.Command) -> str:
+    """One manual page in man(7)."""
+    context = click.Context(command, info_name=name)
+    help_text = command.help or ""
+    summary = help_text.partition("\n\n")[0].split(". ")[0].rstrip(".").replace("\n", " ")
+    parts = [f'.TH {name.upper()} 1 "" "pco {__version__}" "pco"', ".SH NAME", f"{plain(name)} \\- {plain(summary)}"]
+    parts += [".SH SYNOPSIS", f".B {plain(name)}", plain(" ".join(command.collect_usage_pieces(context)))]
+    parts += [".SH DESCRIPTION", *paragraphs(description)]
+    parts += [".SH OPTIONS", *options(command, context)]
+    if isinstance(command, click.Group):
+        parts += [".SH VERBS", *verbs(command, context)]
+    if examples(help_text):
+        parts += [".SH EXAMPLES", ".nf", *map(plain, examples(help_text)), ".fi"]
+    if FILES[program]:
+        parts += [".SH FILES", *(line for path, what in FILES[program] for line in (".TP", plain(path), plain(what)))]
+    parts += [".SH EXIT STATUS", *(line for code, what in EXITS for line in (".TP", f".B {code}", plain(what)))]
+    if program in BUGS:
+        parts += [".SH BUGS", plain(BUGS[program])]
+    return "\n".join([*parts, ".SH SEE ALSO", ".BR pco (1),", ".BR pco-spool (5)", ""])
+
+
+def options(command: click.Command, context: click.Context) -> list[str]:
+    """The options as --help gives them."""
+    rows = [record for p in command.get_params(context) if (record := p.get_help_record(context))]
+    return [line for names, what in rows for line in (".TP", f".B {plain(names)}", plain(what))]
+
+
+def verbs(group: click.Group, context: click.Context) -> list[str]:
+    """A subsection for each verb."""
+    lines = []
+    for name in group.list_commands(context):
+        verb = group.get_command(context, name)
+        assert verb is not None
+        inner = click.Context(verb, info_name=name, parent=context)
+        lines += [f".SS {plain(name)} {plain(' '.join(verb.collect_usage_pieces(inner)))}"]
+        lines += paragraphs("\n\n".join(t for t in (verb.help or "").split("\n\n") if not t.startswith("\b")))
+        lines += options(verb, inner)
+        if examples(verb.help or ""):
+            lines += [".PP", ".nf", *map(plain, examples(verb.help or "")), ".fi"]
+    return lines
+
+
+def examples(help_text: str) -> list[str]:
+    """The lines of the paragraphs that --help leaves as they are."""
+    blocks = [block for block in help_text.split("\n\n") if block.startswith("\b")]
+    return [line for block in blocks for line in [*block.split("\n")[1:], ""]]
+
+
+def paragraphs(text: str) -> list[str]:
+    """Paragraphs of a docstring; indented ones stay as they are."""
+    lines = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        indented = all(line.startswith("    ") for line in block.splitlines())
+        body = [".nf", *map(plain, block.splitlines()), ".fi"] if indented else [plain(block.replace("\n", " "))]
+        lines += [".PP", *body]
+    return lines
+
+
+def plain(text: str) -> str:
+    """Text that roff leaves alone."""
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
+    return f"\\&{text}" if text[:1] in (".", "'") else text
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
