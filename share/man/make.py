@@ -5,6 +5,7 @@ DESCRIPTION is the module's docstring, OPTIONS and EXAMPLES come from the comman
 --help; FILES and BUGS stand here.  Pages of formats (section 5) are written by hand beside this file.
 """
 
+import dataclasses
 import re
 import sys
 from importlib import import_module
@@ -17,6 +18,8 @@ sys.path.insert(0, str(HERE.parents[1] / "lib"))
 
 from pco import __version__  # noqa: E402
 from pco.commands import overview  # noqa: E402
+from pco.ground import ticket  # noqa: E402
+from pco.spool import MOVES  # noqa: E402
 
 CONFIGURATION = ("/etc/pco/pco.yaml, pco.yaml.d/*.yaml", "the configuration; /etc/pco/pco.yaml.example shows all of it")
 SPOOL = ("/var/spool/pco/STATE/KEY.json", "the tickets; see pco-spool(5)")
@@ -63,7 +66,8 @@ def main(folder: Path) -> None:
         name = "pco" if program == "overview" else f"pco-{program}"
         (folder / f"{name}.1").write_text(page(name, program, module.__doc__ or "", module.main))
     for written in HERE.glob("*.[57]"):
-        (folder / written.name).write_text(written.read_text().replace("@VERSION@", __version__))
+        content = written.read_text().replace("@VERSION@", __version__)
+        (folder / written.name).write_text(content.replace("@MOVES@", moves()).replace("@RECORD@", record()))
 
 
 def page(name: str, program: str, description: str, command: click.Command) -> str:
@@ -85,6 +89,40 @@ def page(name: str, program: str, description: str, command: click.Command) -> s
     if program in BUGS:
         parts += [".SH BUGS", plain(BUGS[program])]
     return "\n".join([*parts, ".SH SEE ALSO", ".BR pco (1),", ".BR pco-spool (5)", ""])
+
+
+def moves() -> str:
+    """The table of moves, for pco-spool(5)."""
+    rows = []
+    for move in MOVES:
+        from_ = ", ".join(state.value if state else "(none)" for state in move.from_)
+        to = ", ".join(state.value if state else "(none)" for state in move.to)
+        who = "any program that holds the lock" if move.who == ("*",) else ", ".join(move.who)
+        rows += [".TP", f".B {plain(f'{from_} -> {to}')}", plain(f"{who}: {move.when}")]
+    return "\n".join(rows)
+
+
+def record() -> str:
+    """The fields of a record, for pco-spool(5): each class with its fields and their kinds."""
+    rows = []
+    classes = [ticket.Ticket, ticket.Round, *(c for c in vars(ticket).values() if is_part(c))]
+    for kind in dict.fromkeys(classes):
+        rows += [".TP", f".B {kind.__name__}", plain(" ".join((kind.__doc__ or "").split())), ".RS", ".nf"]
+        fields = [f for f in dataclasses.fields(kind) if not f.metadata.get("state")]
+        rows += [plain(f"{f.name.rstrip('_')}: {kind_of(f.type)}") for f in fields]
+        rows += [".fi", ".RE"]
+    return "\n".join(rows)
+
+
+def is_part(thing: object) -> bool:
+    """Whether it is one of the record's classes."""
+    return isinstance(thing, type) and dataclasses.is_dataclass(thing)
+
+
+def kind_of(annotation: object) -> str:
+    """A type as people read it."""
+    name = annotation.__name__ if isinstance(annotation, type) and "[" not in str(annotation) else str(annotation)
+    return name.replace("pco.ground.ticket.", "").replace("datetime.datetime", "time").replace("datetime", "time")
 
 
 def options(command: click.Command, context: click.Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""Say which programs pco has, by task.  It does nothing else: each program has its own --help and its own manual page."""
+"""Say which programs pco has, by task.  Nothing else: each program has its own --help and its own manual page."""
 
 import click
 

@@ -1,0 +1,81 @@
+"""The manual pages say what the code does."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from importlib import import_module
+from typing import get_args
+
+import click
+import pytest
+from support import TOP
+
+from pco.commands import overview
+from pco.ground import ticket
+from pco.ground.ticket import State
+from pco.spool import MOVES
+
+PROGRAMS = ["overview", *(row[0].removeprefix("pco-") for _, rows in overview.TASKS for row in rows)]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("man")
+    subprocess.run([sys.executable, TOP / "share/man/make.py", folder], check=True)
+    return {path.name: path.read_text().replace("\\-", "-").replace("\\&", "") for path in folder.iterdir()}
+
+
+def test_there_is_a_page_for_every_program_in_bin(pages):
+    programs = {path.name for path in (TOP / "bin").iterdir()}
+    assert {name.removesuffix(".1") for name in pages if name.endswith(".1")} == programs
+    assert {row[0] for _, rows in overview.TASKS for row in rows} | {"pco"} == programs
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_page_has_its_sections_and_every_option(pages, program):
+    page = pages["pco.1" if program == "overview" else f"pco-{program}.1"]
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"):
+        assert f".SH {section}\n" in page
+    command = import_module(f"pco.commands.{program}").main
+    with click.Context(command) as context:
+        names = [name for parameter in command.get_params(context) for name in parameter.opts if name.startswith("--")]
+    assert [name for name in names if name not in page] == []
+    if program != "overview":
+        assert ".SH EXAMPLES\n" in page
+        assert ".SH FILES\n" in page
+
+
+def test_pco_spool_prints_the_table_of_moves(pages):
+    page = pages["pco-spool.5"]
+    table = page[page.index('.\\" begin moves') : page.index('.\\" end moves')]
+    found = re.findall(r"\.TP\n\.B (.+) -> (.+)\n(.+?): (.+)", table)
+    known = [
+        (
+            ", ".join(s.value if s else "(none)" for s in move.from_),
+            ", ".join(s.value if s else "(none)" for s in move.to),
+            "any program that holds the lock" if move.who == ("*",) else ", ".join(move.who),
+            move.when,
+        )
+        for move in MOVES
+    ]
+    assert found == known
+
+
+def test_pco_spool_names_every_state_and_every_field(pages):
+    page = pages["pco-spool.5"]
+    states = page[page.index('.\\" begin states') : page.index('.\\" end states')]
+    assert re.findall(r"\.B (\w+)", states) == [state.value for state in State]
+    table = page[page.index('.\\" begin record') : page.index('.\\" end record')]
+    for kind in (ticket.Ticket, ticket.Round, ticket.Attempt, ticket.Post):
+        for field in dataclasses.fields(kind):
+            if not field.metadata.get("state"):
+                assert f"\n{field.name.rstrip('_')}: " in table
+
+
+def test_pco_spool_names_every_event(pages):
+    from pco.ground import attempt
+
+    page = pages["pco-spool.5"]
+    events = page[page.index('.\\" begin events') : page.index('.\\" end events')]
+    assert set(re.findall(r"\.B (\w+)", events)) == set(get_args(attempt.Kind))
