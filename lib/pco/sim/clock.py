@@ -15,14 +15,15 @@ class Clock:
     def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
         self._skipped = 0.0
-        self._last = 0.0
+        self._last = 0
         self._lock = threading.Lock()
 
     def seconds(self) -> float:
         """Now, as seconds since the epoch; each call returns at least a microsecond more than the one before."""
         with self._lock:
-            self._last = max(time.time() + self._skipped, self._last + 1e-6)
-            return self._last
+            # In whole microseconds: as a float the next one could be written like the one before.
+            self._last = max(round((time.time() + self._skipped) * 1e6), self._last + 1)
+            return self._last / 1e6
 
     def advance(self, seconds: float) -> None:
         """Skip `seconds` ahead (not scaled)."""

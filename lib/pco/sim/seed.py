@@ -58,12 +58,12 @@ def known(what: str, given: Row, keys: Iterable[str]) -> None:
 
 
 class Sower:
-    """Puts a seed into an empty store.  Everything dates from the second before now, unless the seed says so."""
+    """Puts a seed into an empty store.  Everything dates from the hour before now, unless the seed says so."""
 
     def __init__(self, store: Store, seed: Row) -> None:
         self.store = store
         self.seed = seed
-        self.start = time.time() - 1.0
+        self.start = time.time() - 3600
         self.count = 0
         self.users: dict[str, Row] = {}
         self.workspace = ""
@@ -83,11 +83,11 @@ class Sower:
             self.project(project)
 
     def stamp(self, given: str | None = None) -> str:
-        """Return the time the seed gives, else the next microsecond of the starting second."""
+        """Return the time the seed gives, else the next millisecond of the starting hour."""
         if given:
             return parse_stamp(given)
         self.count += 1
-        return to_stamp(self.start + self.count * 1e-6)
+        return to_stamp(self.start + self.count * 1e-3)
 
     def common(self, user: str | None = None, made: str | None = None) -> Row:
         """Return the base columns of a row made by `user` (by name; else the first admin)."""
