@@ -7,7 +7,7 @@
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # Only for the types: --help must not wait for the record's dataclasses to be made.
     from pco.ground.config import Config
     from pco.ground.ticket import State, Ticket
+    from pco.outside.plane import Plane
     from pco.spool import Spool
 
 DEFAULT_CONFIG = "/etc/pco/pco.yaml"
@@ -56,6 +57,18 @@ class Pco:
         spool = Spool(self.config.paths.spool, f"{self.program} {self.verb}".strip())
         spool.check()
         return spool
+
+    def plane(self, *, urgent: bool = False, patience: timedelta | None = None) -> "Plane":
+        """The client of Plane, with the one budget of requests that all programs share.  Raises BadConfig."""
+        from pco.ground.config import read_token
+        from pco.outside.plane import Plane
+        from pco.outside.rates import Budget
+
+        plane = self.config.plane
+        budget = Budget(self.config.paths.plane / "rate.json", plane.requests_per_minute)
+        more = {} if patience is None else {"patience": patience}
+        token = read_token(plane, os.environ)
+        return Plane(plane.url, plane.workspace, token, plane.timeout, budget, urgent=urgent, **more)
 
     def now(self) -> datetime:
         """The wall clock."""
