@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 import os
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ def test_each_record_is_bound_to_the_one_before_also_over_months(tmp_path):
         audit.append(tmp_path, at, "moved", "alice", "WEB-1", {"to": "approved"})
     lines = records(tmp_path)
     assert json.loads(lines[0])["prev"] == audit.BEGINNING
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in itertools.pairwise(lines):
         assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
 
 
@@ -69,7 +70,7 @@ def test_several_programs_at_once_keep_one_chain(tmp_path):
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 6
     lines = records(tmp_path)
     assert len(lines) == 120
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in itertools.pairwise(lines):
         assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
 
 

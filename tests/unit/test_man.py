@@ -9,12 +9,12 @@ from typing import get_args
 
 import click
 import pytest
-from support import TOP
 
 from pco.commands import overview
 from pco.ground import ticket
 from pco.ground.ticket import State
 from pco.spool import MOVES
+from support import TOP
 
 PROGRAMS = ["overview", *(row[0].removeprefix("pco-") for _, rows in overview.TASKS for row in rows)]
 

@@ -4,6 +4,7 @@
 After a failed fsync the file is given up and the error raised; nothing was acknowledged.
 """
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -68,14 +69,15 @@ def read(path: Path | str, limit: int, folder: int | None = None) -> bytes:
     try:
         handle = os.open(path, _READ, dir_fd=folder)
     except OSError as error:
-        if error.errno in (40, 6):  # ELOOP: a link; ENXIO: a socket
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
             raise BadData(f"{path}: not a regular file") from error
         raise
-    with open(handle, "rb", buffering=0) as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise BadData(f"{path}: not a regular file")
-        data = _all(file.fileno(), limit + 1)
+        data = _all(handle, limit + 1)
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise BadData(f"{path}: larger than {limit} bytes")
     return data

@@ -135,7 +135,10 @@ class Approval:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One session of the round.  `rules.retry` lists the outcomes; `ending` says why pco ended it, before it did."""
+    """One session of the round.  `rules.retry` lists the outcomes; `ending` says why pco ended it, before it did.
+
+    `boot_time` and `ending_at` are CLOCK_BOOTTIME in seconds, good as long as `boot_id` is this boot's.
+    """
 
     n: int
     start: datetime
@@ -149,6 +152,7 @@ class Attempt:
     boot_time: float = 0.0
     born: bool = False
     ending: str = ""
+    ending_at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -151,8 +151,6 @@ class Spool:
         except (FileNotFoundError, BadConfig):
             raise
         except OSError as error:
-            if path.is_dir():
-                raise BadData("a folder lies in the place of the record") from error
             raise SystemFault(f"{path}: {error.strerror}") from error
         if ticket.key != key:
             raise BadData(f"the record says {ticket.key[:40]!r}")
