@@ -1,0 +1,80 @@
+"""The snapshot for programs: board.json and health.json.  Times are ISO 8601 with Z.
+
+board.json   {"schema", "generated_at", "version", "status", "counts": {STATE: N}, "tickets": [a row for each open
+             ticket, as `pco-queue list --format json` prints it], "finished": [{"key", "state", "title", "project",
+             "round", "cost_usd", "finished_at"}, the latest first]}
+health.json  {"status": "ok" or "degraded", "tmux_service": "running", "stopped" or "unknown" (pco-watch, which
+             watches over the sessions), "pending_count", "active_count", "completed_count", "counts", "reasons",
+             "notes", "last_poll" (of the project that waits longest; null: never), "paused" (null, or {"by", "at",
+             "why"}), "generated_at", "version"}
+"""
+
+import json
+from typing import Any
+
+from pco.ground import times
+from pco.ground.ticket import State
+from pco.pages.board import MOST_RECENT
+from pco.pages.snapshot import Snapshot
+from pco.spool.index import Finished
+
+SCHEMA = 1
+WATCHING = {True: "running", False: "stopped", None: "unknown"}
+
+
+def board(snapshot: Snapshot, rows: list[dict[str, Any]]) -> bytes:
+    """board.json; `rows` are those of the open tickets."""
+    value = {
+        "schema": SCHEMA,
+        "generated_at": times.iso(snapshot.clock.now),
+        "version": snapshot.version,
+        "status": snapshot.health.status,
+        "counts": _counts(snapshot),
+        "tickets": rows,
+        "finished": [_finished(done) for done in snapshot.recent[:MOST_RECENT]],
+    }
+    return _bytes(value)
+
+
+def health(snapshot: Snapshot) -> bytes:
+    """health.json."""
+    counts = _counts(snapshot)
+    polled = [head.polled_at for head in snapshot.heads]
+    last = min((at for at in polled if at), default=None)
+    paused = snapshot.paused
+    value = {
+        "status": snapshot.health.status,
+        "tmux_service": WATCHING[snapshot.watching],
+        "pending_count": counts["pending"],
+        "active_count": counts["active"],
+        "completed_count": counts["completed"],
+        "counts": counts,
+        "reasons": list(snapshot.health.reasons),
+        "notes": list(snapshot.health.notes),
+        "last_poll": times.iso(last) if last else None,
+        "paused": {"by": paused.by, "at": times.iso(paused.at), "why": paused.text} if paused else None,
+        "generated_at": times.iso(snapshot.clock.now),
+        "version": snapshot.version,
+    }
+    return _bytes(value)
+
+
+def _counts(snapshot: Snapshot) -> dict[str, int]:
+    return {state.value: snapshot.counts.get(state, 0) for state in State}
+
+
+def _finished(done: Finished) -> dict[str, Any]:
+    return {
+        "key": done.key,
+        "state": done.state,
+        "title": done.title,
+        "project": done.project,
+        "round": done.round,
+        "cost_usd": done.usd,
+        "finished_at": times.iso(done.at),
+    }
+
+
+def _bytes(value: dict[str, Any]) -> bytes:
+    # ASCII: no control or bidi character stands in the file, whoever shows it raw; "<" is escaped for the same reason.
+    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c").encode() + b"\n"

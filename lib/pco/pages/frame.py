@@ -1,0 +1,79 @@
+"""What all pages have: head, title, foot, and the small pieces that look the same everywhere."""
+
+from pco.ground.ticket import State
+from pco.pages.clock import Clock
+from pco.pages.html import Element, Node, document, el
+
+REFRESH = 30  # seconds after which a browser asks again for a page that may change by itself
+NAMES = {
+    State.PENDING: "to approve",
+    State.APPROVED: "approved",
+    State.ACTIVE: "running",
+    State.COMPLETED: "to accept",
+    State.OUTBOX: "posting",
+    State.POSTED: "posted",
+    State.FAILED: "failed",
+    State.REJECTED: "rejected",
+    State.CORRUPT: "corrupt",
+}
+TONES = {
+    State.PENDING: "wait",
+    State.COMPLETED: "wait",
+    State.FAILED: "bad",
+    State.CORRUPT: "bad",
+    State.ACTIVE: "live",
+    State.POSTED: "good",
+}
+
+
+def page(title: str, up: str, foot: Node, *content: Node, refresh: bool = False) -> bytes:
+    """A page; `up` is the way to the top folder, empty or `../`."""
+    head = [
+        el("meta", {"charset": "utf-8"}),
+        el("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        el("meta", {"name": "color-scheme", "content": "light dark"}),
+        el("meta", {"name": "robots", "content": "noindex, nofollow"}),
+        el("meta", {"name": "referrer", "content": "no-referrer"}),
+        el("meta", {"http-equiv": "refresh", "content": str(REFRESH)}) if refresh else None,
+        el("title", None, title),
+        el("link", {"rel": "icon", "href": f"{up}icon.svg"}),
+        el("link", {"rel": "stylesheet", "href": f"{up}style.css"}),
+    ]
+    return document(head, [*content, el("footer", None, foot)])
+
+
+def foot(clock: Clock, version: str) -> Element:
+    """When the page was made, and in which zone its times are."""
+    made: Node = ["Made ", clock.at(clock.now, seconds=True), f", times in {clock.zone_name()}. pco {version}."]
+    return el("p", None, made, " Ages are as of then.")
+
+
+def badge(state: State, name: str = "") -> Element:
+    """The state as a word with its colour."""
+    return el("span", {"class": f"badge {TONES.get(state, 'calm')}"}, name or NAMES[state])
+
+
+def usd(amount: float) -> str:
+    """`$0.42`; what is less than a cent is shown as that."""
+    return "under $0.01" if 0 < amount < 0.01 else f"${amount:,.2f}"
+
+
+def several(n: int, what: str, plural: str = "") -> str:
+    """`1 ticket`, `2 tickets`."""
+    return f"{n:,} {what if n == 1 else plural or what + 's'}"
+
+
+def home(key: str) -> str:
+    """The page of a ticket, from the top."""
+    return f"ticket/{key}.html"
+
+
+def command(line: str) -> Element:
+    """A command that a person copies: one click selects it."""
+    return el("code", {"class": "command"}, line)
+
+
+def dotted(*pieces: Node) -> list[Node]:
+    """What is not empty, with a middle dot between."""
+    kept = [piece for piece in pieces if piece not in (None, "", [])]
+    return [part for n, piece in enumerate(kept) for part in ((" · ", piece) if n else (piece,))]

@@ -1,0 +1,103 @@
+"""Elements of HTML, escaped by construction: a page is built of elements, never of strings.
+
+Text from outside can only become text, or the value of an attribute: `el` escapes both, drops control, format and bidi
+characters, and takes no address that leads elsewhere than to http, https or a page beside this one.  There is no
+way to write a script, a style or a handler: their names are not known here.  <https://html.spec.whatwg.org/>
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Union
+
+from pco.ground import text
+
+VOID = frozenset(["br", "hr", "link", "meta", "wbr"])
+# fmt: off
+TAGS = VOID | frozenset([
+    "a", "article", "b", "bdi", "body", "code", "dd", "details", "div", "dl", "dt", "em", "footer", "h1", "h2",
+    "h3", "h4", "head", "header", "html", "li", "main", "nav", "ol", "p", "pre", "section", "small", "span",
+    "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "title", "tr", "ul"
+])
+ATTRIBUTES = frozenset([
+    "aria-current", "aria-label", "aria-labelledby", "charset", "class", "content", "datetime", "dir", "href",
+    "http-equiv", "id", "lang", "name", "open", "rel", "role", "scope", "tabindex", "title"
+])
+# fmt: on
+_OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
+_BESIDE = re.compile(r"(?!/)[A-Za-z0-9_./-]*(#[A-Za-z0-9_-]*)?")
+
+Node = Union["Element", str, None, Iterable["Node"]]
+Attributes = Mapping[str, str | None]
+
+
+class Element:
+    """A piece of a page that is safe to show.  Only `el` makes one."""
+
+    __slots__ = ("markup",)
+
+    def __init__(self, markup: str) -> None:
+        self.markup = markup
+
+    def __str__(self) -> str:
+        return self.markup
+
+
+def el(tag: str, attributes: Attributes | None = None, *children: Node) -> Element:
+    """An element with its attributes (those that are None are left out) and children; lists of children are fine.
+
+    Raises ValueError for a tag or an attribute that is not known here: that is a mistake in pco, not in what it shows.
+    """
+    if tag not in TAGS:
+        raise ValueError(f"<{tag}> is not known here")
+    start = f"<{tag}{_attributes(attributes)}>" if attributes else f"<{tag}>"
+    if tag in VOID:
+        if children:
+            raise ValueError(f"<{tag}> holds nothing")
+        return Element(start)
+    parts = [start]
+    _render(children, parts)
+    parts.append(f"</{tag}>")
+    return Element("".join(parts))
+
+
+def document(head: Iterable[Node], body: Iterable[Node]) -> bytes:
+    """A whole page, as the file that a web server gives out."""
+    top = el("html", {"lang": "en"}, "\n", el("head", None, *head), "\n", el("body", None, *body), "\n")
+    return f"<!DOCTYPE html>\n{top.markup}\n".encode()
+
+
+def address(value: str) -> str | None:
+    """An address that may stand behind a link: http, https, or relative without leaving this site; else None."""
+    clean = text.line(value, 0)
+    if clean != value or len(clean) > 2000:
+        return None
+    if _OUTSIDE.fullmatch(clean):
+        host = clean.partition("//")[2].partition("/")[0]
+        return None if "@" in host or "\\" in clean else clean
+    return clean if _BESIDE.fullmatch(clean) else None
+
+
+def _render(children: Iterable[Node], parts: list[str]) -> None:
+    for child in children:
+        if isinstance(child, Element):
+            parts.append(child.markup)
+        elif isinstance(child, str):
+            parts.append(_escaped(text.lines(child)))
+        elif child is not None:
+            _render(child, parts)
+
+
+def _attributes(attributes: Attributes) -> str:
+    parts = []
+    for name, value in attributes.items():
+        if name not in ATTRIBUTES:
+            raise ValueError(f"the attribute {name} is not known here")
+        if name == "href" and value is not None:
+            value = address(value)
+        if value is not None:
+            parts.append(f' {name}="{_escaped(text.line(value)).replace(chr(34), "&quot;")}"')
+    return "".join(parts)
+
+
+def _escaped(clean: str) -> str:
+    return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

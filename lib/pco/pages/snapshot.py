@@ -1,0 +1,163 @@
+"""What the pages show, as values: made by pco-dashboard of spool, attempts and polls, turned into HTML beside this."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pco.ground import text
+from pco.ground.polled import Head
+from pco.ground.ticket import Note, State, Ticket
+from pco.pages.clock import Clock
+from pco.rules.health import Health
+from pco.rules.prompt import Target
+from pco.spool.index import Finished
+
+MOST_TITLE = 300
+TRIGGERS = {
+    "new": "new ticket",
+    "status": "moved",
+    "comment": "new comment",
+    "retry": "tried again",
+    "rework": "sent back",
+    "reopen": "reopened",
+    "import": "imported",
+    "local": "local",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """An open ticket on the board; kept between runs, so that an unchanged ticket is not read again.
+
+    `since` is when it came into its state, `attempt` the number of the current round's last attempt, `usd` the cost of
+    all rounds.  `reason` and `from_` belong to a ticket that cannot be read: why, and where it was or still is.
+    """
+
+    key: str
+    state: State
+    title: str = ""
+    since: datetime | None = None
+    trigger: str = ""
+    priority: str = "none"
+    labels: tuple[str, ...] = ()
+    project: str = ""
+    round: int = 1
+    attempt: int = 0
+    usd: float = 0.0
+    blocked: str = ""
+    blocked_since: datetime | None = None
+    held: bool = False
+    held_until: datetime | None = None
+    held_by: str = ""
+    held_why: str = ""
+    stopping: str = ""
+    gone: bool = False
+    noted: int = 0
+    approved_by: str = ""
+    reason: str = ""
+    from_: str = ""
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month with finished tickets: `2026-11`, how many, and the pages they are on, newest first."""
+
+    name: str
+    count: int
+    pages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that the board shows."""
+
+    clock: Clock
+    version: str
+    health: Health
+    counts: dict[State, int]
+    cards: tuple[Card, ...] = ()
+    recent: tuple[Finished, ...] = ()
+    months: tuple[Month, ...] = ()
+    heads: tuple[Head, ...] = ()
+    paused: Note | None = None
+    watching: bool | None = None
+
+
+@dataclass(frozen=True)
+class Papers:
+    """What lies in an attempt's folder: the prompt, the screen, and what could not be read of it."""
+
+    round: int
+    attempt: int
+    prompt: str = ""
+    screen: bytes = b""
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the page of one ticket shows.
+
+    `target` is where its session would work now, `hash` what an approval would be bound to now.
+    """
+
+    ticket: Ticket
+    clock: Clock
+    version: str
+    target: Target | None = None
+    hash: str = ""
+    papers: Papers | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A ticket whose record cannot be read."""
+
+    card: Card
+    clock: Clock
+    version: str
+    lines: tuple[str, ...] = field(default=())
+
+
+def card(ticket: Ticket) -> Card:
+    """The card of a readable ticket."""
+    current, blocked, hold = ticket.round, ticket.blocked, ticket.hold
+    return Card(
+        key=ticket.key,
+        state=ticket.state,
+        title=text.line(ticket.title[:MOST_TITLE]),
+        since=ticket.entered(),
+        trigger=trigger(ticket),
+        priority=ticket.priority,
+        labels=tuple(text.line(label, 40) for label in ticket.labels[:8]),
+        project=ticket.project,
+        round=current.n,
+        attempt=len(current.attempts),
+        usd=sum(round.cost.usd for round in ticket.rounds),
+        blocked=(text.line(blocked.what, 120) or "a question") if blocked else "",
+        blocked_since=blocked.from_ if blocked else None,
+        held=hold is not None,
+        held_until=hold.until if hold else None,
+        held_by=hold.by if hold else "",
+        held_why=text.line(hold.why, 120) if hold else "",
+        stopping=ticket.stop.by if ticket.stop else "",
+        gone=ticket.gone,
+        noted=sum(1 for noted in ticket.noted if not noted.given),
+        approved_by=current.approval.by if current.approval else "",
+    )
+
+
+def trigger(ticket: Ticket) -> str:
+    """What began the current round, in words: `moved to Todo`."""
+    began = ticket.round.trigger
+    said = TRIGGERS.get(began.kind, text.line(began.kind, 20))
+    return f"{said} to {text.line(began.state.name, 40)}" if began.kind == "status" and began.state else said
+
+
+def blocked_now(card: Card) -> bool:
+    """Whether its session runs and waits for a person."""
+    return card.state is State.ACTIVE and bool(card.blocked)
+
+
+def held_now(card: Card, now: datetime) -> bool:
+    """Whether somebody holds it back now; a hold ends by itself."""
+    return card.held and (card.held_until is None or card.held_until > now)
