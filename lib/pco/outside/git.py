@@ -1,0 +1,302 @@
+"""git: the bare mirror of a project, and a session's workspace.
+
+Every call has a deadline, an environment of its own, and the configuration of the file `gitconfig` beside this module;
+no hook, no file monitor, no external diff, no shell, no question at a terminal.  A bundle from a session is read as
+hostile input, by descriptor: git never opens a path that an agent could have put something else in place of.
+"""
+
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from pco.ground import text
+from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
+from pco.ground.ticket import KEY, Commit
+from pco.outside import process
+
+QUICK = timedelta(seconds=60)  # for what needs neither network nor another repository
+MOST_BUNDLE = 1 << 30
+_MOST_HEADER = 1 << 20
+_CONFIG = Path(__file__).with_name("gitconfig")
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# What a person may set for the program and git needs to reach an upstream.
+_KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
+_BUNDLE = b"# v2 git bundle"
+_COLORS = (("+++", "1"), ("---", "1"), ("diff ", "1"), ("@@", "36"), ("+", "32"), ("-", "31"))
+
+
+def branch_of(key: str) -> str:
+    """The branch that a ticket's sessions work on.  Raises BadData for what is no key."""
+    if not KEY.fullmatch(key):
+        raise BadData(f"{key[:40]!r} is no ticket key")
+    return f"pco/{key}"
+
+
+class Mirror:
+    """The bare mirror of `repository` in `folder`; beside upstream's branches it keeps pco/KEY of each ticket."""
+
+    def __init__(self, folder: Path, repository: str) -> None:
+        self.folder = folder
+        self.repository = repository
+
+    def refresh(self, timeout: timedelta) -> None:
+        """Make the mirror if there is none, and fetch all branches; what is gone upstream goes here too.
+
+        Raises TryLater if upstream does not answer, BadConfig if it can never be mirrored.
+        """
+        init = ["init", "--quiet", "--bare", "--shared=group", "--template=", "--", str(self.folder)]
+        _done(_git(init, QUICK), f"cannot make the mirror {self.folder}")
+        # `pco` too: as a branch it would stand in the way of the folder pco/.
+        refs = ["+refs/heads/*:refs/heads/*", "^refs/heads/pco/*", "^refs/heads/pco"]
+        fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
+        result = self._git([*fetch, self.repository, *refs], timeout)
+        if "shallow" in result.error:
+            raise BadConfig(f"{_shown(self.repository)} is a shallow clone", "name a complete repository")
+        if re.search(r"transport '.*' not allowed|strange (hostname|pathname)", result.error):
+            raise BadConfig(f"{_shown(self.repository)}: git refuses this address: {_cause(result.error)}")
+        _done(result, f"cannot fetch {_shown(self.repository)}")
+
+    def tip(self, branch: str) -> str | None:
+        """The commit that a branch points to; None if there is no such branch, or no mirror yet."""
+        if not self.folder.is_dir():
+            return None
+        verify = ["rev-parse", "--quiet", "--verify", "--end-of-options", f"refs/heads/{branch}^{{commit}}"]
+        return self._line(verify)
+
+    def start_point(self, branch: str) -> str:
+        """The commit of upstream's `branch`.  Raises BadConfig if upstream has no such branch, or no commit at all."""
+        tip = self.tip(branch)
+        if tip is not None:
+            return tip
+        some = self._line(["for-each-ref", "--count=1", "--format=%(objectname)", "refs/heads/"])
+        why = f"has no branch {branch}" if some else "has no commits yet"
+        raise BadConfig(f"{_shown(self.repository)} {why}", "see plane.projects: repository, branch")
+
+    def take_bundle(self, bundle: Path | str, key: str, timeout: timedelta, folder: int | None = None) -> str:
+        """Import pco/KEY, and only that, from a bundle (relative to the descriptor `folder`); returns its commit.
+
+        Raises BadData if the bundle is damaged, hostile, too large or not what the branch needs.
+        """
+        ref = f"refs/heads/{branch_of(key)}"
+        with _opened(bundle, folder) as handle:
+            tip = _read_header(handle, ref)
+            # index-pack itself, for `git fetch BUNDLE` checks no objects (before 2.46), and would open a path.
+            unpack = ["index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={MOST_BUNDLE}"]
+            _done(self._git(unpack, timeout, stdin=handle), "the bundle is refused", BadData)
+        connected = ["rev-list", "--objects", "--quiet", "--end-of-options", tip, "--not", "--all"]
+        _done(self._git(connected, timeout), "the bundle lacks objects", BadData)
+        _done(self._git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
+        return tip
+
+    def log(self, base: str, tip: str, limit: int = 100) -> tuple[Commit, ...]:
+        """The commits of `base..tip`, oldest first, at most the newest `limit`; clean text."""
+        shape = ["log", f"--max-count={limit}", "--format=%H%x00%an%x00%s", "--encoding=UTF-8", "--no-color"]
+        result = self._git([*shape, "--end-of-options", f"{base}..{tip}", "--"], QUICK)
+        _done(result, "cannot list the commits", BadData)
+        rows = [row.split("\0", 2) for row in result.out.decode("utf-8", "replace").split("\n") if row.count("\0") >= 2]
+        return tuple(Commit(id, text.line(subject, 200), text.line(by, 60)) for id, by, subject in reversed(rows))
+
+    def diffstat(self, base: str, tip: str) -> str:
+        """Which files changed, and how much; clean text."""
+        return self._diff(["--stat=100,60", "--stat-count=100"], base, tip, 20_000)
+
+    def diff(self, base: str, tip: str, color: bool = False, limit: int = 1_000_000) -> str:
+        """What changed, as clean text of at most about `limit` characters; `color` is added after the cleaning."""
+        plain = self._diff(["--patch"], base, tip, limit)
+        return "\n".join(_colored(line) for line in plain.split("\n")) if color else plain
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The commit where two histories parted; None if they have nothing in common."""
+        return self._line(["merge-base", "--end-of-options", one, other])
+
+    def _diff(self, how: list[str], base: str, tip: str, limit: int) -> str:
+        safe = ["diff", *how, "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
+        result = self._git([*safe, "--end-of-options", base, tip, "--"], QUICK, most=limit)
+        _done(result, "cannot show the changes", BadData)
+        shown = text.lines(result.out.decode("utf-8", "replace"), limit)
+        return f"{shown}\n[cut here: the whole is longer]\n" if result.cut else shown
+
+    def _line(self, args: list[str]) -> str | None:
+        """The object id that a command prints; None if it prints none."""
+        result = self._git(args, QUICK)
+        found = result.out.decode("ascii", "replace").strip()
+        return found if result.code == 0 and _OID.fullmatch(found) else None
+
+    def _git(
+        self, args: list[str], timeout: timedelta, most: int = 16 << 20, stdin: int = subprocess.DEVNULL
+    ) -> process.Result:
+        # --git-dir: nothing is looked for in the folders above.
+        return _git([f"--git-dir={self.folder}", *args], timeout, most, stdin)
+
+
+class Workspace:
+    """A session's own clone in `folder`, used by the session's own user; it is kept over rounds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def clone(self, mirror: Path, base: str, branch: str, timeout: timedelta) -> None:
+        """Have `branch` checked out: as the workspace has it, else as the mirror has it, else made from `base`.
+
+        Raises TryLater after `timeout`, BadConfig if the mirror has no `base`, BadData if git refuses.
+        """
+        if not (self.folder / ".git").is_dir():
+            self._clone_anew(mirror, base, branch, timeout)
+            return
+        # A session that was killed leaves its locks; it has ended, and nobody else works here.
+        for lock in ("index.lock", "HEAD.lock"):
+            with suppress(FileNotFoundError):
+                os.unlink(self.folder / ".git" / lock)
+        refs = "+refs/heads/*:refs/remotes/origin/*"
+        fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
+        _done(self._git([*fetch, str(mirror), refs], timeout), "cannot fetch from the mirror")
+        self._check_out(self.folder, base, branch, timeout)
+
+    def bundle(self, to: Path, branch: str, timeout: timedelta = QUICK) -> bool:
+        """Write what `branch` has and the mirror has not into the file `to`; False if that is nothing."""
+        new = ["rev-list", "--count", "--max-count=1", "--end-of-options", f"refs/heads/{branch}"]
+        result = self._git([*new, "--not", "--remotes=origin"], timeout)
+        _done(result, f"cannot read the branch {branch}", BadData)
+        if result.out.strip() == b"0":
+            return False
+        create = ["bundle", "create", "--quiet", "--version=2", str(to), f"refs/heads/{branch}"]
+        _done(self._git([*create, "--not", "--remotes=origin"], timeout), "cannot write the bundle", BadData)
+        return True
+
+    def uncommitted(self) -> int:
+        """How many files differ from the last commit, new ones included."""
+        status = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules"]
+        result = self._git(status, QUICK)
+        _done(result, "cannot read the state of the workspace", BadData)
+        return result.out.count(b"\0")
+
+    def _clone_anew(self, mirror: Path, base: str, branch: str, timeout: timedelta) -> None:
+        # Under another name first: a clone that was interrupted must not be taken for a workspace.
+        partial = self.folder.with_name(f".{self.folder.name}.partial")
+        _remove(partial)
+        # --no-local: a plain copy of the object files could catch the mirror in the middle of a fetch.
+        clone = ["clone", "--quiet", "--no-hardlinks", "--no-local", "--no-checkout", "--template=", "--"]
+        _done(_git([*clone, str(mirror), str(partial)], timeout), "cannot clone the mirror")
+        who = f"pco {branch.removeprefix('pco/')}"
+        for name, value in (("user.name", who), ("user.email", "pco@localhost"), ("push.default", "nothing")):
+            _done(_git(["-C", str(partial), "config", "--local", name, value], QUICK), "cannot set up the workspace")
+        self._check_out(partial, base, branch, timeout)
+        try:
+            os.rename(partial, self.folder)
+        except OSError as error:
+            raise SystemFault(f"{self.folder}: {error.strerror}") from error
+
+    def _check_out(self, folder: Path, base: str, branch: str, timeout: timedelta) -> None:
+        for ref in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}", f"refs/remotes/origin/{base}"):
+            if self._has(folder, ref):
+                break
+        else:
+            raise BadConfig(f"the mirror has no branch {base}", "see plane.projects: branch")
+        how = [branch] if ref.startswith("refs/heads/") else ["--no-track", "-b", branch, ref]
+        _done(_in(folder, ["checkout", "--quiet", *how, "--"], timeout), f"cannot check out {branch}", BadData)
+
+    def _has(self, folder: Path, ref: str) -> bool:
+        return _in(folder, ["rev-parse", "--quiet", "--verify", "--end-of-options", ref], QUICK).code == 0
+
+    def _git(self, args: list[str], timeout: timedelta) -> process.Result:
+        return _in(self.folder, args, timeout)
+
+
+def _in(folder: Path, args: list[str], timeout: timedelta) -> process.Result:
+    return _git([f"--git-dir={folder / '.git'}", f"--work-tree={folder}", *args], timeout, cwd=folder)
+
+
+def _git(
+    args: list[str],
+    timeout: timedelta,
+    most: int = 16 << 20,
+    stdin: int = subprocess.DEVNULL,
+    cwd: Path | None = None,
+) -> process.Result:
+    # Said once more on the command line: a repository's own configuration goes before the global one.
+    safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false"]
+    return process.run(["git", "--no-pager", *safe, *args], _environment(), timeout, most, stdin, cwd)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in (*_KEPT, *_PROXIES) if name in os.environ}
+    return {
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
+        "PATH": os.defpath,
+        **kept,
+        "GIT_CONFIG_GLOBAL": str(_CONFIG),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "true",
+        "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+    }
+
+
+def _done(result: process.Result, failed: str, kind: type[PcoError] = TryLater) -> None:
+    if result.code != 0:
+        raise kind(f"{failed}: {_cause(result.error)}")
+
+
+def _cause(error: str) -> str:
+    """What git said, as one clean line without the password that an address may carry."""
+    said = [line.strip() for line in error.splitlines() if line.strip()]
+    main = [line for line in said if line.startswith(("fatal:", "error:"))]
+    return _shown((main or said or ["git said nothing"])[0])
+
+
+def _shown(words: str) -> str:
+    return text.line(re.sub(r"//[^/@\s]*@", "//", words), 300)
+
+
+def _colored(line: str) -> str:
+    code = next((code for start, code in _COLORS if line.startswith(start)), "")
+    return f"\x1b[{code}m{line}\x1b[0m" if code else line
+
+
+@contextmanager
+def _opened(bundle: Path | str, folder: int | None) -> Iterator[int]:
+    """A descriptor of the bundle.  Raises BadData for a link, a FIFO, a folder, or more than MOST_BUNDLE bytes."""
+    try:
+        handle = os.open(bundle, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        raise BadData(f"the bundle cannot be opened: {error.strerror}") from error
+    try:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BUNDLE:
+            raise BadData(f"the bundle is no regular file of at most {MOST_BUNDLE} bytes")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _read_header(handle: int, ref: str) -> str:
+    """The commit that the bundle has for `ref`; leaves the descriptor where the pack begins."""
+    head = os.pread(handle, _MOST_HEADER, 0)
+    lines, end, _ = head.partition(b"\n\n")
+    first, *rest = lines.split(b"\n")
+    if first != _BUNDLE or not end:
+        raise BadData("this is no bundle")
+    # Further refs are passed over, and what they need ("-OID" lines) is judged by whether all objects are there.
+    named = [row.split(b" ", 1) for row in rest if not row.startswith(b"-")]
+    found = [row[0].decode("ascii", "replace") for row in named if len(row) == 2 and row[1] == ref.encode()]
+    if len(found) != 1 or not _OID.fullmatch(found[0]):
+        raise BadData(f"the bundle does not hold {ref}")
+    os.lseek(handle, len(lines) + 2, os.SEEK_SET)
+    return found[0]
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
