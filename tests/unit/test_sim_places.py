@@ -113,11 +113,11 @@ def test_labels_are_listed_newest_first_changed_and_deleted(api):
 def test_a_link_is_made_once_listed_and_taken_away(sim, api, item):
     made = api.post(item + "links/", {"url": "https://example.com/pr/1", "title": "PR 1"})
     again = api.post(item + "links/", {"url": "https://example.com/pr/1"})
-    bad = api.post(item + "links/", {"url": "nope"})
+    bad, worse = (api.post(item + "links/", {"url": url}) for url in ("nope", "https://[nope"))
 
     assert (made.status, made.body["title"], made.body["metadata"]) == (201, "PR 1", {})
     assert (again.status, again.body) == (400, {"error": "URL already exists for this Issue"})
-    assert (bad.status, bad.body) == (400, {"url": ["Invalid URL format."]})
+    assert (bad.status, bad.body) == (worse.status, worse.body) == (400, {"url": ["Invalid URL format."]})
     sim.settle()
     assert api.get(item + "links/").body["results"][0]["created_by"] is None
     assert api.ask("DELETE", f"{item}links/{made.body['id']}/").status == 204

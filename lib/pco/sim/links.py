@@ -16,7 +16,10 @@ RELATIONS = ("blocking", "blocked_by", "duplicate", "relates_to", "start_after",
 def address(value: Any) -> str:
     """Check a web address."""
     words = str(checks.text()(value))
-    parts = urlsplit(words)
+    try:
+        parts = urlsplit(words)
+    except ValueError as error:
+        raise checks.Wrong("Invalid URL format.") from error
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise checks.Wrong("Invalid URL format.")
     return words
