@@ -183,12 +183,12 @@ class Plane:
         if answer.status == 409:
             raise conflict(answer)
         try:
-            now = values.read_row(answer.value, "work-item").uuid_or_empty("state")
+            now = values.read_row(answer.value, "work-item").uuid("state")
         except BadData as error:
             raise _half_answered(str(error)) from None
         if now != state_id.lower():
             # Plane answers 200 to keys that it ignores.
-            raise Refused(f"Plane took the change of state, but the item is in {now or 'no state'}")
+            raise Refused(f"Plane took the change of state, but the item is in {now}")
 
     def _in(self, project: str, path: str) -> str:
         return f"{self._workspace}/projects/{_uuid(project)}/{path}"
@@ -236,7 +236,7 @@ def _checked_url(url: str) -> str:
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         sound = False
-    if not sound or not _ADDRESS.fullmatch(url) or "@" in parts.netloc:
+    if not sound or not _ADDRESS.fullmatch(url) or any(sign in url for sign in "@?#"):
         # Not repeated: it may hold a password.
         raise BadConfig("plane.url: expected an address such as https://plane.example.org, without name or password")
     return url.rstrip("/") + "/api/v1/"

@@ -26,6 +26,7 @@ from pco import __version__
 from pco.outside.plane_refusals import Answer, TooLarge, Unanswered
 
 MOST_BYTES = 16 << 20  # of an answer, decoded; Plane takes requests of 5 MiB at most
+CONNECT_SHARE = 1 / 3  # of the time, to connect: a name may have two addresses, one of them dead
 _PIECE = 1 << 14
 _SYSTEM_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
 _LONGEST_WAIT = timedelta(minutes=15)  # that a Retry-After is believed
@@ -90,8 +91,7 @@ class Wire:
         return requests.Request(method, url, headers=headers, data=data).prepare()
 
     def _exchange(self, request: requests.PreparedRequest) -> Answer:
-        # A third, for a name may have two addresses, one of them dead.
-        limits = (self.span.left() / 3, self.span.left())
+        limits = (self.span.left() * CONNECT_SHARE, self.span.left())
         response = self._adapter.send(request, stream=True, timeout=limits, verify=self._store)
         try:
             data = _body(response)
@@ -172,8 +172,11 @@ def _wait(header: str | None) -> timedelta | None:
 def _failure(error: BaseException, span: Span) -> Unanswered:
     """Why there was no answer, as people say it."""
     reasons = list(_chain(error))
-    if any(isinstance(r, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout) for r in reasons):
-        return Unanswered(f"Plane did not answer within {span.length.total_seconds():g}s")
+    if any(map(_timed_out, reasons)):
+        seconds = span.length.total_seconds()
+        if span.sent:
+            return Unanswered(f"Plane did not answer within {seconds:g}s")
+        return Unanswered(f"Plane took no connection within {seconds * CONNECT_SHARE:.2g}s")
     for reason in reasons:
         if wrong := getattr(reason, "verify_message", ""):
             hint = "is its signer known to this machine (update-ca-certificates)?"
@@ -184,14 +187,24 @@ def _failure(error: BaseException, span: Span) -> Unanswered:
     return Unanswered(f"no connection to Plane: {said or type(error).__name__}", "is plane.url right?")
 
 
+def _timed_out(error: BaseException) -> bool:
+    # urllib3 counts any failed connection among its time-outs.
+    of_urllib3 = urllib3.exceptions.TimeoutError, requests.Timeout
+    return isinstance(error, (TimeoutError, *of_urllib3)) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error and what lies behind it; urllib3 hides a cause in `reason` or `args`."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)
         yield error
-        inner = [getattr(error, "reason", None), *error.args[::-1], error.__cause__]
-        error = next((e for e in inner if isinstance(e, BaseException) and e not in seen), None)
+        inner = [getattr(error, "reason", None), *error.args[::-1], error.__cause__, error.__context__]
+        error = next(
+            (e for e in inner if isinstance(e, OSError | urllib3.exceptions.HTTPError) and e not in seen), None
+        )
 
 
 class _Adapter(HTTPAdapter):
