@@ -4,12 +4,13 @@ Plane stores comment HTML verbatim and shows it to everybody, so nothing gets in
 out as text, links lead to http, https or mailto, no picture is loaded, control and bidi characters are dropped.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING
 
-from pco.ground import markup, text
+from pco.ground import text
 from pco.ground.errors import BadData
 from pco.ground.ticket import Ticket, Work
 
@@ -22,6 +23,7 @@ MOST_BYTES = 64 << 10  # of HTML; Plane takes more, people do not
 MOST_COMMITS = 20
 CUT = "<p><em>[cut here: the summary is longer; pco has the whole of it]</em></p>\n"
 SCHEMES = ("http://", "https://", "mailto:")
+_TAG = re.compile(r"<[^>]*>")  # of our own HTML, where > is escaped everywhere else
 
 
 def external_id(ticket: Ticket) -> str:
@@ -36,7 +38,7 @@ def body(ticket: Ticket, summary: str) -> str:
     """
     footer = _footer(ticket)
     shown = text.lines(_summary(summary, MOST_BYTES - len(footer.encode()) - len(CUT)))
-    if not markup.plain(shown):
+    if not _TAG.sub("", shown).strip():
         raise BadData("the summary is empty")
     return shown + footer
 
@@ -100,6 +102,8 @@ def _mark_links(token: "Token") -> None:
     for inner in token.children or []:
         if inner.type == "link_open":
             inner.attrSet("rel", "noopener noreferrer nofollow")
+            if not _harmless(str(inner.attrs.get("href", ""))):
+                inner.attrs.pop("href", None)  # `[x]()` leads nowhere, and nobody was asked about it
 
 
 def _footer(ticket: Ticket) -> str:
