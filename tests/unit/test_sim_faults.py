@@ -70,7 +70,11 @@ def test_a_broken_broker_applies_the_comment_and_the_retry_is_a_409(sim, api):
     sim.faults({"kind": "error_after", "path": "/comments/", "count": 1})
     key = {"comment_html": "x", "external_id": "K", "external_source": "pco"}
 
+    before = api.get(api.items).body["results"][0]["updated_at"]
+
     assert [api.post(comments, key).status for _ in range(2)] == [500, 409]
+    sim.settle()
+    assert api.get(api.items).body["results"][0]["updated_at"] == before
 
 
 def test_a_lagging_reader_does_not_see_young_writes_but_the_duplicate_check_does(sim, api):

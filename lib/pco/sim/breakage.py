@@ -50,7 +50,8 @@ def befallen(world: World, request: Request, hit: dict[str, Fault]) -> Reply | N
     if "lost_before" in hit or "late" in hit:
         return None
     lag = world.clock.scaled(hit["lag"].seconds) if "lag" in hit else 0.0
-    given = answer(world, request, lag, worker="no_worker" not in hit)
+    # A broker that is down takes no job for the worker either.
+    given = answer(world, request, lag, worker=not {"no_worker", "error_after"} & set(hit))
     request.seen["answer"] = given.status
     if "lost_after" in hit:
         return None
