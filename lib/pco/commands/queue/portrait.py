@@ -1,0 +1,170 @@
+"""A ticket as `pco-queue show` paints it: section by section, each a list of painted lines."""
+
+from pco.command import Pco
+from pco.commands.queue import failure
+from pco.commands.queue.change import NEXT
+from pco.commands.queue.table import describe
+from pco.commands.queue.terminal import coloured, indent, paint, when
+from pco.ground import text, times
+from pco.ground.ticket import Attempt, Comment, Round, State, Ticket
+from pco.rules import prompt
+
+Lines = list[str]
+BEFORE = (State.PENDING, State.APPROVED)
+
+
+def portrait(pco: Pco, ticket: Ticket) -> str:
+    """The whole of it, painted."""
+    parts = [
+        head(pco, ticket),
+        target(pco, ticket),
+        words(pco, ticket),
+        result(pco, ticket),
+        broken(pco, ticket) if ticket.state is State.FAILED else [],
+        rounds(pco, ticket),
+        remarks(pco, ticket),
+        history(pco, ticket),
+        [f"Next: {NEXT[ticket.state].format(key=ticket.key)}"],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def head(pco: Pco, ticket: Ticket) -> Lines:
+    """Title, state, origin."""
+    remark = describe(pco, ticket)
+    began = ticket.round.trigger
+    lines = [f"{ticket.key}  {paint(ticket.title, 'title')}", ""]
+    state = f"{paint(ticket.state, 'blocked' if remark.startswith('blocked') else ticket.state)}"
+    lines.append(_field("state", f"{state} since {when(pco, ticket.entered())}"))
+    moved = f" to {began.state.name}" if began.kind == "status" and began.state else ""
+    lines.append(
+        _field("round", text.line(f"{ticket.round.n}, begun by: {began.kind}{moved} {began.what}".strip(), 120))
+    )
+    facts = {
+        "remark": remark,
+        "hold": _hold(pco, ticket),
+        "in Plane": text.line(ticket.plane_state.name, 60) if ticket.plane_state else "",
+        "priority": text.line(ticket.priority, 20),
+        "labels": text.line(", ".join(ticket.labels), 200),
+        "address": text.line(ticket.url, 300),
+        "created": when(pco, ticket.created_at) if ticket.created_at else "",
+        "changed": when(pco, ticket.updated_at) if ticket.updated_at else "",
+    }
+    return lines + [_field(name, said) for name, said in facts.items() if said]
+
+
+def target(pco: Pco, ticket: Ticket) -> Lines:
+    """Where the agent would work, and the hash of all that it would get."""
+    where = prompt.target(ticket, pco.config)
+    if where is None:
+        return [paint("Its project is not configured: it cannot be approved (see plane.projects).", "failed")]
+    lines = [paint("Where the agent works" if ticket.state not in BEFORE else "Where the agent would work", "title")]
+    lines.append(_field("repository", text.line(where.repository)))
+    lines.append(_field("branch", f"{text.line(where.branch)}, work on pco/{ticket.key}"))
+    lines.append(_field("agent", f"{text.line(where.agent)}, permission mode {text.line(where.permission_mode)}"))
+    present = prompt.content_hash(ticket, where)
+    lines.append(_field("hash", present))
+    approval = ticket.round.approval
+    if approval:
+        same = "" if approval.hash == present else "; what would be given now is different"
+        lines.append(_field("approved", f"by {text.line(approval.by, 64)}, {when(pco, approval.at)}{same}"))
+    return lines
+
+
+def words(pco: Pco, ticket: Ticket) -> Lines:
+    """The ticket's own words, and the comments and the remark that go with it."""
+    lines = [paint("Text", "title"), indent(ticket.description or "(no description)")]
+    for comment in ticket.round.comments:
+        lines += ["", _comment(pco, comment), indent(comment.text)]
+    if ticket.round.remark:
+        lines += ["", paint("Remark for the agent", "title"), indent(ticket.round.remark)]
+    return lines
+
+
+def result(pco: Pco, ticket: Ticket) -> Lines:
+    """Summary, work and comment of the round."""
+    current, lines = ticket.round, Lines()
+    if current.summary:
+        lines += [paint("Summary", "title"), indent(current.summary)]
+    if current.work:
+        work = current.work
+        lines += ["", paint(f"Work: {len(work.commits)} commits on {work.branch}", "title")]
+        lines += [f"  {text.line(c.id[:10], 10)} {text.line(c.subject, 100)}" for c in work.commits]
+        lines += [indent(work.diffstat)] if work.diffstat.strip() else []
+        lines += [_field("left behind", f"{work.uncommitted} uncommitted changes")] if work.uncommitted else []
+        lines += [paint(f"  {work.problem}", "failed")] if work.problem else []
+    if current.post:
+        sent = current.post.posted_at or current.post.sending_since
+        kind = "in Plane" if current.post.posted_at else "being sent"
+        lines += ["", paint("Comment", "title"), f"  {kind} since {when(pco, sent)}" if sent else "  not sent yet"]
+        lines += [paint(f"  {current.post.state.why}", "failed")] if current.post.state.why else []
+    return lines[1:] if lines[:1] == [""] else lines
+
+
+def broken(pco: Pco, ticket: Ticket) -> Lines:
+    """What went wrong, what can be done, and the last screen."""
+    lines = [paint("What went wrong", "failed")]
+    lines += [f"  {text.line(ticket.history[-1].why, 300)}"] if ticket.history and ticket.history[-1].why else []
+    lines += [f"  {failure.meaning(ticket.attempt)}"] if ticket.attempt else []
+    lines.append(f"  To do: {failure.remedy(ticket)}")
+    drawn = failure.screen(pco, ticket, coloured(pco))
+    if drawn.strip():
+        lines += ["", paint("The last screen", "title"), *(f"  | {line}" for line in drawn.split("\n"))]
+    return lines
+
+
+def rounds(pco: Pco, ticket: Ticket) -> Lines:
+    """Every attempt of every round."""
+    lines = [line for one in ticket.rounds for line in _round(pco, one)]
+    return [paint("Sessions", "title"), *lines] if lines else []
+
+
+def remarks(pco: Pco, ticket: Ticket) -> Lines:
+    """Notes of people here, and events in Plane that are not dealt with yet."""
+    lines = Lines()
+    for note in ticket.notes:
+        lines += [f"  {text.line(note.by, 64)}, {when(pco, note.at)}:", indent(note.text, "    ")]
+    waiting = [event for event in ticket.noted if not event.given]
+    for event in waiting:
+        what = event.comment.text if event.comment else event.what
+        by = event.comment.by if event.comment else event.by
+        lines += [f"  {event.kind}{f' by {text.line(by, 64)}' if by else ''}, {when(pco, event.at)}"]
+        lines += [indent(what, "    ")] if what else []
+    return [paint("Notes, and what happened meanwhile", "title"), *lines] if lines else []
+
+
+def history(pco: Pco, ticket: Ticket) -> Lines:
+    """The moves."""
+    lines = [
+        f"  {when(pco, entry.at)}  {entry.from_ or 'new'} -> {entry.to} by {text.line(entry.by, 64)}"
+        + (f": {text.line(entry.why, 200)}" if entry.why else "")
+        for entry in ticket.history
+    ]
+    return [paint("History", "title"), *lines] if lines else []
+
+
+def _round(pco: Pco, one: Round) -> Lines:
+    return [f"  {one.n}.{attempt.n}  {_attempt(pco, attempt)}" for attempt in one.attempts]
+
+
+def _attempt(pco: Pco, attempt: Attempt) -> str:
+    if attempt.end is None:
+        return f"running since {when(pco, attempt.start)}"
+    lasted = times.rough(attempt.end - attempt.start)
+    return f"{text.line(attempt.outcome, 40)} after {lasted}, {when(pco, attempt.end)}: {failure.meaning(attempt)}"
+
+
+def _comment(pco: Pco, comment: Comment) -> str:
+    return paint(f"Comment by {text.line(comment.by, 64)}, {when(pco, comment.at)}", "title")
+
+
+def _hold(pco: Pco, ticket: Ticket) -> str:
+    hold = ticket.hold
+    if hold is None:
+        return ""
+    until = f"until {when(pco, hold.until)}" if hold.until else "until released"
+    return text.line(f"{until} (by {hold.by}{': ' + hold.why if hold.why else ''})", 200)
+
+
+def _field(name: str, painted: str) -> str:
+    return f"  {name:<11} {painted}"

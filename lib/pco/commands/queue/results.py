@@ -1,0 +1,163 @@
+"""post and recall: a person accepts a summary, and may take that back as long as nothing was sent."""
+
+from dataclasses import dataclass, replace
+
+import click
+
+from pco.command import Pco
+from pco.commands.queue import terminal, verb
+from pco.commands.queue.change import NEXT, Refused, already, change, each, expect, read
+from pco.commands.queue.select import Chosen, bulk
+from pco.ground import markup, text
+from pco.ground.ticket import Post, State, StateChange, Ticket
+
+ACCEPTED = (State.COMPLETED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the person saw, and what will be sent: the ticket then, the summary, and the HTML made of it."""
+
+    seen: Ticket
+    summary: str
+    body: str
+
+
+@verb.verb
+@bulk(*ACCEPTED, asks_itself=True)
+@verb.note
+@click.option("--edit", "editing", is_flag=True, help="Change the summary in $VISUAL or $EDITOR first.")
+@click.option("--summary", metavar="TEXT|-", default=None, help="Send this in place of the summary.")
+def post(pco: Pco, chosen: Chosen, yes: bool, note: str, editing: bool, summary: str | None) -> None:
+    """Accept a summary: it becomes the comment in Plane.
+
+    Shows the comment just as it will be sent, and asks.  pco-post sends it; until then `recall` takes it back.
+    A failed ticket may be posted too, with words of your own.
+
+    \b
+    Examples:
+      pco-queue post WEB-12
+      pco-queue post WEB-12 --edit
+      echo "Done by hand." | pco-queue post WEB-12 --yes --summary -
+      pco-queue post --all --project WEB --yes
+    """
+    if summary is not None and len(chosen) != 1:
+        raise click.UsageError("--summary takes one ticket.")
+    if not yes and chosen and not terminal.asks():
+        raise click.UsageError("Nobody is there to confirm the comment (add --yes).")
+    words = terminal.given(summary) if summary is not None else None
+    each(pco, chosen, lambda key: post_one(pco, key, words, editing, yes, note))
+
+
+def post_one(pco: Pco, key: str, words: str | None, editing: bool, yes: bool, note: str = "") -> None:
+    """Show one comment, ask, and put the ticket into the outbox.  Raises Refused, Done, Abort."""
+    draft = drafted(pco, key, words, editing)
+    while True:
+        if not yes:
+            shown(pco, draft)
+            if not click.confirm(f"{key}: post this comment?", err=True):
+                pco.say(f"{key}: stays {draft.seen.state}")
+                return
+        try:
+            accept(pco, draft, note)
+            return
+        except Changed:
+            # Somebody or something was faster: the person decides about what is there now.
+            draft = drafted(pco, key, words if words is not None else _own(draft), False)
+            if yes:
+                continue
+            click.echo(f"{key} changed meanwhile; this is the comment now:", err=True)
+
+
+class Changed(Exception):
+    """The ticket is no longer what the person saw."""
+
+
+def drafted(pco: Pco, key: str, words: str | None, editing: bool) -> Draft:
+    """The comment as it would be sent.  Raises Refused if there is none, or it must not be sent."""
+    from pco.rules import comment
+
+    ticket = read(pco, key)
+    acceptable(pco, ticket)
+    summary = words if words is not None else ticket.round.summary
+    if editing:
+        summary = terminal.edit(summary)
+    summary = text.lines(summary).strip()
+    sent = ticket.round.post
+    if sent and sent.sending_since:
+        if summary != ticket.round.summary:
+            hint = f"pco-queue post {key} sends the same again; or reject, or retry for a new round"
+            raise Refused("its comment was sent once already and cannot change", hint)
+        return Draft(ticket, summary, sent.body)
+    if not summary:
+        raise Refused("there is no summary to post", f"pco-queue post {key} --edit, or --summary TEXT")
+    return Draft(ticket, summary, comment.body(ticket, summary))
+
+
+def acceptable(pco: Pco, ticket: Ticket) -> None:
+    """Raise Refused or Done unless the ticket may go to the outbox."""
+    already(pco, ticket, State.OUTBOX)
+    already(pco, ticket, State.POSTED)
+    expect(pco, ticket, "posted", *ACCEPTED)
+    if ticket.gone:
+        hint = f"pco-queue reject {ticket.key}; or restore the item in Plane, poll, and post then"
+        raise Refused("cannot be posted: it is gone from Plane", hint)
+
+
+def shown(pco: Pco, draft: Draft) -> None:
+    """Print the comment: as it reads, then the HTML to the letter."""
+    where = "a local ticket: nothing is sent" if draft.seen.local else draft.seen.url or "Plane"
+    terminal.echo(pco, f"{draft.seen.key}  {terminal.paint(draft.seen.title, 'title')}")
+    terminal.echo(pco, f"\nThe comment, for {text.line(where, 200)}:\n{terminal.indent(markup.plain(draft.body))}")
+    terminal.echo(pco, f"\nIts HTML:\n{terminal.indent(draft.body)}\n")
+
+
+def accept(pco: Pco, draft: Draft, note: str = "") -> None:
+    """Freeze the comment in the record and move the ticket.  Raises Changed, Refused, Done."""
+    from pco.rules import comment
+
+    def judge(ticket: Ticket) -> tuple[Ticket, State]:
+        acceptable(pco, ticket)
+        if _answer(ticket) != _answer(draft.seen):
+            raise Changed
+        frozen = Post(draft.body, comment.external_id(ticket), state=StateChange())
+        old = ticket.round.post
+        by = ticket.round.summary_by if draft.summary == ticket.round.summary else pco.who
+        kept = replace(old, state=StateChange()) if old and old.sending_since else frozen
+        return ticket.with_round(summary=draft.summary, summary_by=by, post=kept), State.OUTBOX
+
+    change(pco, draft.seen.key, judge, note=note, wake="post")
+
+
+def _answer(ticket: Ticket) -> tuple[object, ...]:
+    """All that the comment depends on."""
+    current = ticket.round
+    return (ticket.state, current.n, current.summary, current.work, current.post)
+
+
+def _own(draft: Draft) -> str | None:
+    """Words of the person's own, which are kept whatever happened to the ticket."""
+    return draft.summary if draft.summary != draft.seen.round.summary else None
+
+
+@verb.verb
+@bulk(State.OUTBOX)
+@verb.note
+def recall(pco: Pco, chosen: Chosen, note: str) -> None:
+    """Take an accepted summary back, as long as nothing was sent.
+
+    \b
+    Examples:
+      pco-queue recall WEB-12
+      pco-queue recall --all --mine
+    """
+
+    def judge(ticket: Ticket) -> tuple[Ticket, State]:
+        already(pco, ticket, State.COMPLETED)
+        expect(pco, ticket, "recalled", State.OUTBOX)
+        if ticket.round.post and ticket.round.post.sending_since:
+            hint = NEXT[State.POSTED].format(key=ticket.key)
+            raise Refused("cannot be recalled: pco-post has begun to send it", hint)
+        return ticket.with_round(post=None), State.COMPLETED
+
+    each(pco, chosen, lambda key: change(pco, key, judge, note=note))

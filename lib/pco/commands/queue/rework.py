@@ -1,0 +1,85 @@
+"""rework, retry, reopen: another round, on a person's word."""
+
+import click
+
+from pco.command import Pco
+from pco.commands.queue import verb
+from pco.commands.queue.approval import bound
+from pco.commands.queue.change import Refused, already, change, each, expect
+from pco.commands.queue.select import Chosen, bulk
+from pco.ground.ticket import State, Ticket
+from pco.rules.rounds import following
+
+
+@verb.verb
+@bulk(State.COMPLETED)
+@click.option("--note", metavar="REMARK", required=True, help="What is to be done differently; the agent gets it.")
+def rework(pco: Pco, chosen: Chosen, note: str) -> None:
+    """Send a result back to the agent with a remark: a new round.
+
+    The approval is bound anew, to the content with the remark and with all comments that came meanwhile.
+
+    \b
+    Examples:
+      pco-queue rework WEB-12 --note "The tests are missing."
+    """
+    if not note.strip():
+        raise click.UsageError("--note is empty: the agent needs to know what is to be done differently.")
+    each(pco, chosen, lambda key: rework_one(pco, key, note))
+
+
+def rework_one(pco: Pco, key: str, remark: str) -> None:
+    """Send one result back.  Raises Refused."""
+
+    def judge(ticket: Ticket) -> tuple[Ticket, State]:
+        expect(pco, ticket, "sent back", State.COMPLETED)
+        return bound(pco, following(ticket, "rework", pco.now(), remark=remark.strip())), State.APPROVED
+
+    change(pco, key, judge, note=remark, wake="launch")
+
+
+@verb.verb
+@bulk(State.FAILED)
+@verb.note
+def retry(pco: Pco, chosen: Chosen, note: str) -> None:
+    """Give a failed ticket another round, approved as it is now.
+
+    Attempts are counted from nothing again; comments that came meanwhile go into the prompt.
+
+    \b
+    Examples:
+      pco-queue retry WEB-12
+      pco-queue retry --all --project WEB --note "the API is back"
+    """
+    each(pco, chosen, lambda key: retry_one(pco, key, note))
+
+
+def retry_one(pco: Pco, key: str, note: str = "") -> None:
+    """Give one failed ticket another round.  Raises Refused."""
+
+    def judge(ticket: Ticket) -> tuple[Ticket, State]:
+        expect(pco, ticket, "tried again", State.FAILED)
+        return bound(pco, following(ticket, "retry", pco.now(), remark=ticket.round.remark)), State.APPROVED
+
+    change(pco, key, judge, note=note, wake="launch")
+
+
+@verb.verb
+@bulk(State.POSTED, State.REJECTED)
+@verb.note
+def reopen(pco: Pco, chosen: Chosen, note: str) -> None:
+    """Begin another round of a posted or rejected ticket.
+
+    \b
+    Examples:
+      pco-queue reopen WEB-12 --note "it came back in production"
+    """
+
+    def judge(ticket: Ticket) -> tuple[Ticket, State]:
+        already(pco, ticket, State.PENDING)
+        expect(pco, ticket, "reopened", State.POSTED, State.REJECTED)
+        if ticket.gone:
+            raise Refused("cannot be reopened: it is gone from Plane", "restore the item in Plane, then poll")
+        return following(ticket, "reopen", pco.now(), what=note.strip()[:200]), State.PENDING
+
+    each(pco, chosen, lambda key: change(pco, key, judge, note=note))

@@ -1,0 +1,81 @@
+"""What makes a function a verb of pco-queue, and the options that several verbs share."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from pco.command import CONTEXT, Pco, configure, options
+
+FORMATS = ("table", "json", "jsonl", "tsv", "keys")
+Function = Callable[..., Any]
+
+
+def verb(function: Function) -> click.Command:
+    """Make a verb of `function(pco, ...)`: its name is the verb, its docstring the help."""
+    name = function.__name__.rstrip("_")
+
+    @wraps(function)
+    def run(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
+        pco: Pco = click.get_current_context().obj
+        pco.verb = name
+        configure(pco, config, verbose, quiet, color)
+        function(pco, **given)
+        raise SystemExit(pco.trouble)
+
+    return click.command(name, context_settings=CONTEXT)(options(run))
+
+
+class Keys(click.Argument):
+    """Keys of tickets; `states` are those in which the verb takes them, for completion."""
+
+    def __init__(self, *args: Any, states: tuple[str, ...] = (), **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.states = states
+
+
+def keys(*states: str) -> Callable[[Function], Function]:
+    """The argument KEY..., where `-` stands for keys on standard input."""
+    return click.argument("keys", metavar="[KEY|-]...", nargs=-1, cls=Keys, states=states)
+
+
+def key(*states: str) -> Callable[[Function], Function]:
+    """The argument KEY."""
+    return click.argument("key", metavar="KEY", cls=Keys, states=states)
+
+
+def filters(states: tuple[str, ...]) -> Callable[[Function], Function]:
+    """The options that narrow down `--all` and `list`."""
+
+    def add(function: Function) -> Function:
+        for option in (
+            click.option("--mine", is_flag=True, help="Only tickets that you approved, decided or noted."),
+            click.option("--priority", "priorities", multiple=True, type=click.Choice(PRIORITIES), help="Repeatable."),
+            click.option("--label", "labels", metavar="LABEL", multiple=True, help="With any of these labels."),
+            click.option("--state", "states", multiple=True, type=click.Choice(states), help="Repeatable."),
+            click.option("--project", metavar="KEY|UUID", default="", help="Only of this project."),
+        ):
+            function = option(function)
+        return function
+
+    return add
+
+
+def formats(function: Function) -> Function:
+    """The option --format."""
+    choice = click.Choice(FORMATS)
+    return click.option("--format", "form", type=choice, default="table", help="Default: table.")(function)
+
+
+def note(function: Function) -> Function:
+    """The option --note."""
+    return click.option("--note", metavar="TEXT", default="", help="Why; kept with the ticket.")(function)
+
+
+def yes(function: Function) -> Function:
+    """The option --yes."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
+
+
+PRIORITIES = ("urgent", "high", "medium", "low", "none")

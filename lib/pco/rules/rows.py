@@ -1,0 +1,80 @@
+"""A ticket as one flat row: what `pco-queue list --format json` and board.json hand to other programs.
+
+Every row has the same names.  Times are ISO 8601 with Z; what is not there is null.
+
+    key, state, title, project (UUID), priority, labels (list), url, local, gone
+    trigger      what began the round: new, status, comment, retry, rework, reopen, import or local
+    created_at, updated_at   of the item in Plane          entered_at   when it came into its state
+    round        number of the current round               attempts     sessions begun in it
+    approved_by  who approved the round                    blocked      {since, what}: the agent waits for a person
+    hold         {by, at, until, why}: not to be launched  stop         {by, at, why, to}: its end was asked for
+    summary      of the current round                      comment_id   of its comment in Plane
+    cost_usd     of all rounds together                    problem      why it is corrupt, how its last attempt failed
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pco.ground import times
+from pco.ground.ticket import State, Ticket
+
+NAMES = (
+    *("key", "state", "title", "project", "trigger", "priority", "labels", "created_at", "updated_at", "entered_at"),
+    *("round", "attempts", "approved_by", "blocked", "hold", "stop", "summary", "cost_usd", "comment_id"),
+    *("url", "local", "gone", "problem"),
+)
+
+
+def row(ticket: Ticket) -> dict[str, Any]:
+    """The row of a ticket, its names in the order of `NAMES`."""
+    current = ticket.round
+    values = (
+        ticket.key,
+        ticket.state.value,
+        ticket.title,
+        ticket.project or None,
+        current.trigger.kind,
+        ticket.priority,
+        list(ticket.labels),
+        _iso(ticket.created_at),
+        _iso(ticket.updated_at),
+        _iso(ticket.entered()),
+        current.n,
+        len(current.attempts),
+        current.approval.by if current.approval else None,
+        _blocked(ticket),
+        _hold(ticket),
+        _stop(ticket),
+        current.summary or None,
+        round(sum(r.cost.usd for r in ticket.rounds), 6),
+        current.post.comment_id or None if current.post else None,
+        ticket.url or None,
+        ticket.local,
+        ticket.gone,
+        ticket.attempt.outcome if ticket.attempt and ticket.state is State.FAILED else None,
+    )
+    return dict(zip(NAMES, values, strict=True))
+
+
+def unreadable(key: str, state: State, problem: str) -> dict[str, Any]:
+    """The row of a ticket whose record cannot be read: only key, state and problem say something."""
+    return {**dict.fromkeys(NAMES), "key": key, "state": state.value, "labels": [], "problem": problem}
+
+
+def _blocked(ticket: Ticket) -> dict[str, Any] | None:
+    now = ticket.blocked if ticket.state is State.ACTIVE else None
+    return {"since": times.iso(now.from_), "what": now.what} if now else None
+
+
+def _hold(ticket: Ticket) -> dict[str, Any] | None:
+    hold = ticket.hold
+    return {"by": hold.by, "at": times.iso(hold.at), "until": _iso(hold.until), "why": hold.why} if hold else None
+
+
+def _stop(ticket: Ticket) -> dict[str, Any] | None:
+    stop = ticket.stop
+    return {"by": stop.by, "at": times.iso(stop.at), "why": stop.why, "to": stop.to} if stop else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return times.iso(moment) if moment else None
