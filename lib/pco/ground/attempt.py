@@ -5,7 +5,9 @@
     out/         written by the session, hostile input for everybody else:
       birth        {"at", "pid", "boot_id"}: the session began; O_EXCL, the first thing it does
       events/N.json  see `ground.events`
+      bell         a FIFO: one byte asks the session for a new screen
       screen       the terminal as it looks, with colours
+      life         CLOCK_BOOTTIME in seconds when the screen last changed
       work.bundle  the commits of pco/KEY
       exit         see `Exit`; the last thing it does
 
@@ -14,24 +16,64 @@ pco reads `out/` with O_NOFOLLOW, by descriptor, with caps on size and count.
 
 import json
 import os
+import re
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pco.ground import durable, shape
+from pco.ground import durable, shape, text
 from pco.ground.errors import BadData, SystemFault
 
 SCHEMA = 1
 MOST_SMALL = 1 << 16
 MOST_SCREEN = 1 << 20
-MOST_EVENTS = 10_000
+MOST_EVENTS = 20_000
+MOST_SUMMARY = 256 << 10
+MOST_EVENT = 2 << 20  # a summary may be escaped to six times its size
+_EVENT = re.compile(r"[0-9]{1,20}-[0-9]{1,10}\.json")
 T = TypeVar("T")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping")
+    return value
+
+
+def _clock(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e15:  # which also keeps NaN and Infinity out
+        raise ValueError("expected seconds")
+    return float(value)
+
+
+def _code(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 255:
+        raise ValueError("expected an exit code")
+    return value
+
+
+def _one_line(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected a text")
+    return text.line(value, 500)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        raise ValueError("expected a number")
+    return value
 
 
 @dataclass(frozen=True)
 class Launch:
-    """All that a session needs to know; no secret is in it.  Paths are absolute."""
+    """All that a session needs to know; no secret is in it.  Paths are absolute, durations seconds.
+
+    `grace` passes between the request to end and the agent's KILL, `screen_every` between two looks at the terminal.
+    """
 
     key: str
     round: int
@@ -46,17 +88,26 @@ class Launch:
     argv: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     clone_within: float = 600.0
+    grace: float = 10.0
+    screen_every: float = 60.0
     schema: int = SCHEMA
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How the agent ended: `code` as a shell gives it (128+N for signal N), or why it was never started."""
+    """How the agent ended: `code` as a shell gives it (128+N for signal N), or why it was never started (`error`).
+
+    `told` is the signal (HUP, TERM) that the session was sent, if any; `boot` is CLOCK_BOOTTIME in seconds; `problem`
+    says why its work could not be bundled.
+    """
 
     at: datetime
-    code: int
-    error: str = ""
-    uncommitted: int = 0
+    code: int = field(metadata={"read": _code})
+    error: str = field(default="", metadata={"read": _one_line})
+    uncommitted: int = field(default=0, metadata={"read": _count})
+    told: str = field(default="", metadata={"read": _one_line})
+    problem: str = field(default="", metadata={"read": _one_line})
+    boot: float = field(default=0.0, metadata={"read": _clock})
     schema: int = SCHEMA
 
 
@@ -67,18 +118,6 @@ class Birth:
     at: datetime
     pid: int
     boot_id: str
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("expected a mapping")
-    return value
-
-
-def _clock(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value < 1e15:  # which also keeps NaN and Infinity out
-        raise ValueError("expected seconds")
-    return float(value)
 
 
 Kind = Literal["started", "working", "turn_ended", "turn_failed", "blocked", "idle", "ended", "completed"]
@@ -134,6 +173,39 @@ def fence(home: Path) -> None:
     durable.sync_folder(home)
 
 
+def fenced(home: Path) -> bool:
+    """Whether the fence is there."""
+    return os.path.lexists(home / "fence")
+
+
+def bear(out: Path, at: datetime) -> bool:
+    """Write the birth certificate, durably; False if there is one already.  Raises OSError."""
+    value = shape.dump(Birth(at, os.getpid(), boot_id()))
+    try:
+        durable.write_new(out / "birth", json.dumps(value).encode(), 0o644)
+    except FileExistsError:
+        return False
+    durable.sync_folder(out)
+    return True
+
+
+def write_exit(out: Path, exit: Exit) -> None:
+    """Write the exit record, durably.  Raises OSError."""
+    durable.replace(out / "exit", json.dumps(shape.dump(exit)).encode(), 0o644)
+
+
+def write_life(out: Path) -> None:
+    """Leave a sign of life.  Raises OSError."""
+    temporary = out / ".life"
+    temporary.write_text(f"{clock():.3f}\n")
+    temporary.rename(out / "life")
+
+
+def clock() -> float:
+    """CLOCK_BOOTTIME in seconds: it goes on while the machine sleeps, and no one can set it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def boot_id() -> str:
     """The kernel's name for this boot; another one says that all processes of before are gone."""
     try:
@@ -155,6 +227,57 @@ def read_exit(out: int) -> Exit | None:
 def read_birth(out: int) -> Birth | None:
     """The birth certificate; None if there is none.  Raises BadData if it is not one."""
     return _record(Birth, out, "birth")
+
+
+def read_life(out: int) -> float:
+    """CLOCK_BOOTTIME of the last sign of life; 0.0 if there is none, or none that can be read."""
+    with suppress(OSError, ValueError, BadData):
+        return _clock(float(durable.read("life", 64, out)))
+    return 0.0
+
+
+def read_screen(out: int) -> bytes:
+    """The terminal as it looked, with escape sequences; empty if there is none.  Raises BadData."""
+    try:
+        return durable.read("screen", MOST_SCREEN, out)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise BadData(f"out/screen: {error.strerror}") from error
+
+
+def event_names(out: int) -> list[str]:
+    """The names of the event files, in the order of time, at most MOST_EVENTS of them.  Raises BadData."""
+    try:
+        events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadData(f"out/events: {error.strerror}") from error
+    try:
+        with os.scandir(events) as entries:
+            found = islice((entry.name for entry in entries if _EVENT.fullmatch(entry.name)), MOST_EVENTS)
+            return sorted(found)
+    finally:
+        os.close(events)
+
+
+def read_event(out: int, name: str) -> bytes:
+    """One event file; its content is for `agents.read_event`.  Raises BadData."""
+    try:
+        # Through the folder by its own descriptor: "events" itself may be a link by now.
+        events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
+        try:
+            return durable.read(name, MOST_EVENT, events)
+        finally:
+            os.close(events)
+    except OSError as error:
+        raise BadData(f"out/events/{name}: {error.strerror}") from error
+
+
+def clean_summary(summary: str) -> str:
+    """A summary as it enters the record: printable text, at most MOST_SUMMARY characters, no space around it."""
+    return text.lines(summary, MOST_SUMMARY).strip()
 
 
 def _record(shape_: type[T], out: int, name: str) -> T | None:

@@ -11,6 +11,7 @@
 | failed        | the agent ended by itself, without a summary               | yes     | failed             |
 | too-long      | its time was used up: pco ended it                         | yes     | failed             |
 | stopped       | a person, Plane or a pause asked for it                    | no      | where `stop` says  |
+| interrupted   | it was told to end, not by pco: shutdown, stopped slice    | no      | again (5 times)    |
 | reboot        | the machine went down under it                             | no      | again              |
 """
 
@@ -18,14 +19,15 @@ from datetime import datetime, timedelta
 
 from pco.ground.ticket import Round, Ticket
 
-COMPLETED, STOPPED, REBOOT = "completed", "stopped", "reboot"
+COMPLETED, STOPPED, INTERRUPTED, REBOOT = "completed", "stopped", "interrupted", "reboot"
 NEVER_STARTED, START_FAILED, DIED = "never-started", "start-failed", "died"
 STALLED, PASSING = "stalled", "passing-error"
 FAILED, TOO_LONG = "failed", "too-long"
 
 AGAIN = (NEVER_STARTED, START_FAILED, DIED, STALLED, PASSING)  # counted, and tried again while attempts are left
 FINAL = (FAILED, TOO_LONG)  # counted, and not tried again
-OUTCOMES = (COMPLETED, *AGAIN, *FINAL, STOPPED, REBOOT)
+OUTCOMES = (COMPLETED, *AGAIN, *FINAL, STOPPED, INTERRUPTED, REBOOT)
+MOST_INTERRUPTED = 5  # an agent can end its own session so: without a bound it would be started for ever
 LONGEST = timedelta(hours=1)  # no back-off is longer, unless `retry_after` itself is
 
 
@@ -35,8 +37,9 @@ def counted(round: Round) -> int:
 
 
 def left(round: Round, attempts: int) -> bool:
-    """Whether the round may be tried once more."""
-    return counted(round) < attempts
+    """Whether the round may be tried once more; every attempt of it has an outcome."""
+    interrupted = sum(attempt.outcome == INTERRUPTED for attempt in round.attempts)
+    return counted(round) < attempts and interrupted <= MOST_INTERRUPTED
 
 
 def backoff(times: int, retry_after: timedelta) -> timedelta:

@@ -1,0 +1,118 @@
+"""Run one session: the payload of a runner, started by pco-launch, never by a person.
+
+HOME is the folder of an attempt, with prompt.md and launch.json.  First of all it leaves its birth certificate in out/,
+and ends at once if there was one already, or if pco-watch has put up the fence.  Then it makes its own clone of the
+mirror, runs the agent in it, hands HUP and TERM on to it, keeps out/screen up to date, and in the end leaves the
+commits as out/work.bundle and the exit record.  All it imports it imports at its start: an upgrade may pass under it.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from pco.command import Pco, command
+from pco.commands.sitting import Aborted, Screen, Signals, sit
+from pco.ground import attempt, durable, events
+from pco.ground.attempt import Exit, Launch
+from pco.ground.errors import BadData, PcoError
+from pco.outside.git import Workspace
+
+assert shutil  # git.py imports it only when it needs it, which may be after an upgrade
+
+INHERITED = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TERM", "COLORTERM", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+NOT_FOUND, NOT_RUN = 127, 126  # as a shell says it
+
+
+@command
+@click.argument("home", type=click.Path(file_okay=False, path_type=Path))
+def main(pco: Pco, home: Path) -> None:
+    """Run the session whose attempt lies in HOME."""
+    signals = Signals()
+    os.umask(0o022)
+    home = home.absolute()
+    launch = attempt.read_launch(home)
+    out = Path(launch.out)
+    begin(home, out, pco.now())
+    ended = live(launch, out, signals)
+    attempt.write_exit(out, finish(launch, out, ended))
+    events.ring(launch.trigger)
+
+
+def begin(home: Path, out: Path, now: datetime) -> None:
+    """Birth, then the fence.  Raises BadData if this session must not begin."""
+    out.mkdir(mode=0o755, exist_ok=True)
+    durable.sync_folder(out.parent)
+    if not attempt.bear(out, now):
+        raise BadData(f"{home}: this attempt was begun before")
+    if attempt.fenced(home):
+        raise BadData(f"{home}: too late, this attempt was given up")
+    (out / "events").mkdir(mode=0o755)
+    os.mkfifo(out / "bell", 0o600)
+
+
+def live(launch: Launch, out: Path, signals: Signals) -> Exit:
+    """Clone, run the agent to its end; returns how it ended.  Nothing foreseeable is raised from here on."""
+    try:
+        with signals.aborting():
+            within = timedelta(seconds=launch.clone_within)
+            Workspace(Path(launch.workspace)).clone(Path(launch.mirror), launch.base, launch.branch, within)
+        child = start(launch)
+    except Aborted as aborted:
+        return _exit(128 + aborted.signal, signals)
+    except PcoError as error:
+        return _exit(error.exit, signals, str(error))
+    except OSError as error:
+        code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUN
+        return _exit(code, signals, f"cannot run {launch.argv[0]}: {error.strerror}")
+    screen = Screen(out, launch.screen_every)
+    with suppress(OSError):
+        events.write(launch.out, launch.round, launch.attempt, "started", {"pid": child.pid})
+        events.ring(launch.trigger)
+    code = sit(child, signals, screen, launch.grace)
+    return _exit(code, signals)
+
+
+def start(launch: Launch) -> "subprocess.Popen[bytes]":
+    """The agent: the prompt on its standard input, the terminal for the rest, in a process group of its own.
+
+    Raises OSError if it cannot be run.
+    """
+    with open(launch.prompt, "rb") as prompt:
+        return subprocess.Popen(
+            launch.argv, stdin=prompt, cwd=launch.workspace, env=environment(launch), process_group=0
+        )
+
+
+def environment(launch: Launch) -> dict[str, str]:
+    """What the agent inherits: a few names, and what launch.json gives; pco-complete is found first in PATH."""
+    programs = Path(sys.argv[0]).resolve().parent
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    given = {"HOME": str(Path(launch.workspace).parent), **kept, **launch.environment}
+    path = launch.environment.get("PATH") or os.environ.get("PATH") or os.defpath
+    return {**given, "PATH": f"{programs}:{path}"}
+
+
+def finish(launch: Launch, out: Path, ended: Exit) -> Exit:
+    """Bundle what was committed, count what was not; what goes wrong here is noted, no reason to lose the rest."""
+    if ended.error or not (Path(launch.workspace) / ".git").is_dir():
+        return ended
+    workspace = Workspace(Path(launch.workspace))
+    uncommitted, problem = 0, ""
+    try:
+        workspace.bundle(out / "work.bundle", launch.branch)
+        uncommitted = workspace.uncommitted()
+    except PcoError as error:
+        problem = str(error)
+    return Exit(ended.at, ended.code, "", uncommitted, ended.told, problem, ended.boot)
+
+
+def _exit(code: int, signals: Signals, error: str = "") -> Exit:
+    told = signal.Signals(signals.told).name.removeprefix("SIG") if signals.told else ""
+    return Exit(datetime.now(UTC), code, error, told=told, boot=attempt.clock())

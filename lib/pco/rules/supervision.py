@@ -1,0 +1,203 @@
+"""What becomes of an active ticket: judged from its record and from what is seen of its session.
+
+All deadlines are counted on CLOCK_BOOTTIME from `attempt.boot_time`, and hold as long as `attempt.boot_id` is this
+boot's: the wall clock may jump.  Time in which the agent waited for a person does not count.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from pco.ground.attempt import Exit, Outcome
+from pco.ground.config import Sessions
+from pco.ground.ticket import Attempt, Blocked, State, Ticket
+from pco.rules import retry
+from pco.rules.hearing import MOST_BLOCKED, Heard
+
+CLONE_MARGIN = 15.0  # pco-session ends a slow clone itself after clone_within; only if it hangs, pco-watch does
+EXIT_MARGIN = 2.0  # between the exit record and the end of the session's last process
+
+
+class Step(StrEnum):
+    """What to do next: nothing yet, make the fence and look again, end the session, move the ticket."""
+
+    WAIT = "wait"
+    FENCE = "fence"
+    END = "end"
+    MOVE = "move"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a session.  `clock` is CLOCK_BOOTTIME in seconds, `alive` None if the runner does not know.
+
+    `exit` is its exit record, `meaning` what its agent says about that.
+    """
+
+    boot_id: str
+    clock: float
+    alive: bool | None
+    fenced: bool = False
+    born: bool = False
+    heard: Heard = Heard()
+    exit: Exit | None = None
+    meaning: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The next step: for WAIT `at` is the clock at which to look again (None: when something happens).
+
+    For END `outcome` is why; for MOVE it is the attempt's outcome, and `to` the state.
+    """
+
+    step: Step
+    outcome: str = ""
+    why: str = ""
+    to: State | None = None
+    at: float | None = None
+
+
+def noted(ticket: Ticket, seen: Seen) -> Ticket:
+    """The record with what the session told: birth, summary, times in which it waited for a person."""
+    attempt, heard = ticket.attempt, seen.heard
+    if attempt is None or attempt.end is not None:
+        return ticket
+    if seen.born and not attempt.born:
+        ticket = ticket.with_attempt(born=True)
+    if heard.summary and not ticket.round.summary:
+        ticket = ticket.with_round(summary=heard.summary, summary_by=heard.summary_by)
+    if ticket.round.summary and not attempt.ending:
+        ticket = ticket.with_attempt(ending=retry.COMPLETED, ending_at=seen.clock)
+    return ticket.with_round(blocked=_merged(ticket.round.blocked, heard.blocked))
+
+
+def ending(ticket: Ticket, outcome: str, clock: float) -> Ticket:
+    """The record saying that pco ends the session, and why; written before it does."""
+    attempt = ticket.attempt
+    if attempt is None or attempt.ending not in ("", retry.COMPLETED) or attempt.ending == outcome:
+        return ticket
+    return ticket.with_attempt(ending=outcome, ending_at=clock)
+
+
+def judge(ticket: Ticket, seen: Seen, limits: Sessions) -> Verdict:
+    """What to do with an active ticket, of which `noted` has taken in what its session told."""
+    attempt = ticket.attempt
+    if attempt is None or attempt.end is not None:
+        return _unclaimed(seen)
+    rebooted = "" not in (attempt.boot_id, seen.boot_id) and attempt.boot_id != seen.boot_id
+    if not rebooted and seen.alive is None:
+        return Verdict(Step.WAIT)  # nothing is decided about what cannot be seen
+    born = attempt.born or seen.born
+    due = attempt.boot_time + limits.start_within.total_seconds()
+    if not (born or seen.fenced or rebooted):
+        # Without the fence a session that is late could begin after its ticket went elsewhere.
+        asked = ticket.stop is not None or ticket.round.summary != ""
+        return Verdict(Step.FENCE) if asked or seen.clock >= due else Verdict(Step.WAIT, at=due)
+    if rebooted or not seen.alive:
+        return _gone(ticket, seen, limits, rebooted, born)
+    if not born:
+        return Verdict(Step.END, retry.STOPPED if ticket.stop else retry.NEVER_STARTED)
+    return _living(ticket, attempt, seen, limits)
+
+
+def finished(ticket: Ticket, seen: Seen, verdict: Verdict, now: datetime) -> Ticket:
+    """The record as it moves: the attempt is closed, and the request to stop is dealt with."""
+    changes = {"end": now, "outcome": verdict.outcome, "exit": seen.exit.code if seen.exit else None}
+    blocked = tuple(b if b.to else replace(b, to=max(now, b.from_)) for b in ticket.round.blocked)
+    if ticket.attempt is None or ticket.attempt.end is not None:
+        return replace(ticket, stop=None)
+    return replace(ticket.with_attempt(**changes).with_round(blocked=blocked), stop=None)
+
+
+def _merged(known: tuple[Blocked, ...], heard: tuple[Blocked, ...]) -> tuple[Blocked, ...]:
+    """The intervals of earlier attempts stay; those heard of again, by when they began, are replaced."""
+    began = {interval.from_ for interval in heard}
+    return (*(interval for interval in known if interval.from_ not in began), *heard)[-5 * MOST_BLOCKED :]
+
+
+def _unclaimed(seen: Seen) -> Verdict:
+    """Active without an open attempt: somebody put the file there, no program did."""
+    if seen.alive is None:
+        return Verdict(Step.WAIT)
+    if seen.alive:
+        return Verdict(Step.END, retry.STOPPED)
+    return Verdict(Step.MOVE, "", "no attempt was begun", State.APPROVED)
+
+
+def _living(ticket: Ticket, attempt: Attempt, seen: Seen, limits: Sessions) -> Verdict:
+    clock, heard = seen.clock, seen.heard
+    if ticket.stop:
+        return Verdict(Step.END, retry.STOPPED)
+    if attempt.ending and attempt.ending != retry.COMPLETED:
+        return Verdict(Step.END, attempt.ending)
+    if seen.exit:
+        # It is just ending; what hangs on is ended after a moment.
+        return _at(min(seen.exit.boot, clock) + EXIT_MARGIN, clock, attempt.ending)
+    if attempt.ending:
+        return _at(attempt.ending_at + limits.complete_grace.total_seconds(), clock, retry.COMPLETED)
+    too_long = attempt.boot_time + limits.max_duration.total_seconds() + heard.waited_until(clock)
+    if clock >= too_long:
+        return Verdict(Step.END, retry.TOO_LONG)
+    if not heard.started:
+        cloned = attempt.boot_time + limits.clone_within.total_seconds() + CLONE_MARGIN
+        return _at(min(cloned, too_long), clock, retry.START_FAILED)
+    if heard.since is not None:
+        return Verdict(Step.WAIT)  # on a person; neither clock runs
+    stalled = max(heard.life, attempt.boot_time) + limits.stall_after.total_seconds()
+    return _at(min(stalled, too_long), clock, retry.STALLED)
+
+
+def _at(due: float, clock: float, outcome: str) -> Verdict:
+    return Verdict(Step.END, outcome) if clock >= due else Verdict(Step.WAIT, at=due)
+
+
+def _gone(ticket: Ticket, seen: Seen, limits: Sessions, rebooted: bool, born: bool) -> Verdict:
+    outcome, why = _outcome(ticket, seen, rebooted, born)
+    round = replace(ticket.round, attempts=(*ticket.round.attempts[:-1], _closed(ticket.round.attempts[-1], outcome)))
+    return Verdict(Step.MOVE, outcome, why, _goes_to(ticket, outcome, retry.left(round, limits.attempts)))
+
+
+def _closed(attempt: Attempt, outcome: str) -> Attempt:
+    return replace(attempt, outcome=outcome)
+
+
+def _goes_to(ticket: Ticket, outcome: str, again: bool) -> State:
+    if outcome == retry.COMPLETED:
+        return State.COMPLETED
+    if outcome == retry.STOPPED:
+        return State.REJECTED if ticket.stop and ticket.stop.to == State.REJECTED else State.APPROVED
+    if outcome == retry.REBOOT:
+        return State.APPROVED
+    return State.APPROVED if again and outcome not in retry.FINAL else State.FAILED
+
+
+def _outcome(ticket: Ticket, seen: Seen, rebooted: bool, born: bool) -> tuple[str, str]:
+    """How the attempt ended, and why in a few words.  A summary wins over everything, then what a person asked."""
+    attempt, exit = ticket.round.attempts[-1], seen.exit
+    if ticket.round.summary:
+        return retry.COMPLETED, ""
+    if ticket.stop:
+        return retry.STOPPED, " ".join(f"{ticket.stop.by}: {ticket.stop.why}".split()).rstrip(":")
+    if attempt.ending:
+        return attempt.ending, _ENDINGS.get(attempt.ending, "")
+    if exit and exit.error:
+        return retry.START_FAILED, exit.error
+    if rebooted and (exit is None or exit.told):
+        return retry.REBOOT, "the machine was restarted"
+    if exit and exit.told:
+        return retry.INTERRUPTED, f"the session was sent {exit.told}, not by pco"
+    if exit:
+        meaning = seen.meaning or Outcome(False, f"the agent ended without a summary (exit {exit.code})")
+        return (retry.PASSING if meaning.passing else retry.FAILED), meaning.why
+    if not born or (seen.fenced and not seen.heard.started):
+        return retry.NEVER_STARTED, _ENDINGS[retry.NEVER_STARTED]
+    return retry.DIED, "the session is gone without an exit record"
+
+
+_ENDINGS = {
+    retry.NEVER_STARTED: "the session was not born in time",
+    retry.START_FAILED: "the agent did not begin in time",
+    retry.STALLED: "no sign of life: the session was ended",
+    retry.TOO_LONG: "its time is used up: the session was ended",
+}
