@@ -10,10 +10,10 @@
      "seed": 7}                 the same seed and the same requests give the same faults
 
 Kinds: lost_before (connection dropped, not applied), lost_after (applied, then dropped), late (dropped, applied
-`seconds` later), error_before and error_after (500; the latter is applied, its late work is not: the broker is down), no_worker (applied,
-but what the server's worker does later never happens), lag (a GET does not see the writes of the last `seconds`),
-slow (waits `seconds` first), throttle (429), cut (fewer bytes than Content-Length says), bad_json, bad_utf8, bomb
-(gzip that grows a thousandfold), deep_json, redirect, html (502 with a page of HTML).
+`seconds` later), error_before and error_after (500; the latter is applied, but not its late work: the broker is
+down), no_worker (applied, but what the server's worker does later never happens), lag (a GET does not see the writes
+of the last `seconds`), slow (waits `seconds` first), throttle (429), cut (fewer bytes than Content-Length says),
+bad_json, bad_utf8, bomb (gzip that grows a thousandfold), deep_json, redirect, html (502 with a page of HTML).
 """
 
 import random
