@@ -48,7 +48,7 @@ man: .venv/.ready  ## make the manual pages into build/man
 install: man  ## install under DESTDIR PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHAREDIR) $(DESTDIR)/etc/pco
 	rm -rf $(DESTDIR)$(LIBDIR)/pco
-	cd lib && find pco -name '*.py' -not -path 'pco/sim/*' -exec install -D -m 644 {} $(DESTDIR)$(LIBDIR)/{} \;
+	cd lib && find pco '(' -name '*.py' -o -name '*.conf' ')' -not -path 'pco/sim/*' -exec install -D -m 644 {} $(DESTDIR)$(LIBDIR)/{} \;
 	for p in $(PROGRAMS); do \
 	  sed -e '1s|.*|#!/usr/bin/python3|' -e 's|^sys.path.insert.*|sys.path.insert(0, "$(LIBDIR)")|' bin/$$p > build/$$p && \
 	  install -m 755 build/$$p $(DESTDIR)$(PREFIX)/bin/$$p; done

@@ -19,6 +19,8 @@ from pco.ground.errors import BadConfig, PcoError, TryLater
 
 if TYPE_CHECKING:
     # Only for the types: --help must not wait for the record's dataclasses to be made.
+    from pathlib import Path
+
     from pco.ground.config import Config
     from pco.ground.ticket import State, Ticket
     from pco.outside.plane import Plane
@@ -242,3 +244,15 @@ def changed(ticket: "Ticket", **changes: Any) -> "Ticket":
     from dataclasses import replace
 
     return replace(ticket, **changes)
+
+
+def share(name: str) -> "Path":
+    """A file of share/: of the checkout, else as `make install` or pip put it there.  Raises BadConfig."""
+    from pathlib import Path
+
+    lib = Path(__file__).resolve().parents[1]
+    places = (lib.parent / "share", lib.parents[1] / "share" / "pco", Path(sys.prefix) / "share" / "pco")
+    found = next((place / name for place in places if (place / name).exists()), None)
+    if found is None:
+        raise BadConfig(f"{name} is not in {places[1]}", "install pco again")
+    return found

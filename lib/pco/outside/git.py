@@ -1,12 +1,13 @@
 """git: the bare mirror of a project, and a session's workspace.
 
-Every call has a deadline, an environment of its own, and the configuration of the file `gitconfig` beside this module;
+Every call has a deadline, an environment of its own, and the configuration of the file `git.conf` beside this module;
 no hook, no file monitor, no external diff, no shell, no question at a terminal.  A bundle from a session is read as
 hostile input, by descriptor: git never opens a path that an agent could have put something else in place of.
 """
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from pco.outside import process
 QUICK = timedelta(seconds=60)  # for what needs neither network nor another repository
 MOST_BUNDLE = 1 << 30
 _MOST_HEADER = 1 << 20
-_CONFIG = Path(__file__).with_name("gitconfig")
+_CONFIG = Path(__file__).with_name("git.conf")
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # What a person may set for the program and git needs to reach an upstream.
 _KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -296,7 +297,5 @@ def _read_header(handle: int, ref: str) -> str:
 
 
 def _remove(folder: Path) -> None:
-    import shutil
-
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from string import Template
 from typing import Any
 
-from pco.ground import times
-from pco.ground.config import Config
+from pco.ground import text, times
+from pco.ground.config import Config, Project
 from pco.ground.errors import BadConfig
 from pco.ground.ticket import Comment, Ticket
 
@@ -31,6 +31,11 @@ def target(ticket: Ticket, config: Config) -> Target | None:
     project = config.project(ticket.project)
     if project is None:
         return None
+    return target_of(project, config)
+
+
+def target_of(project: Project, config: Config) -> Target:
+    """Where sessions of a project work now."""
     return Target(project.repository, project.branch, config.sessions.agent, config.sessions.permission_mode)
 
 
@@ -56,6 +61,9 @@ def approved(ticket: Ticket, where: Target | None) -> bool:
 
 def render(template: str, ticket: Ticket, where: Target, nonce: str) -> str:
     """The prompt.  `template` is a string.Template; a name that it does not know raises BadConfig."""
+    # The template's own first letter: one that came out of the ticket would be the ticket's word.
+    if not template[:1].isalpha():
+        raise BadConfig("prompt template: it must begin with a letter, so that no agent takes it for a command")
     fence = f"TICKET-{nonce}"
     known = {
         "key": ticket.key,
@@ -63,27 +71,33 @@ def render(template: str, ticket: Ticket, where: Target, nonce: str) -> str:
         "branch": where.branch,
         "work_branch": f"pco/{ticket.key}",
         "round": str(ticket.round.n),
-        "url": ticket.url,
+        "url": text.line(ticket.url),
         "fence": fence,
         "ticket": _ticket_text(ticket, fence),
-        "remark": ticket.round.remark or "(none)",
+        "remark": _clean(ticket.round.remark) or "(none)",
     }
     try:
-        text = Template(template).substitute(known)
-    except (KeyError, ValueError) as error:
+        return Template(template).substitute(known)
+    except KeyError as error:
         names = ", ".join(f"${name}" for name in known)
-        raise BadConfig(f"prompt template: {error} is not known", f"known are: {names}") from error
-    if not text[:1].isalpha():
-        raise BadConfig("prompt template: it must begin with a letter, so that no agent takes it for a command")
-    return text
+        raise BadConfig(
+            f"prompt template: ${text.line(str(error.args[0]))} is not known", f"known are {names}"
+        ) from error
+    except ValueError as error:
+        raise BadConfig(f"prompt template: {error}", "write $$ where a $ is meant") from error
 
 
 def _ticket_text(ticket: Ticket, fence: str) -> str:
-    parts = [f"Title: {ticket.title}", "", ticket.description or "(no description)"]
+    parts = [f"Title: {text.line(ticket.title)}", "", _clean(ticket.description) or "(no description)"]
     for comment in ticket.round.comments:
-        parts += ["", f"Comment by {comment.by}, {comment.at:%Y-%m-%d %H:%M} UTC:", comment.text]
+        parts += ["", f"Comment by {text.line(comment.by)}, {comment.at:%Y-%m-%d %H:%M} UTC:", _clean(comment.text)]
+    # After the cleaning: what is dropped there could have hidden a fence.
     inner = "\n".join(parts).replace(fence, "TICKET-")
     return f"<<<{fence}\n{inner}\n{fence}>>>"
+
+
+def _clean(words: str) -> str:
+    return text.lines(words, len(words))
 
 
 def take_up(comments: tuple[Comment, ...], most: int = 100, longest: int = 50_000) -> tuple[Comment, ...]:

@@ -1,0 +1,126 @@
+"""What a session needs, made while its ticket is still approved: what can fail fails before the claim."""
+
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pco.command import Pco, share
+from pco.ground import attempt, durable
+from pco.ground.attempt import Launch
+from pco.ground.config import Project
+from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.ticket import Ticket
+from pco.outside import agents
+from pco.outside.agents import Prepared
+from pco.outside.git import branch_of
+from pco.rules import prompt
+
+MOST_TEMPLATE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The next attempt of a ticket: `home` is its folder, `files` (name: content) lie in it beside launch.json."""
+
+    ticket: Ticket
+    home: Path
+    launch: Launch
+    files: dict[str, bytes]
+
+
+def draw_up(pco: Pco, ticket: Ticket) -> Plan:
+    """Make the plan of the next attempt.  Raises BadConfig if the template or the agent's configuration is wrong."""
+    project = project_of(pco, ticket)
+    number = len(ticket.round.attempts) + 1
+    home = attempt.folder(pco.config.paths.sessions, ticket.key, ticket.round.n, number)
+    words = prompt.render(_template(pco), ticket, prompt.target_of(project, pco.config), secrets.token_hex(8))
+    session = agents.Session(
+        key=ticket.key,
+        round=ticket.round.n,
+        attempt=number,
+        home=home,
+        prompt=home / "prompt.md",
+        workspace=home.parent / "workspace",
+        command=pco.config.sessions.command,
+        permission_mode=pco.config.sessions.permission_mode,
+    )
+    prepared = agents.named(pco.config.sessions.agent).prepare(session)
+    files = {"prompt.md": words.encode("utf-8", "replace"), **prepared.files}
+    return Plan(ticket, home, _launch(pco, project, session, prepared), files)
+
+
+def lay_out(plan: Plan) -> None:
+    """Make the attempt's folder, whole and flushed, for the session's user to read.  Raises SystemFault."""
+    home = plan.home
+    try:
+        with suppress(FileExistsError):
+            home.parent.mkdir()
+            home.parent.chmod(0o755)
+        _clear(home)
+        for folder in (home, Path(plan.launch.out)):
+            folder.mkdir()
+            folder.chmod(0o755)  # whatever the umask
+        for name, content in plan.files.items():
+            durable.write_new(home / name, content, 0o644)
+        attempt.write_launch(home, plan.launch)
+        for folder in (home.parent, home.parent.parent):
+            durable.sync_folder(folder)
+    except OSError as error:
+        raise SystemFault(f"{error.filename or home}: {error.strerror}") from error
+
+
+def give_up(plan: Plan) -> None:
+    """The ticket was not claimed: remove the folder."""
+    shutil.rmtree(plan.home, ignore_errors=True)
+
+
+def project_of(pco: Pco, ticket: Ticket) -> Project:
+    """The ticket's project; admission keeps back what has none."""
+    project = pco.config.project(ticket.project)
+    assert project, ticket.key
+    return project
+
+
+def mirror_of(pco: Pco, project: Project) -> Path:
+    """Where the mirror of a project is."""
+    return pco.config.paths.mirrors / f"{project.id}.git"
+
+
+def _clear(home: Path) -> None:
+    """Make way: what was never begun goes (a run that died before its claim), what ran is kept under another name."""
+    if (home / "out" / "birth").exists():
+        # By a spool that was restored from a backup; this birth would keep the new attempt from beginning.
+        home.rename(home.with_name(f"{home.name}.{time.time_ns()}"))
+    elif home.exists():
+        shutil.rmtree(home)
+
+
+def _template(pco: Pco) -> str:
+    path = pco.config.sessions.prompt or share("prompt.md")
+    try:
+        return durable.read(path, MOST_TEMPLATE).decode("utf-8")
+    except OSError as error:
+        raise BadConfig(f"sessions.prompt: {path}: {error.strerror}") from error
+    except (BadData, UnicodeDecodeError) as error:
+        raise BadConfig(f"sessions.prompt: {path}: {error}") from error
+
+
+def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepared) -> Launch:
+    return Launch(
+        key=session.key,
+        round=session.round,
+        attempt=session.attempt,
+        out=str(session.home / "out"),
+        workspace=str(session.workspace),
+        mirror=str(mirror_of(pco, project)),
+        base=project.branch,
+        branch=branch_of(session.key),
+        prompt=str(session.prompt),
+        trigger=str(pco.config.paths.trigger),
+        argv=prepared.argv,
+        environment=prepared.environment,
+        clone_within=pco.config.sessions.clone_within.total_seconds(),
+    )
