@@ -40,7 +40,7 @@ def body(ticket: Ticket, summary: str) -> str:
     shown = text.lines(_summary(summary, MOST_BYTES - len(footer.encode()) - len(CUT)))
     if not _TAG.sub("", shown).strip():
         raise BadData("the summary is empty")
-    return shown + footer
+    return (shown + footer).strip()  # as Plane does
 
 
 def _summary(summary: str, most: int) -> str:
