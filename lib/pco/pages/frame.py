@@ -1,5 +1,7 @@
 """What all pages have: head, title, foot, and the small pieces that look the same everywhere."""
 
+from functools import cache, lru_cache
+
 from pco.ground.ticket import State
 from pco.pages.clock import Clock
 from pco.pages.html import Element, Node, document, el
@@ -28,20 +30,24 @@ TONES = {
 
 def page(title: str, up: str, foot: Node, *content: Node, refresh: bool = False) -> bytes:
     """A page; `up` is the way to the top folder, empty or `../`."""
-    head = [
+    return document([*_head(up, refresh), el("title", None, title)], [*content, el("footer", None, foot)])
+
+
+@cache
+def _head(up: str, refresh: bool) -> tuple[Node, ...]:
+    return (
         el("meta", {"charset": "utf-8"}),
         el("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         el("meta", {"name": "color-scheme", "content": "light dark"}),
         el("meta", {"name": "robots", "content": "noindex, nofollow"}),
         el("meta", {"name": "referrer", "content": "no-referrer"}),
         el("meta", {"http-equiv": "refresh", "content": str(REFRESH)}) if refresh else None,
-        el("title", None, title),
         el("link", {"rel": "icon", "href": f"{up}icon.svg"}),
         el("link", {"rel": "stylesheet", "href": f"{up}style.css"}),
-    ]
-    return document(head, [*content, el("footer", None, foot)])
+    )
 
 
+@lru_cache(maxsize=4)
 def foot(clock: Clock, version: str) -> Element:
     """When the page was made, and in which zone its times are."""
     made: Node = ["Made ", clock.at(clock.now, seconds=True), f", times in {clock.zone_name()}. pco {version}."]

@@ -7,6 +7,7 @@ way to write a script, a style or a handler: their names are not known here.  <h
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Union
 
 from pco.ground import text
@@ -23,6 +24,7 @@ ATTRIBUTES = frozenset([
     "http-equiv", "id", "lang", "name", "open", "rel", "role", "scope", "tabindex", "title"
 ])
 # fmt: on
+_HARMLESS = re.compile(r"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e\n\t]*")  # plain ASCII without & < >: shown as it is
 _OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
 _BESIDE = re.compile(r"(?!/)[A-Za-z0-9_./-]*(#[A-Za-z0-9_-]*)?")
 
@@ -49,7 +51,7 @@ def el(tag: str, attributes: Attributes | None = None, *children: Node) -> Eleme
     """
     if tag not in TAGS:
         raise ValueError(f"<{tag}> is not known here")
-    start = f"<{tag}{_attributes(attributes)}>" if attributes else f"<{tag}>"
+    start = f"<{tag}{_attributes(tuple(attributes.items()))}>" if attributes else f"<{tag}>"
     if tag in VOID:
         if children:
             raise ValueError(f"<{tag}> holds nothing")
@@ -82,14 +84,16 @@ def _render(children: Iterable[Node], parts: list[str]) -> None:
         if isinstance(child, Element):
             parts.append(child.markup)
         elif isinstance(child, str):
-            parts.append(_escaped(text.lines(child)))
+            parts.append(child if _HARMLESS.fullmatch(child) else _escaped(text.lines(child)))
         elif child is not None:
             _render(child, parts)
 
 
-def _attributes(attributes: Attributes) -> str:
+@lru_cache(maxsize=4096)
+def _attributes(attributes: tuple[tuple[str, str | None], ...]) -> str:
+    """The attributes as written.  Most come again and again: the pages of a thousand tickets look alike."""
     parts = []
-    for name, value in attributes.items():
+    for name, value in attributes:
         if name not in ATTRIBUTES:
             raise ValueError(f"the attribute {name} is not known here")
         if name == "href" and value is not None:

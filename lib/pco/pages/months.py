@@ -29,14 +29,14 @@ def parts(month: str, newest_first: tuple[Finished, ...]) -> Iterator[tuple[str,
 
 
 def month_page(month: str, name: str, count: int, done: tuple[Finished, ...], clock: Clock, version: str) -> bytes:
-    """One page of a month: `done` are its tickets, `count` says how many the whole month has."""
+    """One page of a month: `done` are its tickets; `count`, how many the whole month has, tells the other pages."""
     others = names(month, count)
     turns: list[Node] = [_turn(other, name, n + 1) for n, other in enumerate(others)] if len(others) > 1 else []
     head = el(
         "header",
         {"class": "top"},
         el("p", None, el("a", {"href": "index.html"}, "Board")),
-        el("h1", None, month, el("span", {"class": "muted"}, f" (UTC) {several(count, 'ticket')} finished")),
+        el("h1", None, month, el("span", {"class": "muted"}, f" (UTC) {several(len(done), 'finished ticket')}")),
         el("nav", {"aria-label": "Pages"}, el("p", {"class": "months"}, dotted(*turns))) if turns else None,
     )
     rows = [_row(one, clock) for one in done]

@@ -1,0 +1,110 @@
+"""Write the static pages: the board, a page for each ticket, finished tickets by month, board.json and health.json.
+
+They lie in `paths.www`, for a web server to give out; each is replaced whole, so a reader never sees half of one.  Only
+what has changed since the last run is written.  What was remembered of that run lies in .built; without it, or with
+--full, everything is made anew.  pco-dashboard only reads the spool, and does so without its lock.
+"""
+
+import hashlib
+import json
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from pco import __version__
+from pco.command import Pco, command
+from pco.commands.dashboard import facts, finished, lists, opened
+from pco.commands.dashboard.run import Run, progress
+from pco.ground import attempt, shape
+from pco.ground.config import Config
+from pco.ground.errors import TryLater
+from pco.outside.www import Site
+
+LOOK = 1  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
+MOST_AGAIN = 5
+
+
+@command
+@click.option("--full", is_flag=True, help="Write everything anew, not only what has changed.")
+def main(pco: Pco, full: bool) -> None:
+    """Write the static pages for the web server, as far as something has changed.
+
+    If another run is under way, that one is told to look once more, so that nothing is lost.
+
+    \b
+    pco-dashboard           what a timer, or the end of pco-poll, runs
+    pco-dashboard -v        say how much was written
+    pco-dashboard --full    if a page was damaged
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(pco.spool.alone())
+        except TryLater:
+            pco.spool.control.wake("dashboard")
+            return
+        pco.spool.control.awake("dashboard")  # before the scan: what happens from now on sets it again
+        build(pco, full)
+        for _ in range(MOST_AGAIN):
+            if not pco.spool.control.awake("dashboard"):
+                break
+            build(pco, full=False)
+
+
+def build(pco: Pco, full: bool) -> None:
+    """Bring all files up to date: tickets before the lists that lead to them."""
+    site = Site(pco.config.paths.www)
+    site.prepare()
+    _index(pco)
+    memory = _memory(site, pco.config, full)
+    with progress(pco, anew=not memory) as step:
+        run = Run(pco, site, facts.clock(pco), step, anew=not memory, doubted=memory.get("boot") != attempt.boot_id())
+        seen = opened.show(run, _open(memory, pco.config))
+        done = finished.show(run, memory.get("finished", {}), seen)
+    opened.take_away(run, memory.get("open", {}), seen)
+    if run.anew:
+        opened.sweep(run)
+    known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": attempt.boot_id()}
+    listed = lists.show(run, memory.get("listed", {}), seen, done)
+    site.remember("now", {**known, "open": seen, "finished": done, "listed": listed})
+    if pco.loudness > 0:
+        pco.log("info", f"{site.written} files written, {site.removed} removed")
+
+
+def _index(pco: Pco) -> None:
+    """See that the index of finished tickets is there: without it each of their records would be read every time."""
+    if not pco.spool.index.whole():
+        with pco.spool.lock():
+            pco.spool.index.rebuild()
+
+
+def _memory(site: Site, config: Config, full: bool) -> dict[str, Any]:
+    """What is known of the last run; nothing if all is to be made anew."""
+    memory = {} if full else site.recall("now")
+    if memory.get("look") != _look(config):
+        site.forget()
+        return {}
+    return memory
+
+
+def _open(memory: dict[str, Any], config: Config) -> dict[str, Any]:
+    """The open tickets as remembered, unless the pages of all of them are in doubt.
+
+    Nothing here is flushed to the disk: after a crash of the machine a page may be empty.  And what an approval is
+    bound to hangs on the configuration too.
+    """
+    same = memory.get("boot") == attempt.boot_id() and memory.get("aims") == _aims(config)
+    known: dict[str, Any] = memory.get("open", {}) if same else {}
+    return known
+
+
+def _look(config: Config) -> str:
+    """What else all pages depend on."""
+    return f"{LOOK} {config.display.timezone}"
+
+
+def _aims(config: Config) -> str:
+    """What else the pages of open tickets depend on."""
+    plane, sessions = config.plane, config.sessions
+    parts = [__version__, shape.dump(plane.projects), sessions.agent, sessions.permission_mode]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

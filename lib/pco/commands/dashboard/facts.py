@@ -1,0 +1,88 @@
+"""What is known of pco's health as the pages are made: polls, disks, locks, the pause."""
+
+import fcntl
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pco.command import Pco
+from pco.ground import polled, times
+from pco.ground.errors import BadData, SystemFault
+from pco.ground.polled import Head
+from pco.ground.ticket import State
+from pco.pages.clock import Clock
+from pco.rules import health
+
+Seen = dict[str, Any]
+
+
+def clock(pco: Pco) -> Clock:
+    """Now, and the zone that people read times in."""
+    from zoneinfo import ZoneInfo
+
+    named = pco.config.display.timezone
+    return Clock(pco.now(), None if named == "local" else ZoneInfo(named), named)
+
+
+def heads(pco: Pco) -> tuple[tuple[Head, ...], tuple[str, ...]]:
+    """The configured projects as the last poll saw them, and complaints about those that cannot be read."""
+    found, complaints = [], []
+    for project in pco.config.plane.projects:
+        try:
+            found.append(polled.read(pco.config.paths.plane, project.id))
+        except (BadData, SystemFault) as error:
+            complaints.append(str(error))
+    return tuple(found), tuple(complaints)
+
+
+def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tuple[str, ...]) -> health.Facts:
+    """All that health is judged by; `seen` are the open tickets as `opened` remembers them, `bad` complaints so far."""
+    cards = [entry["card"] for entry in seen.values()]
+    sending = [card for card in cards if card["state"] == State.OUTBOX]
+    broken = [f"{card['key']}: {card['reason']}" for card in cards if card["reason"] and card["state"] != State.CORRUPT]
+    return health.Facts(
+        now=now,
+        heads=polls,
+        disks=disks(pco),
+        corrupt=tuple(sorted(card["key"] for card in cards if card["state"] == State.CORRUPT)),
+        outbox=tuple((card["key"], times.parse_time(card["since"])) for card in sending if card["since"]),
+        unreadable=(*bad, *broken),
+        watching=watching(pco.config.paths.spool),
+        paused=pco.spool.control.paused(),
+    )
+
+
+def disks(pco: Pco) -> tuple[health.Disk, ...]:
+    """The file systems that pco writes to, each once, with the share that is free for pco as df(1) counts it."""
+    paths = pco.config.paths
+    found: dict[int, health.Disk] = {}
+    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www):
+        try:
+            device, facts = os.stat(path).st_dev, os.statvfs(path)
+        except OSError:
+            continue
+        usable = facts.f_blocks - facts.f_bfree + facts.f_bavail
+        if device not in found and usable:
+            found[device] = health.Disk(str(path), facts.f_bavail / usable)
+    return tuple(found.values())
+
+
+def watching(spool: Path) -> bool | None:
+    """Whether pco-watch is alive: it holds spool/.watch.lock for as long as it lives.  None if that cannot be told.
+
+    A shared lock, asked for without waiting and given back at once, is refused as long as somebody holds the lock.
+    """
+    try:
+        handle = os.open(spool / ".watch.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return False

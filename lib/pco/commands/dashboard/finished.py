@@ -1,0 +1,136 @@
+"""The finished tickets: their pages, written when they finish, and the pages by month that lead to them.
+
+They grow for ever, so a record is read only if its line in a month of the spool's index is new.  Remembered of it all:
+{"months": {MONTH: {"stamp": of the index file, "lines": how many it has, "pages": names}}, "recent": the latest lines,
+"astray": lines that have no ticket, "gone": ["KEY TIME" of these]}; and in .built/MONTH.json {"lines": {KEY: what its
+line said}, "pages": {NAME: digest of what is on it}}.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from pco import __version__
+from pco.commands.dashboard.opened import show_record, show_unreadable
+from pco.commands.dashboard.run import Run
+from pco.ground import shape, times
+from pco.ground.errors import BadData, PcoError
+from pco.ground.ticket import FINISHED, State
+from pco.outside.www import signature
+from pco.pages import months
+from pco.pages.board import MOST_RECENT
+from pco.pages.frame import home
+from pco.pages.snapshot import Card
+from pco.spool.index import Finished
+
+Known = dict[str, Any]
+
+
+def show(run: Run, known: Known, seen: Known) -> Known:
+    """Bring all that concerns finished tickets up to date; `seen` are the open ones.  Returns what to remember."""
+    names = run.pco.spool.index.months()
+    before: Known = known.get("months", {})
+    gone = _gone(run, names) if run.anew else set(known.get("gone", []))
+    made = {name: _month(run, name, before.get(name, {}), gone, seen) for name in names}
+    astray = _astray(run, made)
+    if not run.anew and astray != known.get("astray", 0):
+        # Somebody purged tickets, or put some back by hand: see once which ones are there.
+        gone = _gone(run, names)
+        made = {name: _month(run, name, {}, gone, seen) for name in names}
+    recent = known.get("recent")
+    if made != before or recent is None:
+        recent = [shape.dump(one) for one in _recent(run, names, gone)]
+    return {"months": made, "recent": recent, "astray": astray, "gone": sorted(gone)}
+
+
+def _astray(run: Run, made: Known) -> int:
+    """How many lines of the index have no ticket: 0, unless tickets were taken away without pco."""
+    lines: int = sum(month["lines"] for month in made.values())
+    return lines - sum(run.pco.spool.count(state) for state in FINISHED)
+
+
+def _gone(run: Run, names: list[str]) -> set[str]:
+    """The lines whose ticket is in no finished state; this lists the folders, and reads all months."""
+    there = set(run.pco.spool.keys(*FINISHED))
+    lines = (one for name in names for one in run.pco.spool.index.month(name))
+    return {_line_name(one) for one in lines if one.key not in there}
+
+
+def _line_name(one: Finished) -> str:
+    return f"{one.key} {times.iso(one.at)}"
+
+
+def _recent(run: Run, names: list[str], gone: set[str]) -> list[Finished]:
+    """The tickets that finished last."""
+    recent: list[Finished] = []
+    for name in names:
+        recent += [one for one in run.pco.spool.index.month(name) if _listed(one, gone)]
+        if len(recent) >= MOST_RECENT:
+            break
+    return recent[:MOST_RECENT]
+
+
+def _listed(one: Finished, gone: set[str]) -> bool:
+    return one.state in FINISHED and _line_name(one) not in gone
+
+
+# One month.
+
+
+def _month(run: Run, name: str, before: Known, gone: set[str], seen: Known) -> Known:
+    """Bring a month up to date: the pages of its tickets, then its own."""
+    index = run.pco.spool.index
+    stamp = signature(index.folder / f"{name}.jsonl")
+    if before.get("stamp") == stamp and not run.doubted:
+        return before
+    lines = index.month(name)
+    memory = run.site.recall(name)
+    done = tuple(one for one in lines if _listed(one, gone) and one.key not in seen and _page(run, one, memory))
+    made = {one.key: _said(one) for one in done}
+    pages = _pages(run, name, done, memory.get("pages", {}))
+    _take_away(run, set(memory.get("lines", {})) - set(made), seen)
+    if memory != (memory := {"lines": made, "pages": pages}):
+        run.site.remember(name, memory)
+    return {"stamp": stamp, "lines": len(lines), "shown": len(done), "pages": list(months.names(name, len(done)))}
+
+
+def _said(one: Finished) -> str:
+    return f"{one.state} {times.iso(one.at)} {one.rev}"
+
+
+def _page(run: Run, one: Finished, memory: Known) -> bool:
+    """See that a finished ticket has its page; False if the ticket is not there: whoever moved it wakes us again."""
+    known = memory.get("lines", {}).get(one.key) == _said(one)
+    if known and not (run.doubted and run.site.empty(home(one.key))):
+        return True
+    run.step()
+    state = State(one.state)
+    try:
+        show_record(run, run.pco.spool.read(one.key, state))
+    except KeyError:
+        return False
+    except BadData as error:
+        show_unreadable(run, Card(one.key, State.CORRUPT, reason=str(error), from_=state.value))
+    except PcoError as error:
+        run.pco.fail(error, one.key)
+        show_unreadable(run, Card(one.key, state, reason=str(error)))
+    return True
+
+
+def _pages(run: Run, month: str, done: tuple[Finished, ...], known: Known) -> Known:
+    """Write those pages of a month on which something has changed; returns their digests."""
+    names = months.names(month, len(done))
+    digests: Known = {}
+    for name, on_it in months.parts(month, done):
+        content = json.dumps([names, shape.dump(on_it)]).encode()
+        digests[name] = hashlib.sha256(content).hexdigest()
+        if known.get(name) != digests[name] or run.doubted:
+            run.site.put(name, months.month_page(month, name, len(done), on_it, run.clock, __version__))
+    return digests
+
+
+def _take_away(run: Run, keys: set[str], seen: Known) -> None:
+    """Remove the pages of tickets that are no longer finished, unless they are somewhere else now."""
+    for key in keys:
+        if key not in seen and run.pco.spool.find(key) is None:
+            run.site.remove(home(key))

@@ -1,0 +1,80 @@
+"""What leads to the tickets: the board, the pages of long lanes, board.json, health.json, the files of the looks.
+
+Remembered: {"digest": of all that they show, "at": when they were written}.
+"""
+
+import hashlib
+import re
+from datetime import timedelta
+from typing import Any
+
+from pco import __version__
+from pco.command import share
+from pco.commands.dashboard import facts
+from pco.commands.dashboard.run import Run
+from pco.ground import durable, shape, times
+from pco.ground.ticket import FINISHED, State
+from pco.pages import board, feeds
+from pco.pages.snapshot import Card, Month, Snapshot
+from pco.rules import health
+from pco.spool.index import Finished
+
+CLOCK = timedelta(seconds=60)  # written this often even if nothing has changed: the reader sees that pco lives
+_OURS = re.compile(r"index\.html|lane-[a-z]+\.html|[0-9]{4}-[0-9]{2}(-[0-9]+)?\.html")
+Known = dict[str, Any]
+
+
+def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
+    """Write the lists if anything on them has changed; returns what to remember."""
+    heads, complaints = facts.heads(run.pco)
+    found = facts.gather(run.pco, run.clock.now, seen, heads, complaints)
+    judged = health.judge(found, run.pco.config.health)
+    counts = _counts(run, seen)
+    shown = [judged, heads, found.paused, found.watching, counts, [e["stamp"] for e in seen.values()], done]
+    digest = hashlib.sha256(repr([__version__, run.clock.named, *shown]).encode()).hexdigest()
+    if known.get("digest") == digest and not run.doubted and _young(run, known):
+        return known
+    snapshot = Snapshot(
+        clock=run.clock,
+        version=__version__,
+        health=judged,
+        counts=counts,
+        cards=tuple(shape.load(Card, entry["card"]) for entry in seen.values()),
+        recent=tuple(shape.load(Finished, line) for line in done["recent"]),
+        months=tuple(Month(name, m["shown"], tuple(m["pages"])) for name, m in done["months"].items() if m["shown"]),
+        heads=heads,
+        paused=found.paused,
+        watching=found.watching,
+    )
+    _write(run, snapshot, [entry["row"] for entry in seen.values()])
+    return {"digest": digest, "at": times.iso(run.clock.now)}
+
+
+def _young(run: Run, known: Known) -> bool:
+    age = run.clock.now - times.parse_time(known["at"])
+    return timedelta() <= age < CLOCK
+
+
+def _counts(run: Run, seen: Known) -> dict[State, int]:
+    """How many tickets are in each state, as the board shows them: what cannot be read counts as corrupt."""
+    counts = {state: run.pco.spool.count(state) if state in FINISHED else 0 for state in State}
+    for entry in seen.values():
+        counts[State(entry["card"]["state"])] += 1
+    return counts
+
+
+def _write(run: Run, snapshot: Snapshot, rows: list[Known]) -> None:
+    """Write all lists, then remove what nothing leads to any more."""
+    site = run.site
+    for name in ("style.css", "icon.svg"):
+        site.put(name, durable.read(share(f"www/{name}"), 1 << 20))
+    lanes = dict(board.lane_pages(snapshot))
+    for name, content in lanes.items():
+        site.put(name, content)
+    site.put("index.html", board.index(snapshot))
+    site.put("board.json", feeds.board(snapshot, rows))
+    site.put("health.json", feeds.health(snapshot))
+    wanted = {"index.html", *lanes, *(page for month in snapshot.months for page in month.pages)}
+    for name in site.names():
+        if name not in wanted and _OURS.fullmatch(name):
+            site.remove(name)

@@ -1,0 +1,155 @@
+"""The open tickets: a page for each, written when its record or its attempt's papers have changed.
+
+Remembered for each key: {"stamp": what the record and the papers looked like, "watch": paths of the papers, "card": as
+`pages.snapshot.Card`, "row": as `rules.rows` makes it}.  An unchanged ticket costs a few lstat(2).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pco import __version__
+from pco.command import Pco
+from pco.commands.dashboard.run import Run
+from pco.ground import attempt, durable, shape
+from pco.ground.errors import BadData, PcoError, SystemFault
+from pco.ground.ticket import OPEN, State, Ticket
+from pco.outside.www import signature
+from pco.pages.frame import home
+from pco.pages.snapshot import Card, Papers, Story, Unreadable, card
+from pco.pages.story import ticket_page, unreadable_page
+from pco.rules import prompt, rows
+
+MOST_PROMPT = 16 << 20  # bytes; a page shows the first part of it
+Seen = dict[str, Any]
+
+
+def show(run: Run, known: dict[str, Seen]) -> dict[str, Seen]:
+    """Bring the pages of all open tickets up to date; returns what is to be remembered."""
+    seen: dict[str, Seen] = {}
+    for key, state in run.pco.spool.places(*OPEN).items():
+        before = known.get(key)
+        if before and before["stamp"] == _stamp(run, key, state, before["watch"]):
+            seen[key] = before
+        elif made := _show(run, key, state):
+            seen[key] = made
+            run.step()
+    return seen
+
+
+def take_away(run: Run, known: dict[str, Seen], seen: dict[str, Seen]) -> None:
+    """Remove the pages of tickets that were open and are nowhere any more; a finished one keeps its page."""
+    for key in known:
+        if key not in seen and run.pco.spool.find(key) is None:
+            run.site.remove(home(key))
+
+
+def sweep(run: Run) -> None:
+    """Once, as nothing is known of an earlier run: remove the pages of tickets that are nowhere."""
+    wanted = {f"{key}.html" for key in run.pco.spool.keys(*State)}
+    for name in run.site.names("ticket"):
+        if name not in wanted:
+            run.site.remove(f"ticket/{name}")
+
+
+def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
+    """Write the page of a readable ticket.  Returns the paths that it also depends on, and their signature."""
+    papers, watch, stamp = _papers(run.pco, ticket)
+    target = prompt.target(ticket, run.pco.config)
+    bound = prompt.content_hash(ticket, target) if target else ""
+    run.site.put(home(ticket.key), ticket_page(Story(ticket, run.clock, __version__, target, bound, papers)))
+    return watch, stamp
+
+
+def show_unreadable(run: Run, shown: Card) -> None:
+    """Write the page of a ticket whose record cannot be read."""
+    run.site.put(home(shown.key), unreadable_page(Unreadable(shown, run.clock, __version__)))
+
+
+def _show(run: Run, key: str, state: State) -> Seen | None:
+    """Read a ticket and write its page; None if it has just been moved: who moved it wakes us again."""
+    if state is State.CORRUPT:
+        return _show_corrupt(run, key)
+    record = signature(run.pco.spool.path(key, state))  # before it is read: a later change shows in the next run
+    try:
+        ticket = run.pco.spool.read(key, state)
+    except KeyError:
+        return None
+    except BadData as error:
+        return _show_broken(run, Card(key, State.CORRUPT, reason=str(error), from_=state.value), f"{state} {record} ")
+    except PcoError as error:
+        run.pco.fail(error, key)
+        return _show_broken(run, Card(key, state, reason=str(error)), "")
+    watch, papers = show_record(run, ticket)
+    made = shape.dump(card(ticket))
+    return {"stamp": f"{state} {record} {papers}", "watch": watch, "card": made, "row": rows.row(ticket)}
+
+
+def _show_corrupt(run: Run, key: str) -> Seen:
+    why = run.pco.spool.path(key, State.CORRUPT).with_suffix(".why")
+    stamp = _stamp(run, key, State.CORRUPT, [str(why)])
+    aside = run.pco.spool.aside(key)
+    reason = aside.reason if aside else "nothing says why it was set aside"
+    shown = Card(
+        key, State.CORRUPT, since=aside.at if aside else None, reason=reason, from_=aside.from_ if aside else ""
+    )
+    return {**_show_broken(run, shown, stamp), "watch": [str(why)]}
+
+
+def _show_broken(run: Run, shown: Card, stamp: str) -> Seen:
+    show_unreadable(run, shown)
+    row = rows.unreadable(shown.key, shown.state, shown.reason)
+    return {"stamp": stamp, "watch": [], "card": shape.dump(shown), "row": row}
+
+
+def _stamp(run: Run, key: str, state: State, watch: list[str]) -> str:
+    return f"{state} {signature(run.pco.spool.path(key, state))} {signature(*watch)}"
+
+
+# The papers of the last attempt.
+
+
+def _papers(pco: Pco, ticket: Ticket) -> tuple[Papers | None, list[str], str]:
+    """Prompt and screen of the ticket's last attempt, the paths that they depend on, and these paths' signature."""
+    begun = [(round.n, one.n) for round in ticket.rounds for one in round.attempts]
+    if not begun:
+        return None, [], ""
+    n, last = begun[-1]
+    home = attempt.folder(pco.config.paths.sessions, ticket.key, n, last)
+    launch = signature(home / "launch.json")
+    out = _out(home)
+    watch = [str(home / "launch.json"), str(out / "screen")]
+    stamp = f"{launch} {signature(out / 'screen')}"
+    screen, trouble = _screen(out)
+    return Papers(n, last, _prompt(home), screen, trouble), watch, stamp
+
+
+def _out(home: Path) -> Path:
+    """Where the attempt's out/ is: launch.json says so; beside it as long as that is not written."""
+    try:
+        return Path(attempt.read_launch(home).out)
+    except (BadData, SystemFault):
+        return home / "out"
+
+
+def _prompt(home: Path) -> str:
+    try:
+        return durable.read(home / "prompt.md", MOST_PROMPT).decode("utf-8", "replace")
+    except (OSError, BadData):
+        return ""
+
+
+def _screen(out: Path) -> tuple[bytes, str]:
+    """The screen, which is hostile: no link is followed, and a large file is refused; or why it is not shown."""
+    try:
+        handle = attempt.open_out(out)
+    except OSError:
+        return b"", ""  # not begun, or cleared away
+    try:
+        return durable.read("screen", attempt.MOST_SCREEN, handle), ""
+    except FileNotFoundError:
+        return b"", ""
+    except (OSError, BadData) as error:
+        return b"", f"The screen cannot be shown: {error}"
+    finally:
+        os.close(handle)

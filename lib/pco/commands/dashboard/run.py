@@ -1,0 +1,43 @@
+"""One run of pco-dashboard: what all its parts need."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from pco.command import Pco
+from pco.ground.ticket import FINISHED, OPEN
+from pco.outside.www import Site
+from pco.pages.clock import Clock
+
+PROGRESS_FROM = 500  # tickets; fewer take less than a second
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run.  `step` is called for each ticket whose page is made; `anew`: nothing is known of an earlier run;
+    `doubted`: the machine was started since, and pages that are there may be empty.
+    """
+
+    pco: Pco
+    site: Site
+    clock: Clock
+    step: Callable[[], None]
+    anew: bool = False
+    doubted: bool = False
+
+
+@contextmanager
+def progress(pco: Pco, anew: bool) -> Iterator[Callable[[], None]]:
+    """A progress bar for a long run that a person watches; gives the function to call for each ticket."""
+    if not anew or pco.loudness < 0 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    total = len(pco.spool.keys(*OPEN)) + sum(pco.spool.count(state) for state in FINISHED)
+    if total < PROGRESS_FROM:
+        yield lambda: None
+        return
+    with click.progressbar(length=total, label="pages", file=sys.stderr) as bar:
+        yield lambda: bar.update(1)

@@ -1,0 +1,120 @@
+"""The folder that the web server gives out, written so that a reader sees each file whole, the old or the new.
+
+    www/*.html *.json *.css *.svg, www/ticket/KEY.html   what readers see, mode 0644
+    www/.built/NAME.json                                 what the writer remembers of its last run; www/.built/new
+
+All of it is made anew from the spool at any time, so nothing is flushed: a thousand pages take a fraction of a second.
+After a power cut a page may be empty: whoever writes must doubt its memory once the machine has been started again.
+"""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pco.ground.errors import BadConfig, SystemFault
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Site:
+    """The folder at `root`; only one process at a time may write to it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.written = 0
+        self.removed = 0
+        # In .built, which inherits the group of the site: so the file is born with the group of the web server.
+        self._unfinished = os.path.join(root, ".built", "new")
+
+    def prepare(self) -> None:
+        """Make the folders in it.  Raises BadConfig if it is not there itself: the installation makes it."""
+        if not self.root.is_dir():
+            raise BadConfig(f"no folder {self.root} for the pages", "systemd-tmpfiles --create lays it out")
+        for name, mode in (("ticket", 0o755), (".built", 0o700)):
+            try:
+                (self.root / name).mkdir(mode, exist_ok=True)
+            except OSError as error:
+                raise SystemFault(f"{self.root / name}: {error.strerror}") from error
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file unless it is there with just this content.  Raises SystemFault."""
+        path = os.path.join(self.root, name)
+        if _read(path, len(data) + 1) == data:
+            return
+        try:
+            with open(self._begin(), "wb") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(data)
+            os.rename(self._unfinished, path)
+        except OSError as error:
+            raise SystemFault(f"{path}: {error.strerror}") from error
+        self.written += 1
+
+    def _begin(self) -> int:
+        """A new file under the one name for all that is unfinished; what a crash left there goes."""
+        try:
+            return os.open(self._unfinished, _CREATE, 0o600)
+        except FileExistsError:
+            os.unlink(self._unfinished)
+            return os.open(self._unfinished, _CREATE, 0o600)
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.root / name)
+            self.removed += 1
+
+    def empty(self, name: str) -> bool:
+        """Whether a file is missing, or has lost its content."""
+        try:
+            return os.stat(self.root / name).st_size == 0
+        except OSError:
+            return True
+
+    def names(self, folder: str = "") -> list[str]:
+        """The pages in a folder of the site."""
+        return [name for name in os.listdir(self.root / folder) if name.endswith(".html")]
+
+    def recall(self, name: str) -> dict[str, Any]:
+        """What was remembered under a name; an empty mapping if nothing was, or if it is torn or of another boot."""
+        try:
+            value = json.loads((self.root / ".built" / f"{name}.json").read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def remember(self, name: str, value: dict[str, Any]) -> None:
+        """Keep something for the next run."""
+        before = self.written
+        self.put(f".built/{name}.json", json.dumps(value, separators=(",", ":")).encode())
+        self.written = before
+
+    def forget(self) -> None:
+        """Remember nothing any more."""
+        for path in (self.root / ".built").glob("*.json"):
+            path.unlink()
+
+
+def _read(path: str, limit: int) -> bytes | None:
+    """The content, as far as needed to compare; None if there is none."""
+    try:
+        with open(os.open(path, _READ), "rb") as file:
+            return file.read(limit)
+    except OSError:
+        return None
+
+
+def signature(*paths: Path | str) -> str:
+    """What changes when one of these files does: times, sizes, inodes; `-` for what is not there."""
+    return " ".join(_one(path) for path in paths)
+
+
+def _one(path: Path | str) -> str:
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return "-"
+    return f"{facts.st_mtime_ns:x}.{facts.st_size:x}.{facts.st_ino:x}"

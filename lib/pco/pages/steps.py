@@ -1,0 +1,47 @@
+"""What a ticket waits for, in a sentence, and the commands that a person may type for it, ready to copy."""
+
+from pco.ground.ticket import State
+from pco.pages.snapshot import Story
+
+SENTENCES = {
+    State.PENDING: "A person must approve what the agent will get.",
+    State.APPROVED: "Approved. It starts as soon as a slot is free.",
+    State.ACTIVE: "A session works on it.",
+    State.COMPLETED: "The session has ended with a summary. A person must accept it, or send it back.",
+    State.OUTBOX: "Accepted. The comment is on its way into Plane.",
+    State.POSTED: "Done: the comment is in Plane. A new comment there brings it back.",
+    State.FAILED: "It did not work out. A person must decide.",
+    State.REJECTED: "Rejected. Nothing more happens, unless somebody comments on it in Plane.",
+    State.CORRUPT: "Its record cannot be read.",
+}
+VERBS = {
+    State.PENDING: ("show {key}", "approve {key}{hash}", "reject {key}", "hold {key}"),
+    State.APPROVED: ("show {key}", "unapprove {key}", "hold {key}", "reject {key}"),
+    State.ACTIVE: ("attach {key}", "log {key}", "stop {key}"),
+    State.COMPLETED: ("show {key}", "diff {key}", "fetch {key}", "post {key}", "rework {key}", "reject {key}"),
+    State.OUTBOX: ("show {key}", "recall {key}"),
+    State.POSTED: ("show {key}", "reopen {key}"),
+    State.FAILED: ("show {key}", "log {key}", "retry {key}", "post {key}", "reject {key}"),
+    State.REJECTED: ("show {key}", "reopen {key}", "drop {key}"),
+    State.CORRUPT: ("show {key}", "repair {key}", "drop {key}"),
+}
+
+
+def next_step(story: Story) -> str:
+    """What it waits for."""
+    ticket = story.ticket
+    if ticket.state is State.ACTIVE and ticket.blocked:
+        return f"The agent waits for an answer: {ticket.blocked.what or 'a question'}"
+    if ticket.state is State.PENDING and story.target is None:
+        return "Its project is no longer configured: it cannot be approved."
+    return SENTENCES[ticket.state]
+
+
+def steps(story: Story) -> list[str]:
+    """The commands for its state.  An approval is bound to what this page shows."""
+    ticket = story.ticket
+    bound = f" --if-hash {story.hash}" if story.hash else ""
+    verbs = list(VERBS[ticket.state])
+    if ticket.hold:
+        verbs = ["release {key}" if verb == "hold {key}" else verb for verb in verbs]
+    return [f"pco-queue {verb.format(key=ticket.key, hash=bound)}" for verb in verbs]

@@ -1,0 +1,79 @@
+"""The way of a ticket as a timeline: its moves, sessions, questions, with how long it stood at each gate."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from pco.ground.ticket import Attempt, Round, State, Ticket
+from pco.pages.clock import Clock, took
+from pco.pages.frame import TONES, dotted
+from pco.pages.html import Element, Node, el
+
+MOST_MOMENTS = 200
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened: what, by whom, why, and how it should look."""
+
+    at: datetime
+    what: str
+    by: str = ""
+    why: str = ""
+    tone: str = "calm"
+    gate: str = ""
+
+
+def timeline(ticket: Ticket, clock: Clock) -> Element:
+    """All moments, oldest first; of a very long way the latest."""
+    moments = sorted((*_moves(ticket), *_sessions(ticket)), key=lambda m: m.at)
+    left_out = len(moments) - MOST_MOMENTS
+    shown = moments[max(left_out, 0) :]
+    first = el("li", {"class": "calm"}, f"{left_out} earlier moments are in the record") if left_out > 0 else None
+    return el("ol", {"class": "timeline"}, first, (_shown(moment, clock) for moment in shown))
+
+
+def _moves(ticket: Ticket) -> Iterator[Moment]:
+    before: datetime | None = None
+    for entry in ticket.history:
+        came = f"from {entry.from_} " if entry.from_ else "made, "
+        gate = f"{entry.from_} for {took(before, entry.at)}" if entry.from_ and before else ""
+        tone = TONES.get(State(entry.to), "calm") if entry.to in {*State} else "calm"
+        yield Moment(entry.at, f"{came}to {entry.to}", entry.by, entry.why, tone, gate)
+        before = entry.at
+
+
+def _sessions(ticket: Ticket) -> Iterator[Moment]:
+    for round in ticket.rounds:
+        yield from _round(round)
+
+
+def _round(round: Round) -> Iterator[Moment]:
+    if round.approval:
+        yield Moment(round.approval.at, f"round {round.n} approved", round.approval.by)
+    for attempt in round.attempts:
+        yield Moment(attempt.start, f"attempt {attempt.n} of round {round.n} begins", tone="live")
+        if attempt.end:
+            yield Moment(attempt.end, _ended(attempt), gate=f"ran for {took(attempt.start, attempt.end)}")
+    for blocked in round.blocked:
+        gate = f"answered after {took(blocked.from_, blocked.to)}" if blocked.to else "not answered yet"
+        yield Moment(blocked.from_, f"the agent waits for a person: {blocked.what}", tone="bad", gate=gate)
+
+
+def _ended(attempt: Attempt) -> str:
+    code = f", exit {attempt.exit}" if attempt.exit is not None else ""
+    return f"attempt {attempt.n} ends: {attempt.outcome or 'unknown'}{code}"
+
+
+def _shown(moment: Moment, clock: Clock) -> Element:
+    by: Node = ["by ", el("bdi", None, moment.by)] if moment.by else None
+    rest = dotted(by, moment.gate)
+    return el(
+        "li",
+        {"class": moment.tone},
+        clock.at(moment.at),
+        " ",
+        el("bdi", {"class": "what"}, moment.what),
+        [" ", el("span", {"class": "muted"}, rest)] if rest else None,
+        el("div", {"class": "text"}, moment.why) if moment.why else None,
+    )
