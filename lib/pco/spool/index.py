@@ -2,7 +2,8 @@
 
     index/counts.json       {"posted": [N, MTIME_NS], "rejected": [N, MTIME_NS]}: true while the folder has that mtime
     index/YYYY-MM.jsonl     a line for each ticket that finished in that month (UTC): {"key", "state", "at", "title",
-                            "project", "round", "usd"}; {"key", "left": true} when it was reopened; the last line counts
+                            "project", "round", "usd", "rev"}, and again when its record was rewritten;
+                            {"key", "left": true} when it was reopened or dropped; the last line counts
 
 Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it; a count that does not fit the folder's
 mtime is made anew, and so are the months when they are absent.
@@ -32,6 +33,7 @@ class Finished:
     project: str
     round: int
     usd: float
+    rev: int = 0
 
 
 class Index:
@@ -57,10 +59,18 @@ class Index:
         for state, step in ((before.state, -1), (after.state, 1)):
             if state in FINISHED:
                 self._step(state, step)
-        if before.state in FINISHED and (entered := before.entered()):
-            self._append(entered, {"key": before.key, "left": True})
-        if after.state in FINISHED and (entered := after.entered()):
-            self._append(entered, line_of(after, entered))
+        self.left(before)
+        self.rewritten(after)
+
+    def left(self, ticket: Ticket) -> None:
+        """A finished ticket is no longer what it was: reopened, or dropped."""
+        if ticket.state in FINISHED and (entered := ticket.entered()):
+            self._append(entered, {"key": ticket.key, "left": True})
+
+    def rewritten(self, ticket: Ticket) -> None:
+        """A ticket has finished, or its record was rewritten since: who shows it learns so without reading them all."""
+        if ticket.state in FINISHED and (entered := ticket.entered()):
+            self._append(entered, line_of(ticket, entered))
 
     def touched(self, state: State) -> None:
         """A record in a finished state was rewritten in its place."""
@@ -166,6 +176,7 @@ def line_of(ticket: Ticket, entered: datetime) -> dict[str, Any]:
         "project": ticket.project,
         "round": ticket.round.n,
         "usd": ticket.round.cost.usd,
+        "rev": ticket.rev,
     }
 
 
@@ -175,6 +186,7 @@ def _finished(value: dict[str, Any]) -> Finished | None:
     try:
         at = times.parse_time(value["at"])
         key, state, title, project = (str(value[name]) for name in ("key", "state", "title", "project"))
-        return Finished(key, state, at, title, project, int(value["round"]), float(value["usd"]))
+        number, usd, rev = int(value["round"]), float(value["usd"]), int(value.get("rev", 0))
+        return Finished(key, state, at, title, project, number, usd, rev)
     except (KeyError, ValueError, TypeError):
         return None

@@ -206,7 +206,9 @@ class Spool:
         """Write the record in its state.  Raises Stale if it was changed since it was read."""
         with self.lock():
             self._compare(ticket)
-            return self._put(ticket)
+            recorded = self._put(ticket)
+            self.index.rewritten(recorded)
+            return recorded
 
     def move(self, ticket: Ticket, to: State, by: str = "", why: str = "") -> Ticket:
         """Record the ticket, then move it.  Raises Stale if it was changed since, ValueError if not in MOVES."""
@@ -279,6 +281,8 @@ class Spool:
                 raise KeyError(key)
             self._permit(state, None)
             path = self.path(key, state)
+            with suppress(PcoError, FileNotFoundError):
+                self.index.left(self._load(key, state))
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
             durable.sync_folder(path.parent)
             with suppress(FileNotFoundError):
