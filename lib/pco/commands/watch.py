@@ -1,0 +1,125 @@
+"""Supervise the sessions of active tickets, and move each ticket on when its session has ended.
+
+The only program of pco that stays.  One byte into the FIFO `run/trigger` wakes it; else it looks around every minute,
+and whenever a deadline is reached.  It reads what sessions leave (birth, events, exit record) as hostile input, ends
+what has stalled, takes too long or was asked to stop, and imports finished commits into the mirror.  Ending it, and
+starting it again, leaves the sessions alone: it goes on from what is on disk.
+"""
+
+import os
+from typing import Any
+
+import click
+
+from pco.command import Pco, command
+from pco.commands.watching.desk import Desk
+from pco.commands.watching.trigger import Ration, Trigger
+from pco.ground import attempt
+from pco.ground.ticket import State
+from pco.outside import agents, runners
+
+RESCAN = 60.0  # seconds: the net under lost wake-ups; the unit's WatchdogSec= must be longer
+SWEEP = 86_400.0  # seconds between two cleanings of tmp
+
+
+@command
+@click.option("--once", is_flag=True, help="Look once and end; for cron, and to see what it would say.")
+def main(pco: Pco, once: bool) -> None:
+    """Supervise sessions: notice their end, their silence, their summaries.
+
+    \b
+    Examples:
+      systemctl status pco-watch       how many are active, blocked, waiting
+      pco-watch --once -v              look once, say what happens
+    """
+    paths, sessions = pco.config.paths, pco.config.sessions
+    with pco.spool.alone():
+        trigger, notify = Trigger(paths.trigger), Notify()
+        runner = runners.choose(sessions.runner, paths.run, paths.trigger)
+        desk = Desk(pco, runner, agents.named(sessions.agent), notify.pat)
+        desk.remember_retries()
+        if once:
+            look_once(pco, desk, trigger)
+        else:
+            watch(pco, desk, trigger, notify)
+
+
+def watch(pco: Pco, desk: Desk, trigger: Trigger, notify: "Notify") -> None:
+    """Scan, sleep until something happens or a deadline is reached, for ever; returns after TERM or INT."""
+    ration, swept = Ration(), float("-inf")
+    while not trigger.ended:
+        trigger.pause(ration.take())
+        trigger.rung()
+        due = desk.scan(trigger.rung)
+        notify.ready(status(pco, desk))
+        clock = attempt.clock()
+        if clock >= swept + SWEEP:
+            sweep(pco)
+            swept = clock
+        due = min(due, wake_retries(pco, desk, clock), clock + RESCAN)
+        trigger.wait(due - attempt.clock())
+    notify.stopping()
+
+
+def look_once(pco: Pco, desk: Desk, trigger: Trigger) -> None:
+    """One look, and the few that follow from it at once."""
+    for _ in range(10):
+        if desk.scan(trigger.rung) > attempt.clock() or trigger.ended:
+            break
+    sweep(pco)
+
+
+def status(pco: Pco, desk: Desk) -> str:
+    """What `systemctl status` shows."""
+    active, waiting = pco.spool.count(State.ACTIVE), pco.spool.count(State.APPROVED)
+    return f"{active} active, {desk.memory.blocked()} blocked, {waiting} waiting"
+
+
+def wake_retries(pco: Pco, desk: Desk, clock: float) -> float:
+    """Wake pco-launch for tickets whose time to be tried again has come; returns the clock of the next."""
+    come = [key for key, due in desk.retries.items() if due <= clock]
+    for key in come:
+        del desk.retries[key]
+    if come:
+        pco.spool.control.wake("launch")
+    return min(desk.retries.values(), default=float("inf"))
+
+
+def sweep(pco: Pco) -> None:
+    """Once a day: what crashes left in tmp goes; an index that somebody removed is made again."""
+    for name in pco.spool.control.sweep():
+        pco.log("info", f"removed tmp/{name}, left by a crash")
+    if not pco.spool.index.whole():
+        with pco.spool.lock():
+            pco.spool.index.rebuild()
+
+
+class Notify:
+    """What systemd is told; nothing without it."""
+
+    def __init__(self) -> None:
+        self._socket: Any = None
+        self._status = ""
+        if "NOTIFY_SOCKET" in os.environ:
+            from sdnotify import SystemdNotifier
+
+            self._socket = SystemdNotifier()
+
+    def ready(self, status: str) -> None:
+        """A scan is done: patted, and the status if it changed."""
+        self.pat()
+        if status != self._status:
+            self._status = status
+            self._tell(f"READY=1\nSTATUS={status}")
+
+    def pat(self) -> None:
+        """A unit of progress is done."""
+        self._tell("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """It ends because it was told to."""
+        self._tell("STOPPING=1")
+
+    def _tell(self, message: str) -> None:
+        if self._socket is not None:
+            self._socket.notify(message)

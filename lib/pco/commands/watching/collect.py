@@ -1,0 +1,94 @@
+"""What a finished session leaves: its commits into the mirror, its last screen beside the prompt."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from pco.commands.watching.ears import Ear
+from pco.ground import attempt, durable
+from pco.ground.attempt import Launch
+from pco.ground.errors import BadData, PcoError
+from pco.ground.ticket import Work
+from pco.rules.supervision import Seen
+
+WITHIN = timedelta(minutes=2)  # for reading a bundle
+MOST_COMMITS = 100
+
+
+def screen(ear: Ear) -> None:
+    """Keep the last screen in the attempt's own folder: out/ may go, and stays the agent's."""
+    out = ear.open()
+    if out is None:
+        return
+    try:
+        with suppress(BadData, OSError):
+            if shown := attempt.read_screen(out):
+                durable.replace(ear.home / "screen", shown, 0o644)
+    finally:
+        os.close(out)
+
+
+def work(ear: Ear, seen: Seen, pat: Callable[[], None]) -> Work | None:
+    """Import out/work.bundle into the mirror; None if there is nothing to say.  A failure is noted in the record.
+
+    `pat` is called after each unit of progress.
+    """
+    launch, exit = ear.launch, seen.exit
+    if launch is None:
+        return None
+    uncommitted, problem = (exit.uncommitted, exit.problem) if exit else (0, "")
+    tip, refused = _tip(ear, launch)
+    pat()
+    problem = refused or problem
+    if tip is None:
+        return Work(uncommitted=uncommitted, problem=problem) if uncommitted or problem else None
+    try:
+        made = _described(launch, tip, pat)
+    except PcoError as error:
+        return Work(branch=launch.branch, tip=tip, uncommitted=uncommitted, problem=str(error))
+    return Work(made.commits, made.diffstat, made.branch, made.base, made.tip, uncommitted, problem)
+
+
+def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str]:
+    """The newest commit of the ticket's branch in the mirror, once the bundle is in; and why it is not, if so."""
+    from pco.outside.git import Mirror
+
+    mirror = Mirror(Path(launch.mirror), "")
+    refused, out = "", ear.open()
+    try:
+        if out is not None and _lies_in(out, "work.bundle"):
+            return mirror.take_bundle("work.bundle", launch.key, WITHIN, out), ""
+    except PcoError as error:
+        refused = str(error)
+    finally:
+        if out is not None:
+            os.close(out)
+    try:
+        return mirror.tip(launch.branch), refused
+    except PcoError as error:
+        return None, refused or str(error)
+
+
+def _described(launch: Launch, tip: str, pat: Callable[[], None]) -> Work:
+    """The commits since the branch left `base`, and what they change."""
+    from pco.outside.git import Mirror
+
+    mirror = Mirror(Path(launch.mirror), "")
+    main = mirror.tip(launch.base)
+    base = mirror.merge_base(main, tip) if main else None
+    pat()
+    if base is None:
+        return Work(branch=launch.branch, tip=tip)
+    commits = mirror.log(base, tip, MOST_COMMITS)
+    pat()
+    return Work(commits, mirror.diffstat(base, tip), launch.branch, base, tip)
+
+
+def _lies_in(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True

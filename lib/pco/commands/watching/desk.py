@@ -1,0 +1,249 @@
+"""One look at all active tickets: take from the spool, judge, act outside, put back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from pco.command import Pco
+from pco.commands.watching import collect
+from pco.commands.watching.ears import Ear
+from pco.commands.watching.memory import Memory, numbers_of, slim
+from pco.ground import attempt
+from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
+from pco.ground.ticket import State, Ticket, Work
+from pco.outside.agents import Agent
+from pco.outside.runners import Runner
+from pco.rules import retry, supervision
+from pco.rules.supervision import Seen, Step, Verdict
+
+GRACE = timedelta(seconds=30)  # from asking a session to end to killing it; pco-session gives its agent 10 of these
+ASK_AGAIN = 60.0  # seconds after which a session that was asked to end, and is still there, is asked again
+SOON = 1.0  # seconds: when a lock was held
+ENDING = 5.0  # seconds: the net under the runner's own word that a session has ended
+TRUSTED = 0.5  # seconds for which "they are alive" is believed without asking the runner again
+LONG = 0.02  # seconds of work after which all are heard again, before more is done
+NEVER = float("inf")
+LONG_AGO = float("-inf")
+
+T = TypeVar("T")
+Found = tuple[Ticket, Ear, Seen]
+
+
+class Desk:
+    """The active tickets as pco-watch knows them.  `pat` is called after each unit of progress."""
+
+    def __init__(self, pco: Pco, runner: Runner, agent: Agent, pat: Callable[[], None]) -> None:
+        self.pco = pco
+        self.spool = pco.spool
+        self.limits = pco.config.sessions
+        self.memory = Memory(pco.spool, pco.config.paths.sessions, agent, self._say)
+        self.retries: dict[str, float] = {}  # key: the clock at which it may be launched again
+        self._runner = runner
+        self._pat = pat
+        self._boot_id = attempt.boot_id()
+        self._asked: dict[str, float] = {}  # key: the clock at which its session was asked to end
+        self._living: tuple[float, frozenset[str]] = (LONG_AGO, frozenset())
+        self._said: set[tuple[str, str]] = set()
+
+    def scan(self, rung: Callable[[], bool]) -> float:
+        """Look at each active ticket; returns the clock at which to look again, if nothing happens before.
+
+        `rung` says whether something happened meanwhile: a summary is recorded at once, whatever else is being done.
+        """
+        keys = self.spool.keys(State.ACTIVE)
+        self._forget(keys)
+        living = self._alive(keys)
+        found, heard_at, due = self._hear(keys, living), attempt.clock(), NEVER
+        for n, key in enumerate(keys):
+            if attempt.clock() > heard_at + LONG and rung():
+                found, heard_at = self._hear(keys[n:], living), attempt.clock()
+            due = min(due, self._acted(key, found[key]))
+            self._pat()
+        return due if living is not None else min(due, attempt.clock() + ENDING)
+
+    def remember_retries(self) -> None:
+        """At the start: which approved tickets wait for their next attempt."""
+        for ticket in self.spool.tickets(State.APPROVED, trouble=lambda _key, _error: None):
+            self._wait_for_retry(ticket)
+
+    # Hearing.
+
+    def _hear(self, keys: list[str], living: frozenset[str] | None) -> dict[str, Found | float]:
+        """What each session told, recorded at once; in its place the clock at which to look again."""
+        found: dict[str, Found | float] = {}
+        for key in keys:
+            found[key] = self._guarded(key, lambda key=key: self._listen(key, living))  # type: ignore[misc]
+        return found
+
+    def _listen(self, key: str, living: frozenset[str] | None) -> Found | float:
+        try:
+            ticket = self.memory.ticket(key)
+        except BadData as error:
+            return self._corrupt(key, living, error)
+        ear = self.memory.ear(ticket)
+        seen = ear.look(None if living is None else key in living, self._boot_id, attempt.clock())
+        newborn = seen.born and not (ticket.attempt and ticket.attempt.born)
+        if supervision.noted(ticket, seen) != ticket:
+            ticket = self._note(ticket, seen)
+        if newborn and not seen.alive:
+            # The runner was asked before the birth: what it said is too old to judge by.
+            self._living = (LONG_AGO, frozenset())
+            return attempt.clock()
+        return attempt.clock() if ear.more else (ticket, ear, seen)
+
+    def _note(self, before: Ticket, seen: Seen) -> Ticket:
+        """Record what was heard."""
+        after = self._change(before, lambda fresh: supervision.noted(fresh, seen))
+        if after.round.summary and not before.round.summary:
+            self.pco.announce("summary", after, {"by": after.round.summary_by, "size": len(after.round.summary)})
+        if bool(after.blocked) != bool(before.blocked):
+            event, what = ("blocked", after.blocked.what) if after.blocked else ("unblocked", "")
+            self.pco.announce(event, after, {"what": what})
+        self._wake("dashboard", "notify")
+        return slim(after)
+
+    # Acting.
+
+    def _acted(self, key: str, found: Found | float) -> float:
+        return found if isinstance(found, float) else self._guarded(key, lambda: self._act(*found))
+
+    def _act(self, ticket: Ticket, ear: Ear, seen: Seen) -> float:
+        verdict = supervision.judge(ticket, seen, self.limits)
+        if verdict.step is Step.FENCE:
+            attempt.fence(ear.home)
+            # Only now is "not born" for good; and the runner's word must be younger than the fence.
+            self._living = (LONG_AGO, frozenset())
+            living = self._alive([ticket.key])
+            seen = ear.look(None if living is None else ticket.key in living, self._boot_id, attempt.clock())
+            if seen.born:
+                return attempt.clock()  # it was faster than the fence: the next look judges it as a living one
+            verdict = supervision.judge(ticket, seen, self.limits)
+        if verdict.step is Step.END:
+            return self._end(ticket, verdict, seen.clock)
+        if verdict.step is Step.MOVE:
+            return self._move(ticket, ear, seen, verdict)
+        return NEVER if verdict.at is None else verdict.at
+
+    def _end(self, ticket: Ticket, verdict: Verdict, clock: float) -> float:
+        """Record why, then ask the session to end."""
+        self._change(ticket, lambda fresh: supervision.ending(fresh, verdict.outcome, clock))
+        if self._ask(ticket.key, clock):
+            self.pco.announce("ending", ticket, {"why": verdict.outcome or "it hangs on after its end"})
+        return clock + ENDING
+
+    def _ask(self, key: str, clock: float) -> bool:
+        """Ask a session to end, and again if it is still there long after its grace; says whether it was asked."""
+        if clock < self._asked.get(key, LONG_AGO) + ASK_AGAIN:
+            return False
+        self._runner.stop(key, GRACE)
+        self._asked[key] = clock
+        return True
+
+    def _move(self, ticket: Ticket, ear: Ear, seen: Seen, verdict: Verdict) -> float:
+        """Collect what it left, then record and move, unless something changed the verdict meanwhile."""
+        to = verdict.to
+        assert to is not None
+        collect.screen(ear)
+        work = collect.work(ear, seen, self._pat) if to in (State.COMPLETED, State.FAILED) else None
+
+        def move(fresh: Ticket) -> tuple[Ticket, State] | None:
+            fresh = supervision.noted(fresh, seen)
+            if not _same(fresh, ticket) or supervision.judge(fresh, seen, self.limits) != verdict:
+                return None
+            fresh = fresh.with_round(work=work) if work else fresh
+            return supervision.finished(fresh, seen, verdict, self.pco.now()), to
+
+        moved = self.spool.update(ticket.key, move, why=verdict.why)
+        if moved.state is State.ACTIVE:
+            return attempt.clock()
+        self._announce(moved, verdict, work)
+        return NEVER
+
+    def _announce(self, moved: Ticket, verdict: Verdict, work: Work | None) -> None:
+        number = moved.attempt.n if moved.attempt else 0
+        problem = work.problem if work else ""
+        fields = {"attempt": number, "outcome": verdict.outcome, "why": verdict.why, "problem": problem}
+        self.pco.announce("moved", moved, fields)
+        self._asked.pop(moved.key, None)
+        self._wait_for_retry(moved)
+        self._wake("launch", "dashboard", "notify")
+
+    def _wait_for_retry(self, ticket: Ticket) -> None:
+        due = retry.not_before(ticket, self.limits.retry_after)
+        left = (due - self.pco.now()).total_seconds() if due else 0.0
+        if ticket.state is State.APPROVED and left > 0:
+            self.retries[ticket.key] = attempt.clock() + left
+
+    def _corrupt(self, key: str, living: frozenset[str] | None, error: BadData) -> float:
+        """End the session of an unreadable record, and set that aside once the session is gone."""
+        self._say(key, f"{error}; set aside once its session is gone")
+        clock = attempt.clock()
+        if living is None or key in living:
+            if living is not None:
+                self._ask(key, clock)
+            return clock + ENDING
+        self.spool.set_aside(key, State.ACTIVE, str(error))
+        self.pco.announce("set aside", None, {"key": key, "from": State.ACTIVE.value, "why": str(error)})
+        self._wake("launch", "dashboard", "notify")
+        return NEVER
+
+    # What all need.
+
+    def _guarded(self, key: str, act: Callable[[], T]) -> T | float:
+        """One bad ticket does not stop the others; what the machine refuses (SystemFault) ends the program."""
+        try:
+            return act()
+        except KeyError:
+            return NEVER  # it went elsewhere
+        except TryLater as error:
+            self._say(key, str(error))
+            return attempt.clock() + SOON
+        except (BadData, BadConfig) as error:
+            self._say(key, str(error))
+            return NEVER
+
+    def _alive(self, keys: list[str]) -> frozenset[str] | None:
+        """The keys of the living sessions, None if that is unknown."""
+        at, living = self._living
+        if not keys or (attempt.clock() < at + TRUSTED and living.issuperset(keys)):
+            return living
+        try:
+            known = self._runner.list()
+        except PcoError as error:
+            self._say("", f"the runner does not answer: {error}")
+            known = None
+        self._living = (LONG_AGO, frozenset()) if known is None else (attempt.clock(), known)
+        return known
+
+    def _change(self, ticket: Ticket, change: Callable[[Ticket], Ticket]) -> Ticket:
+        """Change the record, as it is by now, in its place.  Raises KeyError if it is another attempt by now."""
+
+        def judge(fresh: Ticket) -> tuple[Ticket, None] | None:
+            changed = change(fresh) if _same(fresh, ticket) else fresh
+            return None if changed == fresh else (changed, None)
+
+        changed = self.spool.update(ticket.key, judge)
+        if not _same(changed, ticket):
+            raise KeyError(ticket.key)
+        return changed
+
+    def _forget(self, keys: list[str]) -> None:
+        gone = self.memory.forget(keys)
+        self._asked = {key: at for key, at in self._asked.items() if key in keys}
+        if gone:
+            self._said = {said for said in self._said if said[0] not in gone}
+
+    def _say(self, key: str, message: str) -> None:
+        """A warning, once as long as the ticket is active."""
+        if (key, message) not in self._said:
+            self._said.add((key, message))
+            self.pco.log("warning", f"{key}: {message}" if key else message)
+
+    def _wake(self, *names: str) -> None:
+        for name in names:
+            self.spool.control.wake(name)
+
+
+def _same(one: Ticket, other: Ticket) -> bool:
+    """Whether both are the same attempt, and active."""
+    return numbers_of(one) == numbers_of(other) and one.state is other.state is State.ACTIVE

@@ -1,0 +1,141 @@
+"""What one session leaves in its out/, taken in as it comes: hostile input.
+
+Everything is read through one descriptor of the folder, without following links, with caps on size and number.  What
+is strange is said once and passed over.  An event is read once; what it added is kept in memory, and after a restart
+of pco-watch heard again.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from pco.ground import attempt
+from pco.ground.attempt import Event, Exit, Launch
+from pco.ground.errors import BadData, SystemFault
+from pco.outside.agents import Agent
+from pco.rules.hearing import Heard, hear
+from pco.rules.supervision import Seen
+
+MOST_AT_ONCE = 500  # events of one session in one scan,
+MOST_BYTES_AT_ONCE = 8 << 20  # and their size: a noisy session must not keep the others waiting
+MOST_COMPLAINTS = 20
+
+
+class Ear:
+    """Listens at one attempt.  `complain` is called with what is strange, at most once for each thing."""
+
+    def __init__(self, home: Path, round: int, number: int, agent: Agent, complain: Callable[[str], None]) -> None:
+        self.home = home
+        self.round = round
+        self.number = number
+        self.heard = Heard()
+        self.more = False  # some events are left for the next scan
+        self._agent = agent
+        self._complain = complain
+        self._known: set[str] = set()
+        self._said: set[str] = set()
+        self._launch: Launch | None = None
+
+    @property
+    def launch(self) -> Launch | None:
+        """What pco-launch wrote; None until it has."""
+        if self._launch is None:
+            try:
+                self._launch = attempt.read_launch(self.home)
+            except BadData as error:
+                self._say(str(error))
+            except SystemFault:
+                pass  # not there yet
+        return self._launch
+
+    def look(self, alive: bool | None, boot_id: str, clock: float) -> Seen:
+        """All that is seen of the session now; `alive` is the runner's word."""
+        seen = Seen(boot_id, clock, alive, fenced=attempt.fenced(self.home))
+        out = self.open()
+        if out is None:
+            return seen
+        try:
+            self._listen(out, clock)
+            life = min(attempt.read_life(out), clock)
+            heard = replace(self.heard, life=max(self.heard.life, life))
+            seen = replace(seen, born=_exists(out, "birth"), heard=heard)
+            exit = self._exit(out)
+            return replace(seen, exit=exit, meaning=self._agent.outcome(exit, self.home)) if exit else seen
+        finally:
+            os.close(out)
+
+    def open(self) -> int | None:
+        """A descriptor of out/; None if it is not there."""
+        launch = self.launch
+        if launch is None:
+            return None
+        try:
+            return attempt.open_out(Path(launch.out))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._say(f"out: {error.strerror}")
+            return None
+
+    def _listen(self, out: int, clock: float) -> None:
+        """Read the events that are new, and let them add up."""
+        fresh: list[tuple[float, str, Event]] = []
+        room = MOST_BYTES_AT_ONCE
+        names = self._names(out)
+        for name in names:
+            if len(fresh) >= MOST_AT_ONCE or room <= 0:
+                break
+            self._known.add(name)
+            with suppress(BadData):
+                event, size = self._event(out, name)
+                room -= size
+                fresh.append((event.boot, name, event))
+        self.more = any(name not in self._known for name in names)
+        for _, _, event in sorted(fresh, key=lambda f: f[:2]):  # by a clock that nobody can set
+            self.heard = hear(self.heard, event, clock)
+
+    def _names(self, out: int) -> list[str]:
+        """The events not read yet; what the agent removed is forgotten, or it could fill our memory."""
+        try:
+            names = attempt.event_names(out)
+        except BadData as error:
+            self._say(str(error))
+            return []
+        if len(names) >= attempt.MOST_EVENTS:
+            self._say(f"more than {attempt.MOST_EVENTS} events; some are not heard")
+        self._known.intersection_update(names)
+        return [name for name in names if name not in self._known]
+
+    def _event(self, out: int, name: str) -> tuple[Event, int]:
+        """One event of this attempt and its size.  Raises BadData, and says why, if it is none."""
+        try:
+            data = attempt.read_event(out, name)
+            event = self._agent.read_event(data)
+        except BadData as error:
+            self._say(f"{name}: {error}")
+            raise
+        if (event.round, event.attempt) != (self.round, self.number):
+            raise BadData("of another attempt")
+        return event, len(data)
+
+    def _exit(self, out: int) -> Exit | None:
+        try:
+            return attempt.read_exit(out)
+        except BadData as error:
+            self._say(str(error))
+            return None
+
+    def _say(self, message: str) -> None:
+        if message not in self._said and len(self._said) < MOST_COMPLAINTS:
+            self._said.add(message)
+            self._complain(f"passed over: {message}")
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,164 @@
+"""Sessions for tests: active tickets as pco-launch leaves them, real tmux sessions, small agents."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from support import TOP, Site, a_ticket, put
+
+from pco.ground import attempt
+from pco.ground.attempt import Launch
+from pco.ground.errors import PcoError
+from pco.ground.ticket import Approval, Attempt, State, Ticket
+from pco.outside.runners import RunnerSession
+from pco.outside.runners.tmux import Tmux
+
+IDENTITY = {f"GIT_{who}_{what}": "t@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def sh(script: str) -> tuple[str, ...]:
+    """An agent: a shell script."""
+    return ("sh", "-c", script)
+
+
+def git(*args: str, cwd: Path | None = None) -> str:
+    """Run git with a fixed identity, and none of the developer's configuration."""
+    environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", **IDENTITY}
+    done = subprocess.run(["git", *args], cwd=cwd, env=environ, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def a_mirror(folder: Path) -> Path:
+    """A bare repository with one commit on main."""
+    git("init", "-q", "--bare", "-b", "main", str(folder))
+    git("clone", "-q", str(folder), str(folder.with_suffix(".work")))
+    work = folder.with_suffix(".work")
+    (work / "README").write_text("hello\n")
+    git("checkout", "-q", "-B", "main", cwd=work)
+    git("add", "README", cwd=work)
+    git("commit", "-q", "-m", "first", cwd=work)
+    git("push", "-q", "origin", "main", cwd=work)
+    return folder
+
+
+def until(true: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """Wait until something is so, and return it; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(KeyError, FileNotFoundError):
+            if value := true():
+                return value
+        time.sleep(0.01)
+    raise AssertionError(f"not so after {seconds} s")
+
+
+@dataclass
+class Yard:
+    """A site with a mirror and a tmux server of its own."""
+
+    site: Site
+    mirror: Path
+    tmux: Tmux
+    log: Path
+
+    def home(self, key: str, round: int = 1, n: int = 1) -> Path:
+        """The folder of an attempt."""
+        return attempt.folder(self.site.home / "sessions", key, round, n)
+
+    def out(self, key: str, round: int = 1, n: int = 1) -> Path:
+        """What the session leaves."""
+        return self.home(key, round, n) / "out"
+
+    def claim(self, key: str, argv: tuple[str, ...] = sh("true"), ago: float = 0.0, **changes: Any) -> Ticket:
+        """An active ticket whose attempt began `ago` seconds ago, with all that pco-launch prepares for its session."""
+        launch_changes = changes.pop("launch", {})
+        given = changes.pop("ticket", None) or a_ticket(key)
+        n = len(given.round.attempts) + 1
+        begun = Attempt(n, datetime.now(UTC), boot_id=attempt.boot_id(), boot_time=attempt.clock() - ago)
+        attempts = (*given.round.attempts, replace(begun, **changes))
+        ticket = given.with_round(attempts=attempts, approval=Approval("alice", datetime.now(UTC), "x"))
+        self.prepare(ticket, argv, **launch_changes)
+        return put(self.site.spool(), ticket, State.ACTIVE)
+
+    def prepare(self, ticket: Ticket, argv: tuple[str, ...], **changes: Any) -> Launch:
+        """The folder of the ticket's current attempt."""
+        assert ticket.attempt
+        home = self.home(ticket.key, ticket.round.n, ticket.attempt.n)
+        home.mkdir(parents=True)
+        (home / "prompt.md").write_text(f"Work on {ticket.key}.\n")
+        environ = {
+            "PCO_KEY": ticket.key,
+            "PCO_ATTEMPT_DIR": str(home),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        launch = Launch(
+            ticket.key,
+            ticket.round.n,
+            ticket.attempt.n,
+            out=str(home / "out"),
+            workspace=str(home.parent / "workspace"),
+            mirror=str(self.mirror),
+            base="main",
+            branch=f"pco/{ticket.key}",
+            prompt=str(home / "prompt.md"),
+            trigger=str(self.site.home / "run" / "trigger"),
+            argv=argv,
+            environment=environ,
+            grace=1.0,
+            screen_every=0.3,
+        )
+        attempt.write_launch(home, replace(launch, **changes))
+        return replace(launch, **changes)
+
+    def begin(self, key: str, n: int = 1) -> None:
+        """Start the session in tmux."""
+        argv = (sys.executable, str(TOP / "bin" / "pco-session"), str(self.home(key, 1, n)))
+        self.tmux.start(RunnerSession(key, argv, {"PCO_NO_VENV": "1"}))
+
+    def run(self, key: str, argv: tuple[str, ...], **changes: Any) -> None:
+        """Claim and begin."""
+        self.claim(key, argv, **changes)
+        self.begin(key)
+
+    def watch(self, *args: str) -> "subprocess.Popen[str]":
+        """Start pco-watch; it says everything into `log`.  Returns once it watches."""
+        before = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "a") as log:
+            started = self.site.start("pco-watch", "-v", *args, stderr=log)
+        lock = self.site.home / "spool" / ".watch.lock"
+        until(lambda: started.poll() is not None or _holds(started.pid, lock) or self.log.stat().st_size > before)
+        return started
+
+    def state(self, key: str) -> State | None:
+        """Where a ticket is."""
+        return self.site.spool().find(key)
+
+    def ticket(self, key: str) -> Ticket:
+        """The record."""
+        return self.site.spool().read(key)
+
+    def comes_to(self, key: str, state: State, seconds: float = 15.0) -> Ticket:
+        """Wait until a ticket is in a state; returns its record."""
+        try:
+            until(lambda: self.state(key) is state, seconds)
+        except AssertionError:
+            raise AssertionError(f"{key} is {self.state(key)}, not {state}\n{self.log.read_text()}") from None
+        return self.ticket(key)
+
+    def close(self) -> None:
+        """End all sessions, and nothing else: the server is found by its own socket."""
+        if self.tmux.socket.exists():
+            subprocess.run(["tmux", "-S", str(self.tmux.socket), "kill-server"], capture_output=True, check=False)
+
+
+def _holds(pid: int, lock: Path) -> bool:
+    with suppress(OSError, PcoError):
+        return any(os.path.realpath(f"/proc/{pid}/fd/{n}") == str(lock) for n in os.listdir(f"/proc/{pid}/fd"))
+    return False
