@@ -12,7 +12,6 @@ from pco.command import Pco, put_aside
 from pco.ground import text, times
 from pco.ground.errors import BadData, PcoError
 from pco.ground.ticket import KEY, OPEN, Note, State, Ticket
-from pco.spool import Stale
 
 Judge = Callable[[Ticket], tuple[Ticket, State | None]]
 
@@ -31,6 +30,10 @@ NEXT = {
 
 class Refused(BadData):
     """The verb does not fit the ticket."""
+
+
+class Damaged(BadData):
+    """The record cannot be read: who holds the lock sets it aside."""
 
 
 class Done(Exception):
@@ -53,18 +56,14 @@ def each(pco: Pco, keys: Iterable[str], act: Callable[[str], None]) -> None:
             act(key)
         except Done as done:
             pco.say(f"{key}: {done}")
-        except Stale as error:
-            pco.fail(error, key)
-        except Refused as error:
-            pco.fail(error, key)
-        except BadData as error:
+        except Damaged as error:
             _set_aside(pco, key, error)
         except PcoError as error:
             pco.fail(error, key)
 
 
 def read(pco: Pco, key: str) -> Ticket:
-    """Read a ticket.  Raises Refused if there is none or it lies in corrupt, BadData if it is damaged."""
+    """Read a ticket.  Raises Refused if there is none or it lies in corrupt, Damaged if it cannot be read."""
     state = find(pco, key)
     if state is State.CORRUPT:
         raise Refused(f"is set aside: {_reason(pco, key)}", NEXT[state].format(key=key))
@@ -72,6 +71,8 @@ def read(pco: Pco, key: str) -> Ticket:
         return pco.spool.read(key)
     except KeyError:
         raise unknown(pco, key) from None
+    except BadData as error:
+        raise Damaged(str(error)) from error
 
 
 def find(pco: Pco, key: str) -> State:
@@ -152,7 +153,7 @@ def _reason(pco: Pco, key: str) -> str:
     return aside.reason if aside else "nothing says why"
 
 
-def _set_aside(pco: Pco, key: str, error: BadData) -> None:
+def _set_aside(pco: Pco, key: str, error: Damaged) -> None:
     """A damaged record, met by a program that may move it; that of a running session stays for pco-watch."""
     state = pco.spool.find(key) if KEY.fullmatch(key) else None
     if state is None or state is State.CORRUPT:

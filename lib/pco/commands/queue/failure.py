@@ -8,12 +8,13 @@ from pco.command import Pco
 from pco.ground import attempt as attempts
 from pco.ground import durable, text
 from pco.ground.errors import BadData
-from pco.ground.ticket import Attempt, Ticket
+from pco.ground.ticket import Attempt, State, Ticket
 from pco.rules import retry
 
 MEANING = {
     retry.COMPLETED: "a summary was handed over",
     retry.STOPPED: "somebody asked that it ends",
+    retry.INTERRUPTED: "it was told to end, but not by pco: a shutdown, or a stopped slice",
     retry.REBOOT: "the machine went down under it",
     retry.NEVER_STARTED: "the session did not come to life in time",
     retry.START_FAILED: "the session began, but not its agent: most often the repository could not be cloned",
@@ -29,6 +30,7 @@ REMEDY = {
     retry.FAILED: "read the screen; then pco-queue retry {key}, post {key} --edit with words of your own, or reject",
     retry.TOO_LONG: "a smaller ticket, or more time (sessions.max_duration); then pco-queue retry {key}",
 }
+BAD = (*retry.AGAIN, *retry.FINAL)
 USUAL = "pco-queue retry {key}, post {key} --edit with words of your own, or reject {key}"
 SIGNALS = {1: "HUP", 2: "INT", 6: "ABRT", 9: "KILL (often: out of memory)", 11: "SEGV", 15: "TERM"}
 _SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
@@ -51,11 +53,15 @@ def meaning(last: Attempt) -> str:
 def remedy(ticket: Ticket) -> str:
     """What can be done about a failed ticket."""
     if ticket.gone:
-        return f"the item is gone from Plane: pco-queue reject {ticket.key}"
-    post = ticket.round.post
-    if post and post.state.why:
-        return f"Plane refused the comment; pco-queue post {ticket.key} --edit sends another, or reject {ticket.key}"
+        return f"the item is gone from Plane: restore it and poll, or pco-queue reject {ticket.key}"
+    if unposted(ticket):
+        return f"pco-queue post {ticket.key} sends the comment again, pco-queue reject {ticket.key} ends it"
     return REMEDY.get(ticket.attempt.outcome if ticket.attempt else "", USUAL).format(key=ticket.key)
+
+
+def unposted(ticket: Ticket) -> bool:
+    """Whether it failed because Plane refused its comment; the session was all right."""
+    return bool(ticket.history) and ticket.history[-1].from_ == State.OUTBOX
 
 
 def screen(pco: Pco, ticket: Ticket, colour: bool) -> str:
@@ -108,8 +114,6 @@ def _read(home: Path) -> bytes:
     except FileNotFoundError:
         return b""
     try:
-        return durable.read("screen", attempts.MOST_SCREEN, out)
-    except FileNotFoundError:
-        return b""
+        return attempts.read_screen(out)
     finally:
         os.close(out)

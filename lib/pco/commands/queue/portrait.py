@@ -105,9 +105,10 @@ def broken(pco: Pco, ticket: Ticket) -> Lines:
     """What went wrong, what can be done, and the last screen."""
     lines = [paint("What went wrong", "failed")]
     lines += [f"  {text.line(ticket.history[-1].why, 300)}"] if ticket.history and ticket.history[-1].why else []
-    lines += [f"  {failure.meaning(ticket.attempt)}"] if ticket.attempt else []
+    posting = failure.unposted(ticket)
+    lines += [f"  {failure.meaning(ticket.attempt)}"] if ticket.attempt and not posting else []
     lines.append(f"  To do: {failure.remedy(ticket)}")
-    drawn = failure.screen(pco, ticket, coloured(pco))
+    drawn = "" if posting else failure.screen(pco, ticket, coloured(pco))
     if drawn.strip():
         lines += ["", paint("The last screen", "title"), *(f"  | {line}" for line in drawn.split("\n"))]
     return lines

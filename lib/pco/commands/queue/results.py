@@ -56,7 +56,8 @@ def post_one(pco: Pco, key: str, words: str | None, editing: bool, yes: bool, no
         if not yes:
             shown(pco, draft)
             if not click.confirm(f"{key}: post this comment?", err=True):
-                pco.say(f"{key}: stays {draft.seen.state}")
+                kept = f"; your words are in {terminal.keep(own)}" if (own := _own(draft)) else ""
+                pco.say(f"{key}: stays {draft.seen.state}{kept}")
                 return
         try:
             accept(pco, draft, note)

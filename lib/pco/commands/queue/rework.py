@@ -4,7 +4,7 @@ import click
 
 from pco.command import Pco
 from pco.commands.queue import verb
-from pco.commands.queue.approval import bound
+from pco.commands.queue.approval import bound, current_hash
 from pco.commands.queue.change import Refused, already, change, each, expect
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground.ticket import State, Ticket
@@ -28,12 +28,12 @@ def rework(pco: Pco, chosen: Chosen, note: str) -> None:
     each(pco, chosen, lambda key: rework_one(pco, key, note))
 
 
-def rework_one(pco: Pco, key: str, remark: str) -> None:
-    """Send one result back.  Raises Refused."""
+def rework_one(pco: Pco, key: str, remark: str, shown: Ticket | None = None) -> None:
+    """Send one result back; with `shown` only if the agent would get what was shown.  Raises Refused."""
 
     def judge(ticket: Ticket) -> tuple[Ticket, State]:
         expect(pco, ticket, "sent back", State.COMPLETED)
-        return bound(pco, following(ticket, "rework", pco.now(), remark=remark.strip())), State.APPROVED
+        return _anew(pco, "rework", remark.strip(), ticket, shown), State.APPROVED
 
     change(pco, key, judge, note=remark, wake="launch")
 
@@ -54,12 +54,12 @@ def retry(pco: Pco, chosen: Chosen, note: str) -> None:
     each(pco, chosen, lambda key: retry_one(pco, key, note))
 
 
-def retry_one(pco: Pco, key: str, note: str = "") -> None:
-    """Give one failed ticket another round.  Raises Refused."""
+def retry_one(pco: Pco, key: str, note: str = "", shown: Ticket | None = None) -> None:
+    """Give one failed ticket another round; with `shown` only as it was shown.  Raises Refused."""
 
     def judge(ticket: Ticket) -> tuple[Ticket, State]:
         expect(pco, ticket, "tried again", State.FAILED)
-        return bound(pco, following(ticket, "retry", pco.now(), remark=ticket.round.remark)), State.APPROVED
+        return _anew(pco, "retry", ticket.round.remark, ticket, shown), State.APPROVED
 
     change(pco, key, judge, note=note, wake="launch")
 
@@ -83,3 +83,9 @@ def reopen(pco: Pco, chosen: Chosen, note: str) -> None:
         return following(ticket, "reopen", pco.now(), what=note.strip()[:200]), State.PENDING
 
     each(pco, chosen, lambda key: change(pco, key, judge, note=note))
+
+
+def _anew(pco: Pco, kind: str, remark: str, ticket: Ticket, shown: Ticket | None) -> Ticket:
+    """The ticket with another round, approved by this person.  Raises Refused."""
+    expected = current_hash(pco, following(shown, kind, pco.now(), remark=remark)) if shown else ""
+    return bound(pco, following(ticket, kind, pco.now(), remark=remark), expected)

@@ -19,16 +19,22 @@ def dump(value: Any, indent: int | None = None) -> str:
 
 def write(rows: Iterable[dict[str, Any]], form: str) -> None:
     """Print rows as json (one array), jsonl, tsv (with a line of names) or keys."""
-    if form == "json":
-        click.echo("[" + ",\n ".join(dump(row) for row in rows) + "]")
-    elif form == "jsonl":
-        for row in rows:
-            click.echo(dump(row))
+    if form in ("json", "jsonl"):
+        write_plain(rows, form)
     elif form == "keys":
         for row in rows:
             click.echo(row["key"])
     else:
         _tsv(list(rows))
+
+
+def write_plain(values: Iterable[Any], form: str) -> None:
+    """Print any values as json (one array) or jsonl."""
+    if form == "json":
+        click.echo("[" + ",\n ".join(dump(value) for value in values) + "]")
+        return
+    for value in values:
+        click.echo(dump(value))
 
 
 def _tsv(rows: list[dict[str, Any]]) -> None:

@@ -90,25 +90,26 @@ def named(keys: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(given))
 
 
-def all_of(pco: Pco, states: tuple[State, ...], yes: bool, **wanted: Any) -> Chosen:
-    """All tickets in `states` that pass the filters, once the person has seen and confirmed them."""
-    only = tuple(State(name) for name in wanted.pop("states"))
+def all_of(pco: Pco, fitting: tuple[State, ...], yes: bool, **wanted: Any) -> Chosen:
+    """All tickets in the `fitting` states that pass the filters, once the person has seen and confirmed them."""
+    only = tuple(State(name) for name in wanted.pop("states")) or fitting
     narrow = filters(pco, **wanted)
-    found = ordered([t for t in readable(pco, *(only or states)) if narrow.match(t)])
+    found: Chosen = {t.key: t for t in ordered([t for t in readable(pco, *only) if narrow.match(t)])}
+    if State.CORRUPT in only and not narrow.any():
+        found.update(dict.fromkeys(sorted(pco.spool.keys(State.CORRUPT))))
     if not found:
         pco.say("No ticket fits: nothing to do.")
-        return {}
-    if not yes:
+    elif not yes:
         confirm(pco, found)
-    return {ticket.key: ticket for ticket in found}
+    return found
 
 
-def confirm(pco: Pco, found: list[Ticket]) -> None:
+def confirm(pco: Pco, found: Chosen) -> None:
     """Show what --all means, and ask; Abort if the person says no, a usage error where nobody can answer."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"--all means {len(found)} tickets, and nobody is there to confirm it (add --yes).")
-    for ticket in found:
-        click.echo(f"  {ticket.key}  {text.line(ticket.title, 80)}", err=True)
+    for key, ticket in found.items():
+        click.echo(f"  {key}  {text.line(ticket.title if ticket else '(cannot be read)', 80)}", err=True)
     if not click.confirm(f"{pco.verb} these {len(found)} tickets?", err=True):
         raise click.Abort
 

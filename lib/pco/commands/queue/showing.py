@@ -4,11 +4,10 @@ from typing import Any
 
 from pco.command import Pco
 from pco.commands.queue import rowing, verb
-from pco.commands.queue.change import NEXT, Refused, each, find, read
+from pco.commands.queue.change import NEXT, Damaged, Refused, each, find, read
 from pco.commands.queue.select import named
 from pco.commands.queue.terminal import page
 from pco.ground import shape, text
-from pco.ground.errors import BadData
 from pco.ground.ticket import State, Ticket
 from pco.rules import prompt, rows
 
@@ -45,9 +44,7 @@ def look(pco: Pco, key: str) -> Ticket:
     state = find(pco, key)
     try:
         return read(pco, key)
-    except Refused:
-        raise
-    except BadData as error:
+    except Damaged as error:
         raise Refused(f"cannot be read: {error}; stays in {state}", NEXT[State.CORRUPT].format(key=key)) from error
 
 

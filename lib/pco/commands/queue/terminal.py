@@ -6,7 +6,7 @@ Whatever comes from a ticket passes `ground.text` before it is painted; a painte
 import os
 import shutil
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import click
@@ -55,19 +55,28 @@ def page(pco: Pco, painted: str) -> None:
         click.echo(painted.rstrip("\n"), color=pco.color)
 
 
-def local(pco: Pco, moment: datetime) -> str:
-    """A time as the clock on the wall shows it, in the configured zone."""
+def zone(pco: Pco) -> tzinfo | None:
+    """The configured zone; None for the machine's own."""
     name = pco.config.display.timezone
     if name == "local":
-        return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
+        return None
     from zoneinfo import ZoneInfo
 
-    return f"{moment.astimezone(ZoneInfo(name)):%Y-%m-%d %H:%M %Z}"
+    return ZoneInfo(name)
+
+
+def local(pco: Pco, moment: datetime) -> str:
+    """A time as the clock on the wall shows it, in the configured zone."""
+    return f"{moment.astimezone(zone(pco)):%Y-%m-%d %H:%M %Z}"
 
 
 def when(pco: Pco, moment: datetime | None) -> str:
     """A time on the clock, and how long ago that is."""
-    return f"{local(pco, moment)} ({times.ago(moment, pco.now())})" if moment else "?"
+    if moment is None:
+        return "?"
+    # What lies ahead is rounded up: `--until 2h` is in 2h, not in 1h.
+    now = pco.now()
+    return f"{local(pco, moment)} ({times.ago(moment, now if moment <= now else now - timedelta(seconds=1))})"
 
 
 def asks() -> bool:
@@ -105,6 +114,15 @@ def edit(before: str, suffix: str = ".md") -> str:
             return file.read()
     finally:
         os.unlink(path)
+
+
+def keep(words: str) -> str:
+    """Save words that a person wrote and that did not get through; returns the file's name."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", prefix="pco-kept-", suffix=".md", delete=False, errors="replace") as file:
+        file.write(words)
+    return file.name
 
 
 def given(argument: str) -> str:
