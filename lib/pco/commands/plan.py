@@ -123,4 +123,6 @@ def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepa
         argv=prepared.argv,
         environment=prepared.environment,
         clone_within=pco.config.sessions.clone_within.total_seconds(),
+        # Often enough that a screen that changes is never taken for a stalled session.
+        screen_every=min(60.0, pco.config.sessions.stall_after.total_seconds() / 4),
     )

@@ -90,7 +90,7 @@ class Mirror:
             # index-pack itself, for `git fetch BUNDLE` checks no objects (before 2.46), and would open a path.
             unpack = ["index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={MOST_BUNDLE}"]
             _done(self._git(unpack, timeout, stdin=handle), "the bundle is refused", BadData)
-        connected = ["rev-list", "--objects", "--quiet", "--end-of-options", tip, "--not", "--all"]
+        connected = ["rev-list", "--objects", "--quiet", tip, "--not", "--all"]
         _done(self._git(connected, timeout), "the bundle lacks objects", BadData)
         _done(self._git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
         return tip
@@ -161,7 +161,8 @@ class Workspace:
 
     def bundle(self, to: Path, branch: str, timeout: timedelta = QUICK) -> bool:
         """Write what `branch` has and the mirror has not into the file `to`; False if that is nothing."""
-        new = ["rev-list", "--count", "--max-count=1", "--end-of-options", f"refs/heads/{branch}"]
+        # No --end-of-options here: git would take --not for a revision.
+        new = ["rev-list", "--count", "--max-count=1", f"refs/heads/{branch}"]
         result = self._git([*new, "--not", "--remotes=origin"], timeout)
         _done(result, f"cannot read the branch {branch}", BadData)
         if result.out.strip() == b"0":
