@@ -162,13 +162,13 @@ class Workspace:
     def bundle(self, to: Path, branch: str, timeout: timedelta = QUICK) -> bool:
         """Write what `branch` has and the mirror has not into the file `to`; False if that is nothing."""
         # No --end-of-options here: git would take --not for a revision.
-        new = ["rev-list", "--count", "--max-count=1", f"refs/heads/{branch}"]
-        result = self._git([*new, "--not", "--remotes=origin"], timeout)
+        new = ["--not", "--remotes=origin", "--not", f"refs/heads/{branch}"]
+        result = self._git(["rev-list", "--count", "--max-count=1", *new], timeout)
         _done(result, f"cannot read the branch {branch}", BadData)
         if result.out.strip() == b"0":
             return False
-        create = ["bundle", "create", "--quiet", "--version=2", str(to), f"refs/heads/{branch}"]
-        _done(self._git([*create, "--not", "--remotes=origin"], timeout), "cannot write the bundle", BadData)
+        create = ["bundle", "create", "--quiet", "--version=2", str(to), *new]
+        _done(self._git(create, timeout), "cannot write the bundle", BadData)
         return True
 
     def uncommitted(self) -> int:
