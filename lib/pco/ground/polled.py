@@ -26,7 +26,14 @@ class Workflow:
 
 @dataclass(frozen=True)
 class Head:
-    """The project as the last poll saw it; `polled_at` is the last success, `failed` counts failures since then."""
+    """The project as the last poll saw it; `polled_at` is the last success, `failed` counts failures since then.
+
+    `watermark` is Plane's time up to which all changes were taken in; an unknown item that was created after `since`
+    (Plane's time, too) is new.  `key` is the prefix of its tickets, `identifier` what Plane calls it.  `noted` are the
+    keys of tickets with noted events that no round has taken up, `waiting` maps items (UUIDs) that could not be judged
+    to the key that is in the way, `to_sweep` are items that an unfinished sweep still has to read, `backfill` says
+    that a backfill is not finished.
+    """
 
     project: str
     schema: int = SCHEMA
@@ -45,6 +52,11 @@ class Head:
     labels: dict[str, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     noted: tuple[str, ...] = ()
+    identifier: str = ""
+    since: datetime | None = None
+    backfill: bool = False
+    waiting: dict[str, str] = field(default_factory=dict)
+    to_sweep: tuple[str, ...] = ()
 
     def fresh(self, now: datetime, within: timedelta) -> bool:
         """Whether the last successful poll is young enough to act on."""
