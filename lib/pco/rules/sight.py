@@ -59,7 +59,9 @@ def edited(ticket: Ticket, sight: Sight) -> bool:
 
 
 def with_text(ticket: Ticket, sight: Sight) -> Ticket:
-    """The ticket with the item's text."""
+    """The ticket with the item's text; HTML that says the same in other tags is left as it was."""
+    if not edited(ticket, sight):
+        return ticket
     return replace(ticket, title=sight.title, description=sight.description, description_html=sight.description_html)
 
 
