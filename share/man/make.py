@@ -6,6 +6,7 @@ DESCRIPTION is the module's docstring, OPTIONS and EXAMPLES come from the comman
 """
 
 import dataclasses
+import inspect
 import re
 import sys
 from importlib import import_module
@@ -73,7 +74,7 @@ def main(folder: Path) -> None:
 def page(name: str, program: str, description: str, command: click.Command) -> str:
     """One manual page in man(7)."""
     context = click.Context(command, info_name=name)
-    help_text = command.help or ""
+    help_text = inspect.cleandoc(command.help or "")
     summary = help_text.partition("\n\n")[0].split(". ")[0].rstrip(".").replace("\n", " ")
     parts = [f'.TH {name.upper()} 1 "" "pco {__version__}" "pco"', ".SH NAME", f"{plain(name)} \\- {plain(summary)}"]
     parts += [".SH SYNOPSIS", f".B {plain(name)}", plain(" ".join(command.collect_usage_pieces(context)))]
@@ -139,17 +140,18 @@ def verbs(group: click.Group, context: click.Context) -> list[str]:
         assert verb is not None
         inner = click.Context(verb, info_name=name, parent=context)
         lines += [f".SS {plain(name)} {plain(' '.join(verb.collect_usage_pieces(inner)))}"]
-        lines += paragraphs("\n\n".join(t for t in (verb.help or "").split("\n\n") if not t.startswith("\b")))
+        told = inspect.cleandoc(verb.help or "")
+        lines += paragraphs("\n\n".join(block for block in told.split("\n\n") if not block.startswith("\b")))
         lines += options(verb, inner)
-        if examples(verb.help or ""):
-            lines += [".PP", ".nf", *map(plain, examples(verb.help or "")), ".fi"]
+        if examples(told):
+            lines += [".PP", ".nf", *map(plain, examples(told)), ".fi"]
     return lines
 
 
 def examples(help_text: str) -> list[str]:
     """The lines of the paragraphs that --help leaves as they are."""
     blocks = [block for block in help_text.split("\n\n") if block.startswith("\b")]
-    return [line for block in blocks for line in [*block.split("\n")[1:], ""]]
+    return [line for block in blocks for line in [*block.split("\n")[1:], ""] if line != "Examples:"]
 
 
 def paragraphs(text: str) -> list[str]:

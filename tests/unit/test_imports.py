@@ -79,9 +79,12 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 def top_level(path: Path) -> set[str]:
-    """What a file imports when it is loaded, not inside its functions or for the type checker alone."""
+    """The modules a file imports when it is loaded, not inside its functions or for the type checker alone."""
     found = set()
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pco."):
-            found.add(node.module or "")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pco":
+            home = LIB.parent / Path(*(node.module or "").split("."))
+            for name in node.names:
+                inner = (home / f"{name.name}.py").exists() or (home / name.name / "__init__.py").exists()
+                found.add(f"{node.module}.{name.name}" if inner else node.module or "")
     return found

@@ -33,7 +33,12 @@ NOT_FOUND, NOT_RUN = 127, 126  # as a shell says it
 @command
 @click.argument("home", type=click.Path(file_okay=False, path_type=Path))
 def main(pco: Pco, home: Path) -> None:
-    """Run the session whose attempt lies in HOME."""
+    """Run the session whose attempt lies in HOME.
+
+    \b
+    Examples:
+      pco-session /var/lib/pco/sessions/WEB-12/1.1    as pco-launch has it started, once
+    """
     signals = Signals()
     os.umask(0o022)
     home = home.absolute()
