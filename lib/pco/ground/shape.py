@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from pco.ground import text, times
 
 T = TypeVar("T")
-Reader = Callable[[Any, str], Any]
+Reader = Callable[[Any], Any]  # raises ShapeError; who calls it puts its own place before the place in it
 
 
 class ShapeError(ValueError):
@@ -32,7 +32,10 @@ class ShapeError(ValueError):
 
 def load(shape: type[T], value: Any, where: str = "") -> T:
     """Make a `shape` of a plain value.  Raises ShapeError with the path of what is wrong."""
-    return typing.cast(T, _reader(typing.cast(Any, shape))(value, where))
+    try:
+        return typing.cast(T, _reader(typing.cast(Any, shape))(value))
+    except ShapeError as error:
+        raise ShapeError(_under(where, error.where), error.message) from error
 
 
 def dump(value: Any) -> Any:
@@ -66,7 +69,7 @@ def _reader(kind: Any) -> Reader:
         return _record_reader(typing.cast(type, kind))
     if origin in (typing.Union, types.UnionType):
         inner = _reader(next(a for a in typing.get_args(kind) if a is not type(None)))
-        return lambda value, where: None if value is None else inner(value, where)
+        return lambda value: None if value is None else inner(value)
     if origin is tuple:
         return _list_reader(typing.get_args(kind)[0])
     if origin is dict:
@@ -80,53 +83,59 @@ def _reader(kind: Any) -> Reader:
 
 def _record_reader(shape: type) -> Reader:
     hints = typing.get_type_hints(shape)
-    fields = {f.name.rstrip("_"): f for f in dataclasses.fields(shape) if not f.metadata.get("state")}
-    readers = {name: _field_reader(field, hints[field.name]) for name, field in fields.items()}
-    inner = {name: field.name for name, field in fields.items()}
-    required = frozenset(
-        name
-        for name, f in fields.items()
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    )
+    every = dataclasses.fields(shape)
+    written = [f for f in every if not f.metadata.get("state")]
+    known = {f.name.rstrip("_"): (f.name, *_field_reader(f, hints[f.name])) for f in written}
+    defaults = {f.name: f.default for f in every if f.default is not dataclasses.MISSING}
+    factories = {f.name: f.default_factory for f in every if f.default_factory is not dataclasses.MISSING}
+    required = frozenset(f.name.rstrip("_") for f in written if f.name not in defaults and f.name not in factories)
 
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any) -> Any:
         if type(value) is not dict:
-            raise ShapeError(where, f"expected a mapping, not {_called(value)}")
-        made = {}
+            raise ShapeError("", f"expected a mapping, not {_called(value)}")
+        made = {**defaults, **{name: factory() for name, factory in factories.items()}} if factories else {**defaults}
         for name, item in value.items():
-            reader = readers.get(name)
-            if reader is None:
-                raise ShapeError(_under(where, name), f"unknown key{text.meant(str(name), list(readers))}")
-            made[inner[name]] = reader(item, f"{where}.{name}" if where else name)
-        missing = required - value.keys()
-        if missing:
-            raise ShapeError(where, f"{min(missing)} is missing")
-        return shape(**made)
+            field = known.get(name)
+            if field is None:
+                raise ShapeError(str(name), f"unknown key{text.meant(str(name), list(known))}")
+            inner, kind, reader = field
+            try:
+                made[inner] = item if type(item) is kind else reader(item)
+            except ShapeError as error:
+                raise ShapeError(_under(name, error.where), error.message) from error
+        if missing := required - value.keys():
+            raise ShapeError("", f"{min(missing)} is missing")
+        # Past the __init__ of a frozen dataclass, which sets its fields one by one: lists of tickets are read much
+        # faster so.  All fields are there, and none of these classes has a __post_init__.
+        instance = object.__new__(shape)
+        object.__setattr__(instance, "__dict__", made)
+        return instance
 
     return read
 
 
-def _field_reader(field: Any, kind: Any) -> Reader:
+def _field_reader(field: Any, kind: Any) -> tuple[Any, Reader]:
+    """The type whose values are taken as they are (None: no type), and the reader of all others."""
     own = field.metadata.get("read")
     if own is None:
-        return _reader(kind)
+        return (kind if kind in (str, int, bool) else None), _reader(kind)
 
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any) -> Any:
         try:
             return own(value)
         except ValueError as error:
-            raise ShapeError(where, str(error)) from error
+            raise ShapeError("", str(error)) from error
 
-    return read
+    return None, read
 
 
 def _list_reader(kind: Any) -> Reader:
     inner = _reader(kind)
 
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any) -> Any:
         if type(value) is not list:
-            raise ShapeError(where, f"expected a list, not {_called(value)}")
-        return tuple([inner(item, f"{where}[{n}]") for n, item in enumerate(value)])
+            raise ShapeError("", f"expected a list, not {_called(value)}")
+        return tuple([_placed(inner, item, f"[{n}]") for n, item in enumerate(value)]) if value else ()
 
     return read
 
@@ -134,54 +143,60 @@ def _list_reader(kind: Any) -> Reader:
 def _mapping_reader(kind: Any) -> Reader:
     inner = _reader(kind)
 
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any) -> Any:
         if type(value) is not dict:
-            raise ShapeError(where, f"expected a mapping, not {_called(value)}")
-        return {str(name): inner(item, _under(where, name)) for name, item in value.items()}
+            raise ShapeError("", f"expected a mapping, not {_called(value)}")
+        return {str(name): _placed(inner, item, str(name)) for name, item in value.items()}
 
     return read
 
 
+def _placed(reader: Reader, item: Any, place: str) -> Any:
+    try:
+        return reader(item)
+    except ShapeError as error:
+        raise ShapeError(_under(place, error.where), error.message) from error
+
+
 def _choice_reader(choices: dict[Any, Any]) -> Reader:
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any) -> Any:
         try:
             return choices[value]
         except (KeyError, TypeError):
             known = [str(c) for c in choices]
-            raise ShapeError(
-                where, f"{_called(value)} is none of {', '.join(known)}{text.meant(str(value), known)}"
-            ) from None
+            said = f"{_called(value)} is none of {', '.join(known)}{text.meant(str(value), known)}"
+            raise ShapeError("", said) from None
 
     return read
 
 
 def _exactly(kind: type, called: str) -> Reader:
-    def read(value: Any, where: str) -> Any:
+    def read(value: Any) -> Any:
         if type(value) is not kind:
-            raise ShapeError(where, f"expected {called}, not {_called(value)}")
+            raise ShapeError("", f"expected {called}, not {_called(value)}")
         return value
 
     return read
 
 
-def _number(value: Any, where: str) -> float:
+def _number(value: Any) -> float:
     if type(value) not in (int, float):
-        raise ShapeError(where, f"expected a number, not {_called(value)}")
+        raise ShapeError("", f"expected a number, not {_called(value)}")
     return float(value)
 
 
-def _time(value: Any, where: str) -> datetime:
+def _time(value: Any) -> datetime:
     try:
         return times.parse_time(value)
     except (ValueError, TypeError, AttributeError):
-        raise ShapeError(where, f"expected an ISO 8601 time with offset, not {_called(value)}") from None
+        raise ShapeError("", f"expected an ISO 8601 time with offset, not {_called(value)}") from None
 
 
-def _span(value: Any, where: str) -> timedelta:
+def _span(value: Any) -> timedelta:
     try:
         return times.parse_duration(value)
     except (ValueError, TypeError):
-        raise ShapeError(where, f"expected a duration such as 50ms, 90s, 20m, 4h or 7d, not {_called(value)}") from None
+        raise ShapeError("", f"expected a duration such as 50ms, 90s, 20m, 4h or 7d, not {_called(value)}") from None
 
 
 _PLAIN: dict[Any, Reader] = {
@@ -194,8 +209,9 @@ _PLAIN: dict[Any, Reader] = {
 }
 
 
-def _under(where: str, name: Any) -> str:
-    return f"{where}.{name}" if where else str(name)
+def _under(where: str, inner: str) -> str:
+    """The place `inner` in the place `where`, either of which may be empty."""
+    return f"{where}.{inner}" if where and inner and not inner.startswith("[") else f"{where}{inner}"
 
 
 def _called(value: Any) -> str:

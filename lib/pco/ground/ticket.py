@@ -315,7 +315,9 @@ def from_bytes(data: bytes, state: State) -> Ticket:
         raise BadData(str(error)) from error
     if not ticket.rounds:
         raise BadData("rounds: at least one is needed")
-    return settled(replace(ticket, state=state))
+    # In place: nobody else has this ticket yet, and a copy of each costs much where many are read.
+    object.__setattr__(ticket, "state", state)
+    return settled(ticket)
 
 
 def settled(ticket: Ticket) -> Ticket:
@@ -330,8 +332,11 @@ def settled(ticket: Ticket) -> Ticket:
     if history and history[-1].to != ticket.state:
         history = history[:-1]
     rounds = ticket.rounds[: max(history[-1].round, 1)] if history else ticket.rounds[:1]
-    noted = tuple(replace(n, given=0) if n.given > len(rounds) else n for n in ticket.noted)
-    ticket = replace(ticket, history=history, rounds=rounds, noted=noted)
+    if len(history) != len(ticket.history) or len(rounds) != len(ticket.rounds):
+        ticket = replace(ticket, history=history, rounds=rounds)
+    if any(n.given > len(rounds) for n in ticket.noted):
+        noted = tuple(replace(n, given=0) if n.given > len(rounds) else n for n in ticket.noted)
+        ticket = replace(ticket, noted=noted)
     if ticket.attempt and ticket.attempt.end is None and ticket.state is not State.ACTIVE:
         return ticket.with_round(attempts=ticket.round.attempts[:-1])
     return ticket
