@@ -1,17 +1,20 @@
-"""Sessions for tests: active tickets as pco-launch leaves them, real tmux sessions, small agents."""
+"""Sessions for tests: active tickets as pco-launch leaves them, real tmux sessions, small agents.
+
+The tests in programs/supervised get the fixtures `yard` and `watch`.
+"""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from support import TOP, Site, a_ticket, put
+import pytest
 
 from pco.ground import attempt
 from pco.ground.attempt import Launch
@@ -19,8 +22,32 @@ from pco.ground.errors import PcoError
 from pco.ground.ticket import Approval, Attempt, State, Ticket
 from pco.outside.runners import RunnerSession
 from pco.outside.runners.tmux import Tmux
+from support import TOP, Site, a_ticket, put
 
 IDENTITY = {f"GIT_{who}_{what}": "t@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+QUICK = {"complete_grace": "200ms", "start_within": "5s", "retry_after": "1s"}
+
+
+@pytest.fixture
+def yard(site: Site, tmp_path: Path) -> Iterator["Yard"]:
+    """A site with quick deadlines; the sessions in it end with the test."""
+    site.configure(sessions=QUICK)
+    run = site.home / "run"
+    tmux = Tmux(run / "tmux.sock", run / "trigger")
+    made = Yard(site, a_mirror(tmp_path / "mirror.git"), tmux, tmp_path / "watch.log", [])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watch(yard: "Yard") -> Iterator["subprocess.Popen[str]"]:
+    """A running pco-watch; it must end well."""
+    started = yard.watch()
+    yield started
+    started.terminate()
+    assert started.wait(10) == 0, yard.log.read_text()
 
 
 def sh(script: str) -> tuple[str, ...]:
@@ -67,6 +94,7 @@ class Yard:
     mirror: Path
     tmux: Tmux
     log: Path
+    started: list["subprocess.Popen[str]"]
 
     def home(self, key: str, round: int = 1, n: int = 1) -> Path:
         """The folder of an attempt."""
@@ -132,6 +160,7 @@ class Yard:
         before = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "a") as log:
             started = self.site.start("pco-watch", "-v", *args, stderr=log)
+        self.started.append(started)
         lock = self.site.home / "spool" / ".watch.lock"
         until(lambda: started.poll() is not None or _holds(started.pid, lock) or self.log.stat().st_size > before)
         return started
@@ -153,7 +182,11 @@ class Yard:
         return self.ticket(key)
 
     def close(self) -> None:
-        """End all sessions, and nothing else: the server is found by its own socket."""
+        """End what was started, and nothing else: the tmux server is found by its own socket."""
+        for program in self.started:
+            if program.poll() is None:
+                program.kill()
+                program.wait()
         if self.tmux.socket.exists():
             subprocess.run(["tmux", "-S", str(self.tmux.socket), "kill-server"], capture_output=True, check=False)
 

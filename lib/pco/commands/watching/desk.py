@@ -20,7 +20,7 @@ GRACE = timedelta(seconds=30)  # from asking a session to end to killing it; pco
 ASK_AGAIN = 60.0  # seconds after which a session that was asked to end, and is still there, is asked again
 SOON = 1.0  # seconds: when a lock was held
 ENDING = 5.0  # seconds: the net under the runner's own word that a session has ended
-TRUSTED = 0.5  # seconds for which "they are alive" is believed without asking the runner again
+TRUSTED = 0.2  # seconds for which "they are alive" is believed without asking the runner again
 LONG = 0.02  # seconds of work after which all are heard again, before more is done
 NEVER = float("inf")
 LONG_AGO = float("-inf")
@@ -52,14 +52,14 @@ class Desk:
         """
         keys = self.spool.keys(State.ACTIVE)
         self._forget(keys)
-        living = self._alive(keys)
-        found, heard_at, due = self._hear(keys, living), attempt.clock(), NEVER
+        living, due = self._alive(keys)
+        found, heard_at = self._hear(keys, living), attempt.clock()
         for n, key in enumerate(keys):
             if attempt.clock() > heard_at + LONG and rung():
                 found, heard_at = self._hear(keys[n:], living), attempt.clock()
             due = min(due, self._acted(key, found[key]))
             self._pat()
-        return due if living is not None else min(due, attempt.clock() + ENDING)
+        return due
 
     def remember_retries(self) -> None:
         """At the start: which approved tickets wait for their next attempt."""
@@ -113,7 +113,7 @@ class Desk:
             attempt.fence(ear.home)
             # Only now is "not born" for good; and the runner's word must be younger than the fence.
             self._living = (LONG_AGO, frozenset())
-            living = self._alive([ticket.key])
+            living, _ = self._alive([ticket.key])
             seen = ear.look(None if living is None else ticket.key in living, self._boot_id, attempt.clock())
             if seen.born:
                 return attempt.clock()  # it was faster than the fence: the next look judges it as a living one
@@ -202,18 +202,20 @@ class Desk:
             self._say(key, str(error))
             return NEVER
 
-    def _alive(self, keys: list[str]) -> frozenset[str] | None:
-        """The keys of the living sessions, None if that is unknown."""
+    def _alive(self, keys: list[str]) -> tuple[frozenset[str] | None, float]:
+        """The keys of the living sessions, None if that is unknown; and the clock at which to ask again."""
         at, living = self._living
-        if not keys or (attempt.clock() < at + TRUSTED and living.issuperset(keys)):
-            return living
+        if not keys:
+            return living, NEVER
+        if attempt.clock() < at + TRUSTED and living.issuperset(keys):
+            return living, at + TRUSTED
         try:
             known = self._runner.list()
         except PcoError as error:
             self._say("", f"the runner does not answer: {error}")
             known = None
         self._living = (LONG_AGO, frozenset()) if known is None else (attempt.clock(), known)
-        return known
+        return known, NEVER if known is not None else attempt.clock() + ENDING
 
     def _change(self, ticket: Ticket, change: Callable[[Ticket], Ticket]) -> Ticket:
         """Change the record, as it is by now, in its place.  Raises KeyError if it is another attempt by now."""
