@@ -107,7 +107,7 @@ def _record_reader(shape: type) -> Reader:
             raise ShapeError("", f"{min(missing)} is missing")
         # Past the __init__ of a frozen dataclass, which sets its fields one by one: lists of tickets are read much
         # faster so.  All fields are there, and none of these classes has a __post_init__.
-        instance = object.__new__(shape)
+        instance: Any = object.__new__(shape)
         object.__setattr__(instance, "__dict__", made)
         return instance
 

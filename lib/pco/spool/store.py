@@ -86,7 +86,7 @@ class Spool:
         """Where the file of `key` is in `state`.  Raises BadData for what is no key: it must never become a path."""
         if not KEY.fullmatch(key):
             raise BadData(f"{key[:40]!r} is no ticket key (a key looks like WEB-12)")
-        return self.root / state / f"{key}.json"
+        return self.root.joinpath(state, f"{key}.json")
 
     def keys(self, *states: State) -> list[str]:
         """The keys in these states, each once, unsorted."""
@@ -144,14 +144,18 @@ class Spool:
         found = [path for folder in folders for path in folder.iterdir() if not _key_of(path.name)]
         return [path for path in found if not (path.suffix == ".why" and path.parent.name == State.CORRUPT)]
 
-    def _load(self, key: str, state: State) -> Ticket:
+    def data(self, key: str, state: State) -> bytes:
+        """The record as it lies there.  Raises FileNotFoundError, SystemFault, BadData if it is no file."""
         path = self.path(key, state)
         try:
-            ticket = from_bytes(durable.read(path, MOST_BYTES), state)
-        except (FileNotFoundError, BadConfig):
+            return durable.read(path, MOST_BYTES)
+        except FileNotFoundError:
             raise
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
+
+    def _load(self, key: str, state: State) -> Ticket:
+        ticket = from_bytes(self.data(key, state), state)
         if ticket.key != key:
             raise BadData(f"the record says {ticket.key[:40]!r}")
         return ticket
