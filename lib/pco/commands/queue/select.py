@@ -116,13 +116,21 @@ def confirm(pco: Pco, found: Chosen) -> None:
 
 
 def readable(pco: Pco, *states: State, trouble: Trouble | None = None) -> Iterator[Ticket]:
-    """The tickets in these states, unsorted.  What is wrong with one is said, or goes to `trouble`, and it is left out.
+    """The tickets in these states, unsorted.  What is wrong with one is said, or goes to `trouble`."""
+    # Records hold no cycles and this program ends soon: looking for garbage would cost a third of the time.
+    gc.disable()
+    places = pco.spool.places(*(state for state in states if state is not State.CORRUPT))
+    yield from read_all(pco, places, states, trouble)
+
+
+def read_all(
+    pco: Pco, places: dict[str, State], states: tuple[State, ...], trouble: Trouble | None
+) -> Iterator[Ticket]:
+    """Read tickets from where they were seen; who moved meanwhile counts if it is in one of `states` still.
 
     A newer schema is no damage: it is said, and the exit code will be 78.
     """
-    # Records hold no cycles and this program ends soon: looking for garbage would cost a third of the time.
-    gc.disable()
-    for key, state in pco.spool.places(*(s for s in states if s is not State.CORRUPT)).items():
+    for key, state in places.items():
         try:
             yield pco.spool.read(key, state)
         except KeyError:

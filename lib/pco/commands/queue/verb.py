@@ -53,7 +53,9 @@ def filters(states: tuple[str, ...]) -> Callable[[Function], Function]:
             click.option("--mine", is_flag=True, help="Only tickets that you approved, decided or noted."),
             click.option("--priority", "priorities", multiple=True, type=click.Choice(PRIORITIES), help="Repeatable."),
             click.option("--label", "labels", metavar="LABEL", multiple=True, help="With any of these labels."),
-            click.option("--state", "states", multiple=True, type=click.Choice([str(s) for s in states]), help="Repeatable."),
+            click.option(
+                "--state", "states", multiple=True, type=click.Choice([str(s) for s in states]), help="Repeatable."
+            ),
             click.option("--project", metavar="KEY|UUID", default="", help="Only of this project."),
         ):
             function = option(function)
