@@ -34,20 +34,20 @@ class Lane:
 
 
 LANES = (
-    ("blocked", State.ACTIVE, "Blocked: the agent waits for an answer", "pco-queue attach KEY", "Waits for a person"),
+    ("blocked", State.ACTIVE, "Blocked", "pco-queue attach KEY", "Waits for a person"),
     ("pending", State.PENDING, "To approve", "pco-queue review", "Waits for a person"),
     ("completed", State.COMPLETED, "To accept", "pco-queue review", "Waits for a person"),
     ("failed", State.FAILED, "Failed", "pco-queue show KEY", "Waits for a person"),
-    ("corrupt", State.CORRUPT, "Corrupt: cannot be read", "pco-queue repair KEY", "Waits for a person"),
+    ("corrupt", State.CORRUPT, "Corrupt", "pco-queue repair KEY", "Waits for a person"),
     ("active", State.ACTIVE, "Running", "pco-queue attach KEY", "Under way"),
-    ("approved", State.APPROVED, "Approved, waits for a free slot", "", "Under way"),
-    ("outbox", State.OUTBOX, "On its way into Plane", "", "Under way"),
+    ("approved", State.APPROVED, "Approved", "", "Under way"),
+    ("outbox", State.OUTBOX, "Posting", "", "Under way"),
 )
 
 
 def lanes(snapshot: Snapshot) -> tuple[Lane, ...]:
     """All lanes, those that wait for a person first."""
-    sorted_cards = sorted(snapshot.cards, key=lambda c: (*_urgency(c), c.since or _LONG_AGO, c.key))
+    sorted_cards = sorted(snapshot.cards, key=lambda c: (*_urgency(c), c.blocked_since or c.since or _LONG_AGO, c.key))
     held: dict[str, list[Card]] = {}
     for card in sorted_cards:
         held.setdefault(_lane_of(card), []).append(card)
@@ -163,14 +163,19 @@ def _groups(shown: tuple[Lane, ...], snapshot: Snapshot) -> Iterator[Node]:
         full = [lane for lane in shown if lane.group == group and lane.cards]
         if full:
             yield el("h2", None, group)
-            yield [_lane(lane, snapshot) for lane in full]
+            yield el("div", {"class": "lanes"}, (_lane(lane, snapshot) for lane in full))
 
 
 def _lane(lane: Lane, snapshot: Snapshot) -> Element:
     more = len(lane.cards) - MOST_CARDS
     return el(
         "section",
-        {"class": f"lane {lane.id}", "id": lane.id, "aria-labelledby": f"{lane.id}-title"},
+        # Small lanes stand side by side where there is room.
+        {
+            "class": f"lane {lane.id} {'small' if len(lane.cards) <= 2 else 'large'}",
+            "id": lane.id,
+            "aria-labelledby": f"{lane.id}-title",
+        },
         _lane_title(lane),
         el("ul", {"class": "cards"}, (_card(card, snapshot) for card in lane.cards[:MOST_CARDS])),
         el("p", None, el("a", {"href": f"lane-{lane.id}.html"}, f"and {more:,} more")) if more > 0 else None,
@@ -194,6 +199,7 @@ def _card(card: Card, snapshot: Snapshot) -> Element:
         el("h4", None, el("a", {"href": home(card.key)}, name, " ", title)),
         el("p", {"class": "flags"}, flags) if flags else None,
         el("p", {"class": "facts"}, _facts(card, snapshot)),
+        el("p", {"class": "labels"}, _labels(card)) if card.labels else None,
     )
 
 
@@ -236,8 +242,11 @@ def _facts(card: Card, snapshot: Snapshot) -> list[Node]:
         f"round {card.round}" if card.round > 1 else None,
         f"attempt {card.attempt}" if card.attempt else None,
         usd(card.usd) if card.usd else None,
-        [[el("bdi", {"class": "label"}, label), " "] for label in card.labels],
     )
+
+
+def _labels(card: Card) -> Node:
+    return [[el("bdi", {"class": "label"}, label), " "] for label in card.labels]
 
 
 # Finished tickets, and the page of a long lane.

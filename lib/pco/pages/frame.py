@@ -51,7 +51,7 @@ def _head(up: str, refresh: bool) -> tuple[Node, ...]:
 def foot(clock: Clock, version: str) -> Element:
     """When the page was made, and in which zone its times are."""
     made: Node = ["Made ", clock.at(clock.now, seconds=True), f", times in {clock.zone_name()}. pco {version}."]
-    return el("p", None, made, " Ages are as of then.")
+    return el("p", None, made)
 
 
 def badge(state: State, name: str = "") -> Element:

@@ -26,7 +26,7 @@ ATTRIBUTES = frozenset([
 # fmt: on
 _HARMLESS = re.compile(r"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e\n\t]*")  # plain ASCII without & < >: shown as it is
 _OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
-_BESIDE = re.compile(r"(?!/)[A-Za-z0-9_./-]*(#[A-Za-z0-9_-]*)?")
+_BESIDE = re.compile(r"(\.\./)?([A-Za-z0-9_-]+/)*([A-Za-z0-9_-]+\.[a-z]{1,5})?(#[A-Za-z0-9_-]*)?")
 
 Node = Union["Element", str, None, Iterable["Node"]]
 Attributes = Mapping[str, str | None]
@@ -69,14 +69,16 @@ def document(head: Iterable[Node], body: Iterable[Node]) -> bytes:
 
 
 def address(value: str) -> str | None:
-    """An address that may stand behind a link: http, https, or relative without leaving this site; else None."""
-    clean = text.line(value, 0)
-    if clean != value or len(clean) > 2000:
+    """An address that may stand behind a link: of the web, or of a page of this site; else None."""
+    return value if _BESIDE.fullmatch(value) else web(value)
+
+
+def web(value: str) -> str | None:
+    """An http or https address without name and password; None if it is anything else.  For what comes from outside."""
+    if len(value) > 2000 or not _OUTSIDE.fullmatch(value) or "\\" in value:
         return None
-    if _OUTSIDE.fullmatch(clean):
-        host = clean.partition("//")[2].partition("/")[0]
-        return None if "@" in host or "\\" in clean else clean
-    return clean if _BESIDE.fullmatch(clean) else None
+    host = value.partition("//")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+    return None if "@" in host else value
 
 
 def _render(children: Iterable[Node], parts: list[str]) -> None:

@@ -17,8 +17,8 @@ PER_PAGE = 500
 
 def names(month: str, count: int) -> tuple[str, ...]:
     """The names of the pages of a month with `count` tickets, newest first; the newest has the month's own name."""
-    parts = max((count + PER_PAGE - 1) // PER_PAGE, 1)
-    return (f"{month}.html", *(f"{month}-{part}.html" for part in range(parts - 1, 0, -1)))
+    parts = (count + PER_PAGE - 1) // PER_PAGE
+    return () if not parts else (f"{month}.html", *(f"{month}-{part}.html" for part in range(parts - 1, 0, -1)))
 
 
 def parts(month: str, newest_first: tuple[Finished, ...]) -> Iterator[tuple[str, tuple[Finished, ...]]]:

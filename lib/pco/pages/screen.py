@@ -7,6 +7,7 @@ the classes f0 to f255 (text) and b0 to b255 (ground), 24-bit colours the neares
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pco.pages.html import Element, Node, el
 
@@ -25,6 +26,13 @@ _ESCAPES = re.compile(
 )
 _ATTRIBUTES = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}
 _ENDS = {21: "bold", 23: "italic", 24: "underline", 27: "reverse", 29: "strike"}
+# The 16 colours that a terminal's owner chooses, as style.css has chosen them; a test compares.
+TEXTS = (
+    "6c7480 f07178 8fd18a e3c078 7fb0f5 d59ae8 74cfd6 d7dae0 8b94a1 ff9aa0 b3eaae ffe0a0 abcfff efc0ff a5f0f5 ffffff"
+)
+GROUNDS = (
+    "2b2f36 8f2f35 2f6b34 77591b 27508f 6c3a80 20646b 8a919c 4a505a b8474e 46904c a17a2b 3f70bd 9154a8 338b94 f2f3f5"
+)
 _LEVELS = (0, 95, 135, 175, 215, 255)  # of red, green and blue in colours 16 to 231 of xterm
 
 
@@ -100,7 +108,7 @@ def _apply(pen: Pen, codes: list[int]) -> Pen:
         code = codes[at]
         at += 1
         if code in (38, 48):
-            colour, used = _extended(codes[at:])
+            colour, used = _extended(codes[at:], TEXTS if code == 38 else GROUNDS)
             at += used
             pen = replace(pen, text=colour) if code == 38 else replace(pen, ground=colour)
         else:
@@ -127,22 +135,32 @@ def _simple(pen: Pen, code: int) -> Pen:
     return replace(pen, ground=None) if code == 49 else pen
 
 
-def _extended(codes: list[int]) -> tuple[int | None, int]:
+def _extended(codes: list[int], first: str) -> tuple[int | None, int]:
     """The colour after 38 or 48, and how many numbers told it: `5;n` or `2;r;g;b`."""
     if codes[:1] == [5] and len(codes) >= 2:
         return (codes[1] if codes[1] < 256 else None), 2
     if codes[:1] == [2] and len(codes) >= 4:
         red, green, blue = (min(code, 255) for code in codes[1:4])
-        return nearest(red, green, blue), 4
+        return nearest(red, green, blue, first), 4
     return None, len(codes)
 
 
-def nearest(red: int, green: int, blue: int) -> int:
-    """The one of xterm's colours 16 to 255 that is nearest to a 24-bit colour."""
+@lru_cache(maxsize=1024)
+def nearest(red: int, green: int, blue: int, first: str) -> int:
+    """The one of the 256 colours that is nearest to a 24-bit colour; `first` are the 16 of TEXTS or GROUNDS.
+
+    xterm's own 240 have hardly a dark one that is not grey; the chosen 16 do, and agents draw changes on such grounds.
+    """
     steps = [min(range(6), key=lambda n, level=level: abs(_LEVELS[n] - level)) for level in (red, green, blue)]  # type: ignore[misc]
     cube = 16 + 36 * steps[0] + 6 * steps[1] + steps[2]
     grey = 232 + min(max((red + green + blue) // 3 - 3, 0) // 10, 23)
-    return min(cube, grey, key=lambda n: sum((a - b) ** 2 for a, b in zip(rgb(n), (red, green, blue), strict=True)))
+    chosen = {n: _hex(code) for n, code in enumerate(first.split())} | {cube: rgb(cube), grey: rgb(grey)}
+    wanted = (red, green, blue)
+    return min(chosen, key=lambda n: sum((a - b) ** 2 for a, b in zip(chosen[n], wanted, strict=True)))
+
+
+def _hex(code: str) -> tuple[int, int, int]:
+    return int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16)
 
 
 def rgb(n: int) -> tuple[int, int, int]:

@@ -97,7 +97,8 @@ class Papers:
 class Story:
     """All that the page of one ticket shows.
 
-    `target` is where its session would work now, `hash` what an approval would be bound to now.
+    `target` is where its session would work now, `hash` what an approval would be bound to now; `meaning` and `remedy`
+    say of a failed one what the end of its session means, and what can be done.
     """
 
     ticket: Ticket
@@ -106,6 +107,8 @@ class Story:
     target: Target | None = None
     hash: str = ""
     papers: Papers | None = None
+    meaning: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

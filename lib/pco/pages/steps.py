@@ -18,7 +18,14 @@ VERBS = {
     State.PENDING: ("show {key}", "approve {key}{hash}", "reject {key}", "hold {key}"),
     State.APPROVED: ("show {key}", "unapprove {key}", "hold {key}", "reject {key}"),
     State.ACTIVE: ("attach {key}", "log {key}", "stop {key}"),
-    State.COMPLETED: ("show {key}", "diff {key}", "fetch {key}", "post {key}", "rework {key}", "reject {key}"),
+    State.COMPLETED: (
+        "show {key}",
+        "diff {key}",
+        "fetch {key}",
+        "post {key}",
+        'rework {key} --note "..."',
+        "reject {key}",
+    ),
     State.OUTBOX: ("show {key}", "recall {key}"),
     State.POSTED: ("show {key}", "reopen {key}"),
     State.FAILED: ("show {key}", "log {key}", "retry {key}", "post {key}", "reject {key}"),
@@ -40,8 +47,8 @@ def next_step(story: Story) -> str:
 def steps(story: Story) -> list[str]:
     """The commands for its state.  An approval is bound to what this page shows."""
     ticket = story.ticket
-    bound = f" --if-hash {story.hash}" if story.hash else ""
-    verbs = list(VERBS[ticket.state])
+    bound = f" --if-hash {story.hash[:16]}" if story.hash else ""
+    verbs = [verb for verb in VERBS[ticket.state] if story.target or not verb.startswith("approve")]
     if ticket.hold:
         verbs = ["release {key}" if verb == "hold {key}" else verb for verb in verbs]
     return [f"pco-queue {verb.format(key=ticket.key, hash=bound)}" for verb in verbs]

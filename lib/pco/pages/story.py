@@ -12,7 +12,7 @@ from pco.ground.ticket import Round, State, Ticket, Work
 from pco.pages import screen
 from pco.pages.clock import took
 from pco.pages.frame import badge, command, dotted, foot, page, several, usd
-from pco.pages.html import Element, Node, el
+from pco.pages.html import Element, Node, el, web
 from pco.pages.snapshot import Story, Unreadable, trigger
 from pco.pages.steps import next_step, steps
 from pco.pages.way import timeline
@@ -27,9 +27,8 @@ def ticket_page(story: Story) -> bytes:
     ticket = story.ticket
     sections = [
         _step(story),
-        _section("Summary", _summary(ticket)),
-        _section(*_comment(ticket)),
-        _section("Failure", _failure(ticket)),
+        _section(*_outcome(ticket)),
+        _section("Failure", _failure(story)),
         _section(f"Screen{_of(story)}", _screen(story)),
         _section("Work", _work(ticket.round.work)),
         _section("What the agent gets", _text(story)),
@@ -72,12 +71,12 @@ def _head(story: Story) -> Element:
         f"{ticket.priority} priority" if ticket.priority != "none" else None,
         ["in Plane: ", el("bdi", None, state.name)] if state else None,
         "gone from Plane" if ticket.gone else None,
-        el("a", {"href": ticket.url, "rel": "noopener noreferrer"}, "open in Plane") if ticket.url else None,
-        labels,
+        el("a", {"href": web(ticket.url), "rel": "noopener noreferrer"}, "open in Plane") if ticket.url else None,
     )
     key = el("span", {"class": "key"}, ticket.key)
     title = el("h1", None, key, " ", el("bdi", None, ticket.title or "(no title)"))
-    return el("header", {"class": "top"}, _up(), title, el("p", {"class": "facts"}, facts))
+    below = el("p", {"class": "labels"}, labels) if ticket.labels else None
+    return el("header", {"class": "top"}, _up(), title, el("p", {"class": "facts"}, facts), below)
 
 
 def _step(story: Story) -> Element:
@@ -126,19 +125,20 @@ def _summary(ticket: Ticket) -> Node:
     current = ticket.round
     if not current.summary:
         return None
-    by = el("p", {"class": "muted"}, "by ", el("bdi", None, current.summary_by)) if current.summary_by else None
-    return [_words(current.summary), by]
+    by = el("p", {"class": "by"}, "by ", el("bdi", None, current.summary_by)) if current.summary_by else None
+    return [by, _words(current.summary)]
 
 
-def _comment(ticket: Ticket) -> tuple[str, Node]:
-    """The exact comment: as it was or will be sent; before that, as it would be."""
+def _outcome(ticket: Ticket) -> tuple[str, Node]:
+    """The exact comment, as it was or will be sent, or as it would be; before there is one, the summary."""
     post = ticket.round.post
     title, body = ("Comment", post.body) if post else ("Comment, as it would be posted", _proposed(ticket))
     if post and post.posted_at:
         title = "Comment, as posted"
     if not body:
-        return title, None
-    return title, [_words(markup.plain(body[:MOST_TEXT])), _folded("Show its HTML", _words(body, "code"))]
+        return "Summary", _summary(ticket)
+    told = _folded("Show the summary that it was made of", _summary(ticket))
+    return title, [_words(markup.plain(body[:MOST_TEXT])), told, _folded("Show its HTML", _words(body, "code"))]
 
 
 def _proposed(ticket: Ticket) -> str:
@@ -153,15 +153,18 @@ def _proposed(ticket: Ticket) -> str:
         return ""
 
 
-def _failure(ticket: Ticket) -> Node:
+def _failure(story: Story) -> Node:
+    ticket = story.ticket
     post, attempt = ticket.round.post, ticket.attempt
     said: list[Node] = []
     if ticket.state is State.FAILED and attempt:
-        code = f", exit {attempt.exit}" if attempt.exit is not None else ""
-        ending = f": {attempt.ending}" if attempt.ending else ""
-        said.append(el("p", None, f"Attempt {attempt.n}: {attempt.outcome or 'unknown'}{code}{ending}"))
-    if ticket.state is State.FAILED and ticket.history:
-        said.append(_words(ticket.history[-1].why) if ticket.history[-1].why else None)
+        said.append(el("p", None, f"Attempt {attempt.n}: {story.meaning or attempt.outcome or 'unknown'}"))
+    if ticket.state is State.FAILED:
+        why = ticket.history[-1].why if ticket.history else ""
+        said += [
+            el("p", None, why) if why else None,
+            el("p", None, f"What can be done: {story.remedy}") if story.remedy else None,
+        ]
     if post and post.state.outcome in ("left", "refused"):
         said.append(el("p", None, f"State in Plane {post.state.outcome}: {post.state.why}"))
     return said or None

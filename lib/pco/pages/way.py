@@ -26,7 +26,7 @@ class Moment:
 
 def timeline(ticket: Ticket, clock: Clock) -> Element:
     """All moments, oldest first; of a very long way the latest."""
-    moments = sorted((*_moves(ticket), *_sessions(ticket)), key=lambda m: m.at)
+    moments = sorted((*_sessions(ticket), *_moves(ticket)), key=lambda m: m.at)
     left_out = len(moments) - MOST_MOMENTS
     shown = moments[max(left_out, 0) :]
     first = el("li", {"class": "calm"}, f"{left_out} earlier moments are in the record") if left_out > 0 else None
@@ -36,10 +36,9 @@ def timeline(ticket: Ticket, clock: Clock) -> Element:
 def _moves(ticket: Ticket) -> Iterator[Moment]:
     before: datetime | None = None
     for entry in ticket.history:
-        came = f"from {entry.from_} " if entry.from_ else "made, "
         gate = f"{entry.from_} for {took(before, entry.at)}" if entry.from_ and before else ""
         tone = TONES.get(State(entry.to), "calm") if entry.to in {*State} else "calm"
-        yield Moment(entry.at, f"{came}to {entry.to}", entry.by, entry.why, tone, gate)
+        yield Moment(entry.at, f"{entry.from_ or 'new'} → {entry.to}", entry.by, entry.why, tone, gate)
         before = entry.at
 
 
@@ -49,8 +48,6 @@ def _sessions(ticket: Ticket) -> Iterator[Moment]:
 
 
 def _round(round: Round) -> Iterator[Moment]:
-    if round.approval:
-        yield Moment(round.approval.at, f"round {round.n} approved", round.approval.by)
     for attempt in round.attempts:
         yield Moment(attempt.start, f"attempt {attempt.n} of round {round.n} begins", tone="live")
         if attempt.end:

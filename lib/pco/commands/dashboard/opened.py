@@ -57,8 +57,18 @@ def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     papers, watch, stamp = _papers(run.pco, ticket)
     target = prompt.target(ticket, run.pco.config)
     bound = prompt.content_hash(ticket, target) if target else ""
-    run.site.put(home(ticket.key), ticket_page(Story(ticket, run.clock, __version__, target, bound, papers)))
+    story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket))
+    run.site.put(home(ticket.key), ticket_page(story))
     return watch, stamp
+
+
+def _failure(ticket: Ticket) -> tuple[str, str]:
+    """Of a failed ticket: what the end of its session means, and what can be done; in the words of pco-queue."""
+    if ticket.state is not State.FAILED:
+        return "", ""
+    from pco.commands.queue import failure
+
+    return failure.meaning(ticket.attempt) if ticket.attempt else "", failure.remedy(ticket)
 
 
 def show_unreadable(run: Run, shown: Card) -> None:

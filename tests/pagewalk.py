@@ -1,0 +1,134 @@
+"""A strict reader of the pages: it refuses what a browser would have to mend, and what could harm who reads them."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+VOID = {"br", "hr", "link", "meta", "wbr"}
+HARMFUL = {
+    "script",
+    "style",
+    "iframe",
+    "object",
+    "embed",
+    "base",
+    "form",
+    "img",
+    "svg",
+    "math",
+    "template",
+    "link-import",
+}
+PHRASING_ONLY = {"p", "h1", "h2", "h3", "h4", "span", "a", "b", "bdi", "code", "em", "pre", "summary", "time", "strong"}
+BLOCKS = {
+    "p",
+    "div",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "table",
+    "tr",
+    "td",
+    "section",
+    "main",
+    "header",
+    "footer",
+    "pre",
+}
+BLOCKS |= {"nav", "details", "h1", "h2", "h3", "h4", "article", "tbody", "summary"}
+PARENTS = {"li": {"ul", "ol"}, "tr": {"tbody"}, "td": {"tr"}, "tbody": {"table"}, "dt": {"dl"}, "dd": {"dl"}}
+PARENTS |= {"summary": {"details"}, "title": {"head"}, "head": {"html"}, "body": {"html"}, "main": {"body"}}
+ADDRESS = re.compile(r"https?://[^\s\"'<>]+|(\.\./)?[A-Za-z0-9_/-]*(\.(html|css|svg))?(#[a-z-]+)?")
+
+
+@dataclass
+class Page:
+    """What was read: the tags in their order with the names of their attributes, links, ids, text."""
+
+    skeleton: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    text: str = ""
+    title: str = ""
+    refresh: bool = False
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.page = Page()
+        self.open: list[str] = []
+        self.refers: list[str] = []
+
+    def handle_decl(self, decl: str) -> None:
+        assert decl == "DOCTYPE html", decl
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(set(names)) == len(names), f"<{tag}> has an attribute twice"
+        assert tag not in HARMFUL, f"<{tag}>"
+        assert not [n for n in names if n.startswith("on") or n in ("style", "src", "srcset")], f"<{tag} {names}>"
+        self._check_place(tag)
+        for name, value in attrs:
+            self._note(tag, name, value or "")
+        kept = [n for n in names if n != "href"]
+        self.page.skeleton.append(f"<{tag} {' '.join(kept)}>")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def _check_place(self, tag: str) -> None:
+        parent = self.open[-1] if self.open else ""
+        assert parent in PARENTS.get(tag, {parent}), f"<{tag}> in <{parent}>"
+        inside = [t for t in self.open if t in PHRASING_ONLY]
+        assert not (inside and tag in BLOCKS), f"<{tag}> in {inside}"
+        assert not (tag == "a" and "a" in self.open), "a link in a link"
+        if parent in ("ul", "ol"):
+            assert tag == "li", f"<{tag}> in <{parent}>"
+
+    def _note(self, tag: str, name: str, value: str) -> None:
+        if name == "id":
+            self.page.ids.append(value)
+        elif name == "href":
+            assert ADDRESS.fullmatch(value), f"leads to {value!r}"
+            self.page.links.append(value)
+        elif name == "aria-labelledby":
+            self.refers.append(value)
+        self.page.refresh |= tag == "meta" and (name, value) == ("http-equiv", "refresh")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> does not fit"
+        self.page.skeleton.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["title"]:
+            self.page.title += data
+        else:
+            self.page.text += data
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(f"a comment: {data}")
+
+    def unknown_decl(self, data: str) -> None:
+        raise AssertionError(f"a declaration: {data}")
+
+
+def walk(data: bytes) -> Page:
+    """Read a page.  Raises AssertionError for whatever is wrong with it."""
+    source = data.decode("utf-8")
+    assert source.startswith("<!DOCTYPE html>\n<html ")
+    bad = {c for c in source if c != "\n" and c != "\t" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert not bad, f"characters that nobody sees: {bad}"
+    reader = _Reader()
+    reader.feed(source)
+    reader.close()
+    page = reader.page
+    assert not reader.open, f"not closed: {reader.open}"
+    assert page.title and page.skeleton.count("<main >") == 1 and page.skeleton.count("<h1 >") <= 1
+    assert len(set(page.ids)) == len(page.ids), "an id twice"
+    anchors = {*(link[1:] for link in page.links if link.startswith("#")), *reader.refers}
+    assert anchors <= set(page.ids), f"leads nowhere: {anchors - set(page.ids)}"
+    return page

@@ -1,0 +1,634 @@
+"""pco-dashboard: the pages that it writes, and those that it leaves alone."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pagewalk import walk
+from pco.ground import attempt, polled
+from pco.ground.polled import Head
+from pco.ground.ticket import Approval, Attempt, Entry, Note, Post, Round, State, Ticket, Trigger, to_bytes
+from pco.spool import Spool
+from support import T0, TOP, WEB, Site, a_ticket, put
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_worry_about_the_disk(site: Site) -> None:
+    """The machine that runs the tests may have a full disk."""
+    site.configure(health={"disk_free": "0%"})
+
+
+def www(site: Site) -> Path:
+    return site.home / "www"
+
+
+def files(site: Site) -> dict[str, int]:
+    """Every file that a reader can see, and when it was written."""
+    top = www(site)
+    found = [p for p in top.rglob("*") if p.is_file() and ".built" not in p.parts]
+    return {str(p.relative_to(top)): p.stat().st_mtime_ns for p in found}
+
+
+def written(site: Site, *arguments: str) -> set[str]:
+    """Run pco-dashboard; the files that it wrote or took away."""
+    before = files(site)
+    site.run("pco-dashboard", *arguments)
+    after = files(site)
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
+def dead_links(site: Site) -> list[str]:
+    """Links of any page to a file that is not there; each page is read strictly on the way."""
+    dead = []
+    for page in www(site).rglob("*.html"):
+        for link in walk(page.read_bytes()).links:
+            target = link.partition("#")[0]
+            if "://" not in link and target and not (page.parent / target).resolve().is_file():
+                dead.append(f"{page.name}: {link}")
+    return dead
+
+
+def page(site: Site, name: str = "index.html") -> str:
+    """The text of a page."""
+    return walk((www(site) / name).read_bytes()).text
+
+
+def value(site: Site, name: str) -> dict[str, Any]:
+    return json.loads((www(site) / name).read_bytes())
+
+
+def finish(spool: Spool, ticket: Ticket, at: datetime = T0, state: State = State.POSTED) -> None:
+    """Put a finished ticket there, known to the index as one that pco moved."""
+    entry = Entry(at, "outbox", state.value, "pco-post", ticket.round.n)
+    placed = replace(ticket, state=state, history=(entry,))
+    spool.path(ticket.key, state).write_bytes(to_bytes(placed))
+    spool.index.recount(state)
+    spool.index.rewritten(placed)
+
+
+def post_by_program(site: Site, key: str) -> None:
+    """A ticket travels from pending to rejected with the real spool."""
+    site.spool("pco-poll").update(key, lambda t: (t, State.REJECTED))
+
+
+def test_an_empty_pco_gets_a_board(site):
+    site.run("pco-dashboard")
+
+    assert set(files(site)) == {"index.html", "board.json", "health.json", "style.css", "icon.svg"}
+    assert "Nothing waits for a person." in page(site)
+    assert dead_links(site) == []
+
+
+def test_every_ticket_gets_a_card_and_a_page(site, spool):
+    for n, state in enumerate([State.PENDING, State.APPROVED, State.COMPLETED, State.FAILED, State.OUTBOX], 1):
+        put(spool, a_ticket(f"WEB-{n}"), state)
+    finish(spool, a_ticket("WEB-6"))
+
+    site.run("pco-dashboard")
+
+    for n in range(1, 7):
+        assert f"Title of WEB-{n}" in page(site)
+        assert f"Title of WEB-{n}" in page(site, f"ticket/WEB-{n}.html")
+    assert "Title of WEB-6" in page(site, "2026-11.html")
+    assert dead_links(site) == []
+    assert {
+        oct(p.stat().st_mode & 0o777) for p in www(site).rglob("*.*") if p.is_file() and ".built" not in p.parts
+    } == {"0o644"}
+
+
+def test_silent_on_success_and_says_with_v_what_it_wrote(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+
+    quiet = site.run("pco-dashboard")
+    told = site.run("pco-dashboard", "-v", "--full")
+
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    assert "files written" in told.stderr
+
+
+def test_a_run_without_change_writes_nothing(site, spool):
+    for n in range(1, 20):
+        put(spool, a_ticket(f"WEB-{n}"), [State.PENDING, State.COMPLETED][n % 2])
+    finish(spool, a_ticket("WEB-20"))
+    site.run("pco-dashboard")
+
+    assert written(site) == set()
+
+
+def test_a_run_without_change_reads_no_record(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    finish(spool, a_ticket("WEB-2"))
+    site.run("pco-dashboard")
+
+    trace = site.home / "trace"
+    program = [sys.executable, str(TOP / "bin" / "pco-dashboard")]
+    subprocess.run(
+        ["strace", "-f", "-e", "trace=openat", "-o", str(trace), *program], env=site.environment(), check=True
+    )
+
+    opened = trace.read_text()
+    assert "pco.yaml" in opened
+    assert "/pending/WEB-1" not in opened and "/posted/WEB-2" not in opened and "2026-11.jsonl" not in opened
+
+
+def test_the_board_is_written_again_when_its_clock_is_a_minute_old(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+    site.run("pco-dashboard")
+    built = www(site) / ".built" / "now.json"
+    memory = json.loads(built.read_bytes())
+    memory["listed"]["at"] = "2026-11-22T12:00:00Z"
+    built.write_text(json.dumps(memory))
+
+    assert written(site) == {"index.html", "board.json", "health.json"}
+
+
+def test_only_the_changed_ticket_is_written(site, spool):
+    for n in range(1, 6):
+        put(spool, a_ticket(f"WEB-{n}"), State.PENDING)
+    site.run("pco-dashboard")
+
+    spool.update("WEB-3", lambda t: (replace(t, notes=(Note(T0, "anna", "look here"),)), None))
+
+    assert written(site) == {"index.html", "board.json", "ticket/WEB-3.html", "health.json"}
+    assert "look here" in page(site, "ticket/WEB-3.html")
+
+
+def test_a_moved_ticket_changes_its_lane_and_its_page(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+    site.run("pco-dashboard")
+
+    post_by_program(site, "WEB-1")
+    site.run("pco-dashboard")
+
+    assert "rejected" in page(site, "ticket/WEB-1.html")
+    assert value(site, "board.json")["counts"]["rejected"] == 1
+    assert value(site, "board.json")["tickets"] == []
+    assert dead_links(site) == []
+
+
+def test_a_reopened_ticket_leaves_its_month_and_comes_back_to_the_board(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+    post_by_program(site, "WEB-1")
+    site.run("pco-dashboard")
+
+    site.spool("pco-queue reopen").update("WEB-1", lambda t: (t, State.PENDING))
+    site.run("pco-dashboard")
+
+    assert "To approve" in page(site)
+    assert "pco-queue approve WEB-1" not in page(site, "ticket/WEB-1.html"), "its project is not configured"
+    assert not (www(site) / f"{NOW:%Y-%m}.html").exists()
+    assert dead_links(site) == []
+
+
+def test_a_note_on_a_finished_ticket_shows_on_its_page(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+    post_by_program(site, "WEB-1")
+    site.run("pco-dashboard")
+
+    spool.update("WEB-1", lambda t: (replace(t, notes=(Note(T0, "anna", "it was a duplicate"),)), None))
+    site.run("pco-dashboard")
+
+    assert "it was a duplicate" in page(site, "ticket/WEB-1.html")
+
+
+def test_the_page_of_a_dropped_ticket_goes(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    post_by_program(site, "WEB-1")
+    put(spool, a_ticket("WEB-2"), State.CORRUPT)
+    put(spool, a_ticket("WEB-3"), State.PENDING)
+    site.run("pco-dashboard")
+    assert "ticket/WEB-1.html" in files(site) and "ticket/WEB-2.html" in files(site)
+
+    for key in ("WEB-1", "WEB-2"):
+        site.spool("pco-queue drop").drop(key)
+    site.run("pco-dashboard")
+
+    assert [name for name in files(site) if name.startswith("ticket")] == ["ticket/WEB-3.html"]
+    assert dead_links(site) == []
+
+
+def test_finished_tickets_that_were_purged_by_hand_leave_no_dead_link(site, spool):
+    for n in range(1, 5):
+        finish(spool, a_ticket(f"WEB-{n}"), T0 - timedelta(days=40 * n))
+    site.run("pco-dashboard")
+
+    spool.path("WEB-2", State.POSTED).unlink()
+    site.run("pco-dashboard")
+
+    assert "ticket/WEB-2.html" not in files(site) and "2026-09.html" not in files(site)
+    assert "WEB-2" not in page(site)
+    assert dead_links(site) == []
+    assert written(site) == set()
+
+
+def test_a_purged_key_that_finishes_again_is_shown_again(site, spool):
+    finish(spool, a_ticket("WEB-1"), T0 - timedelta(days=40))
+    site.run("pco-dashboard")
+    spool.path("WEB-1", State.POSTED).unlink()
+    site.run("pco-dashboard")
+
+    finish(spool, a_ticket("WEB-1"), T0)
+    site.run("pco-dashboard")
+
+    assert "2026-11.html" in files(site) and "2026-10.html" not in files(site)
+    assert dead_links(site) == []
+
+
+def test_what_an_earlier_life_left_goes_when_all_is_made_anew(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+    site.run("pco-dashboard")
+    (www(site) / "ticket" / "WEB-9.html").write_text("old")
+    (www(site) / "1999-01.html").write_text("old")
+    (www(site) / "lane-pending.html").write_text("old")
+    (www(site) / "imprint.html").write_text("not ours")
+
+    site.run("pco-dashboard", "--full")
+
+    assert {"ticket/WEB-1.html", "imprint.html"} < set(files(site))
+    assert not {"ticket/WEB-9.html", "1999-01.html", "lane-pending.html"} & set(files(site))
+
+
+def test_without_memory_all_is_made_anew_and_the_same(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    finish(spool, a_ticket("WEB-2"))
+    site.run("pco-dashboard")
+    (www(site) / "ticket" / "WEB-1.html").write_text("torn")
+    for torn in ("", "[]", '{"look": 1}'):
+        (www(site) / ".built" / "now.json").write_text(torn)
+
+        site.run("pco-dashboard")
+
+        assert "Title of WEB-1" in page(site, "ticket/WEB-1.html")
+        assert dead_links(site) == []
+
+
+def test_a_page_that_a_power_cut_emptied_is_written_again_after_the_boot(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    finish(spool, a_ticket("WEB-2"))
+    site.run("pco-dashboard")
+    for name in ("ticket/WEB-1.html", "ticket/WEB-2.html", "2026-11.html", "index.html"):
+        (www(site) / name).write_text("")
+    built = www(site) / ".built" / "now.json"
+    built.write_text(built.read_text().replace(attempt.boot_id(), "the boot before"))
+
+    site.run("pco-dashboard")
+
+    assert "Title of WEB-1" in page(site, "ticket/WEB-1.html") and "Title of WEB-2" in page(site, "ticket/WEB-2.html")
+    assert dead_links(site) == []
+
+
+def test_the_index_of_finished_tickets_is_made_if_it_is_not_there(site, spool):
+    finish(spool, a_ticket("WEB-1"))
+    for path in (site.home / "spool" / "index").iterdir():
+        path.unlink()
+
+    site.run("pco-dashboard")
+
+    assert "Title of WEB-1" in page(site, "2026-11.html")
+
+
+def test_a_changed_configuration_changes_what_an_approval_is_bound_to(site, spool):
+    site.configure(plane={"projects": [{"id": WEB, "repository": "/srv/git/web.git"}]})
+    put(spool, a_ticket(), State.PENDING)
+    site.run("pco-dashboard")
+    before = page(site, "ticket/WEB-1.html")
+
+    site.configure(sessions={"permission_mode": "plan"})
+    site.run("pco-dashboard")
+
+    after = page(site, "ticket/WEB-1.html")
+    assert "--if-hash" in before and "--if-hash" in after
+    assert before.partition("--if-hash")[2][:17] != after.partition("--if-hash")[2][:17]
+
+
+# What cannot be read.
+
+
+def test_a_corrupt_ticket_is_shown_with_its_reason_and_the_others_as_ever(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    spool.path("WEB-2", State.PENDING).write_text("{")
+    spool.set_aside("WEB-2", State.PENDING, "not JSON: <b>x</b>")
+
+    site.run("pco-dashboard")
+
+    assert "Title of WEB-1" in page(site) and "not JSON: <b>x</b>" in page(site)
+    assert "pco-queue repair WEB-2" in page(site, "ticket/WEB-2.html")
+    assert value(site, "health.json")["reasons"][-1].startswith("corrupt: WEB-2")
+    assert dead_links(site) == []
+
+
+def test_a_torn_record_that_nobody_has_set_aside_yet_is_shown_as_corrupt_and_not_moved(site, spool):
+    spool.path("WEB-2", State.PENDING).write_text("{")
+
+    site.run("pco-dashboard")
+
+    assert value(site, "board.json")["counts"]["corrupt"] == 1
+    assert value(site, "board.json")["counts"]["pending"] == 0
+    assert "was pending" in page(site)
+    assert spool.find("WEB-2") is State.PENDING
+
+
+def test_a_record_of_a_newer_pco_is_said_and_is_no_corruption(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    data = to_bytes(replace(a_ticket("WEB-2"), schema=99))
+    spool.path("WEB-2", State.PENDING).write_bytes(data)
+
+    said = site.run("pco-dashboard", code=78)
+
+    assert "WEB-2: schema 99 is newer" in said.stderr
+    assert value(site, "board.json")["counts"]["pending"] == 2
+    assert value(site, "board.json")["counts"]["corrupt"] == 0
+    assert any("schema 99" in reason for reason in value(site, "health.json")["reasons"])
+
+
+def test_strangers_in_the_spool_do_no_harm(site, spool):
+    (site.home / "spool" / "pending" / "README").write_text("x")
+    (site.home / "spool" / "pending" / "..WEB-1.json").write_text("x")
+    (site.home / "spool" / "pending" / "WEB-3.json").mkdir()
+
+    site.run("pco-dashboard")
+
+    assert value(site, "board.json")["counts"]["corrupt"] == 1
+
+
+# Prompt and screen.
+
+
+def launched(site: Site, key: str = "WEB-1", out: Path | None = None) -> tuple[Ticket, Path]:
+    """A ticket with a session, and the out/ of its attempt."""
+    home = attempt.folder(site.home / "sessions", key, 1, 1)
+    out = out or home / "out"
+    home.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
+    (home / "prompt.md").write_text("You are working on it.")
+    current = Round(1, Trigger("new", T0), approval=Approval("anna", T0, "ab"), attempts=(Attempt(1, T0),))
+    return a_ticket(key, rounds=(current,)), out
+
+
+def test_prompt_and_screen_of_the_session_are_shown(site, spool):
+    ticket, out = launched(site)
+    (out / "screen").write_bytes(b"\x1b[32mready\x1b[0m <script>alert(1)</script>")
+    put(spool, ticket, State.ACTIVE)
+
+    site.run("pco-dashboard")
+
+    assert "You are working on it." in page(site, "ticket/WEB-1.html")
+    assert '<span class="f2">ready</span>' in (www(site) / "ticket" / "WEB-1.html").read_text()
+
+
+def test_a_screen_that_changes_is_shown_though_the_record_has_not(site, spool):
+    ticket, out = launched(site)
+    (out / "screen").write_bytes(b"first")
+    put(spool, ticket, State.ACTIVE)
+    site.run("pco-dashboard")
+
+    (out / "screen").write_bytes(b"second picture")
+
+    assert "ticket/WEB-1.html" in written(site)
+    assert "second picture" in page(site, "ticket/WEB-1.html")
+
+
+def test_the_screen_is_read_where_launch_json_says(site, spool, tmp_path):
+    ticket, out = launched(site, out=tmp_path / "elsewhere")
+    (out / "screen").write_bytes(b"seen elsewhere")
+    home = attempt.folder(site.home / "sessions", "WEB-1", 1, 1)
+    paths = {"workspace": "/w", "mirror": "/m", "prompt": str(home / "prompt.md"), "trigger": "/t"}
+    launch = attempt.Launch("WEB-1", 1, 1, str(out), base="main", branch="pco/WEB-1", argv=("true",), **paths)
+    attempt.write_launch(home, launch)
+    put(spool, ticket, State.ACTIVE)
+
+    site.run("pco-dashboard")
+
+    assert "seen elsewhere" in page(site, "ticket/WEB-1.html")
+
+
+@pytest.mark.parametrize("kind", ["link", "out is a link", "fifo", "folder", "huge"])
+def test_a_planted_screen_is_not_followed_and_holds_nothing_up(site, spool, kind, tmp_path):
+    ticket, out = launched(site)
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "screen").write_text("token-of-plane")
+    if kind == "link":
+        (out / "screen").symlink_to(secret / "screen")
+    elif kind == "out is a link":
+        out.rmdir()
+        out.symlink_to(secret)
+    elif kind == "fifo":
+        os.mkfifo(out / "screen")
+    elif kind == "folder":
+        (out / "screen").mkdir()
+    else:
+        with open(out / "screen", "wb") as file:
+            file.truncate(900 << 20)
+    put(spool, ticket, State.ACTIVE)
+
+    site.run("pco-dashboard")
+
+    assert "token-of-plane" not in page(site, "ticket/WEB-1.html")
+    assert "You are working on it." in page(site, "ticket/WEB-1.html")
+
+
+# Hostile tickets, all the way.
+
+
+def test_hostile_words_come_through_the_program_as_text(site, spool):
+    for n, words in enumerate(['"><script>alert(1)</script>', "\x1b]0;x\x07\u202e\x00", "javascript:alert(1)"], 1):
+        current = Round(1, Trigger("new", T0), summary=words, post=Post(words, words))
+        ticket = a_ticket(f"WEB-{n}", title=words, description=words, labels=(words,), url=words, rounds=(current,))
+        put(spool, ticket, State.COMPLETED)
+        finish(spool, replace(ticket, key=f"WEB-{n + 10}"))
+
+    site.run("pco-dashboard")
+
+    assert dead_links(site) == []
+    assert page(site).count('"><script>alert(1)</script>') >= 2
+
+
+# Health.
+
+
+def test_health_json_tells_the_truth_about_polls_and_the_watch(site, spool):
+    site.configure(plane={"projects": [{"id": WEB, "repository": "/srv/git/web.git"}]})
+    polled.write(site.home / "plane", Head(WEB, key="WEB", polled_at=NOW - timedelta(minutes=20), error="503"))
+    site.run("pco-dashboard")
+    ill = value(site, "health.json")
+
+    polled.write(site.home / "plane", Head(WEB, key="WEB", polled_at=datetime.now(UTC)))
+    with open(site.home / "spool" / ".watch.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        site.run("pco-dashboard")
+    well = value(site, "health.json")
+
+    assert ill["status"] == "degraded" and ill["tmux_service"] == "stopped"
+    assert [reason.partition(" for ")[0] for reason in ill["reasons"]] == [
+        "WEB: no successful poll",
+        "pco-watch is not running: nobody notices what sessions do",
+    ]
+    assert (well["status"], well["tmux_service"], well["reasons"]) == ("ok", "running", [])
+    assert "Well" in page(site)
+
+
+def test_a_pause_is_shown_with_its_reason(site, spool):
+    spool.control.pause(Note(NOW, "anna", "release day"))
+
+    site.run("pco-dashboard")
+
+    assert "Paused" in page(site) and "paused by anna: release day" in page(site)
+    assert value(site, "health.json")["paused"]["why"] == "release day"
+
+
+def test_a_torn_head_is_a_reason_and_no_end(site, spool):
+    site.configure(plane={"projects": [{"id": WEB, "repository": "/srv/git/web.git"}]})
+    (site.home / "plane" / WEB).mkdir()
+    (site.home / "plane" / WEB / "head.json").write_text("{")
+
+    site.run("pco-dashboard")
+
+    assert any("head.json" in reason for reason in value(site, "health.json")["reasons"])
+
+
+def test_a_full_disk_is_said(site):
+    site.configure(health={"disk_free": "99.99%"})
+
+    site.run("pco-dashboard")
+
+    assert any("of the disk is free" in reason for reason in value(site, "health.json")["reasons"])
+
+
+def test_the_rows_of_board_json_are_those_of_the_queue(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    spool.path("WEB-2", State.PENDING).write_text("{")
+
+    site.run("pco-dashboard")
+    listed = site.run("pco-queue", "list", "--state", "pending", "--format", "jsonl", code=None)
+
+    rows = {row["key"]: row for row in value(site, "board.json")["tickets"]}
+    assert rows["WEB-1"] == json.loads(listed.stdout.splitlines()[0])
+    assert rows["WEB-2"]["problem"].startswith("not JSON")
+
+
+# Several at once.
+
+
+def test_the_flag_is_gone_after_the_run(site, spool):
+    spool.control.wake("dashboard")
+
+    site.run("pco-dashboard")
+
+    assert not spool.control.awake("dashboard")
+
+
+def test_a_second_run_leaves_word_for_the_first_and_ends_well(site, spool):
+    with open(site.home / "spool" / ".dashboard.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        site.run("pco-dashboard")
+
+    assert spool.control.awake("dashboard")
+    assert files(site) == {}
+
+
+def test_many_runs_at_once_end_with_the_last_word_on_the_board(site, spool):
+    running = []
+    for n in range(1, 6):
+        put(spool, a_ticket(f"WEB-{n}"), State.PENDING)
+        running.append(site.start("pco-dashboard", stderr=subprocess.PIPE))
+
+    said = [(one.communicate(timeout=60)[1], one.returncode) for one in running]
+
+    assert said == [("", 0)] * 5
+    if spool.control.awake("dashboard"):
+        site.run("pco-dashboard")
+    assert value(site, "board.json")["counts"]["pending"] == 5
+    assert dead_links(site) == []
+
+
+def test_a_reader_never_sees_half_a_page(site, spool):
+    for n in range(1, 21):
+        put(spool, a_ticket(f"WEB-{n}", description="x" * 20_000), State.PENDING)
+    site.run("pco-dashboard")
+    names = [www(site) / name for name in ("index.html", "board.json", "ticket/WEB-1.html", "ticket/WEB-20.html")]
+    halves: list[str] = []
+    read = 0
+    done = threading.Event()
+
+    def look() -> None:
+        nonlocal read
+        while not done.is_set():
+            for path in names:
+                data = path.read_bytes()
+                read += 1
+                if not data.endswith(b"</html>\n" if path.suffix == ".html" else b"}\n"):
+                    halves.append(f"{path.name}: {len(data)}")
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for n in range(3):
+        spool.update("WEB-1", lambda t, n=n: (replace(t, title=f"title {n}"), None))
+        site.run("pco-dashboard", "--full")
+        time.sleep(0.01)
+    done.set()
+    reader.join()
+
+    assert read > 100
+    assert halves == []
+
+
+def test_what_a_crash_left_unfinished_does_not_matter(site, spool):
+    put(spool, a_ticket(), State.PENDING)
+    site.run("pco-dashboard")
+    (www(site) / ".built" / "new").write_text("half a p")
+
+    site.run("pco-dashboard", "--full")
+
+    assert not (www(site) / ".built" / "new").exists()
+    assert dead_links(site) == []
+
+
+def test_a_missing_site_is_an_error_of_the_installation(site):
+    for path in sorted(www(site).rglob("*"), reverse=True):
+        path.rmdir()
+    www(site).rmdir()
+
+    assert "no folder" in site.run("pco-dashboard", code=78).stderr
+
+
+def test_a_link_in_the_place_of_a_page_is_replaced_not_followed(site, spool, tmp_path):
+    put(spool, a_ticket(), State.PENDING)
+    site.run("pco-dashboard")
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (www(site) / "index.html").unlink()
+    (www(site) / "index.html").symlink_to(victim)
+
+    site.run("pco-dashboard", "--full")
+
+    assert victim.read_text() == "mine"
+    assert "Title of WEB-1" in page(site)
+
+
+def test_a_hundred_finished_tickets_are_on_their_month_and_not_on_the_board(site, spool):
+    for n in range(1, 101):
+        finish(spool, a_ticket(f"WEB-{n}"), T0 + timedelta(minutes=n))
+    site.run("pco-dashboard")
+
+    assert page(site).count("Title of WEB-") == 20
+    assert "Title of WEB-100" in page(site) and "Title of WEB-1 " not in page(site)
+    assert page(site, "2026-11.html").count("Title of WEB-") == 100
+    assert value(site, "board.json")["finished"][0]["key"] == "WEB-100"
+    assert dead_links(site) == []
+
+    finish(spool, a_ticket("WEB-101"), T0 + timedelta(minutes=200))
+
+    assert written(site) == {"ticket/WEB-101.html", "2026-11.html", "index.html", "board.json", "health.json"}
