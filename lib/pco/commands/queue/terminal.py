@@ -50,6 +50,7 @@ def page(pco: Pco, painted: str) -> None:
     """Print a long text: through the pager if a person would lose its beginning otherwise."""
     tall = sys.stdout.isatty() and painted.count("\n") >= shutil.get_terminal_size().lines
     if tall:
+        os.environ.setdefault("LESS", "FRX")  # as git does: less shows colours, and ends by itself on one screen
         click.echo_via_pager(painted if painted.endswith("\n") else f"{painted}\n", color=coloured(pco))
     else:
         click.echo(painted.rstrip("\n"), color=pco.color)
