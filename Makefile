@@ -20,7 +20,8 @@ demo: .venv/.ready  ## set up, run the main job on embedded defaults to its end
 	@share/need tmux git
 	@$(PY) share/demo/demo.py $(if $(KEEP),--keep)
 
-test: check oldest  ## set up, run all checks and tests
+test: check oldest  ## set up, run all checks and tests (as root also those that boot a systemd)
+	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests
 
 check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
