@@ -124,7 +124,7 @@ class Yard:
         environ = {
             "PCO_KEY": ticket.key,
             "PCO_ATTEMPT_DIR": str(home),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": self.path,
         }
         launch = Launch(
             ticket.key,
@@ -164,6 +164,16 @@ class Yard:
         lock = self.site.home / "spool" / ".watch.lock"
         until(lambda: started.poll() is not None or _holds(started.pid, lock) or self.log.stat().st_size > before)
         return started
+
+    @property
+    def path(self) -> str:
+        """PATH for agents: the Python of the tests, so that pco-complete runs under it."""
+        return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def ring(self) -> None:
+        """One byte into the trigger."""
+        with open(self.site.home / "run" / "trigger", "wb", buffering=0) as trigger:
+            trigger.write(b"e")
 
     def state(self, key: str) -> State | None:
         """Where a ticket is."""

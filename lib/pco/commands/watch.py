@@ -72,7 +72,7 @@ def look_once(pco: Pco, desk: Desk, trigger: Trigger) -> None:
 def status(pco: Pco, desk: Desk) -> str:
     """What `systemctl status` shows."""
     active, waiting = pco.spool.count(State.ACTIVE), pco.spool.count(State.APPROVED)
-    return f"{active} active, {desk.memory.blocked()} blocked, {waiting} waiting"
+    return f"{active} active, {desk.blocked} blocked, {waiting} waiting"
 
 
 def wake_retries(pco: Pco, desk: Desk, clock: float) -> float:

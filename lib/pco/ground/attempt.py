@@ -285,5 +285,7 @@ def _record(shape_: type[T], out: int, name: str) -> T | None:
         return shape.load(shape_, json.loads(durable.read(name, MOST_SMALL, out)))
     except FileNotFoundError:
         return None
+    except BadData as error:
+        raise BadData(f"out/{error}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise BadData(f"out/{name}: {error}") from error

@@ -17,13 +17,7 @@ def stop(yard: Yard, key: str, to: str = "rejected") -> None:
     """As pco-queue stop does: into the record, and a byte into the trigger."""
     asked = Stop(T0, "alice", "wrong ticket", to)
     yard.site.spool().update(key, lambda ticket: (replace(ticket, stop=asked), None))
-    ring(yard)
-
-
-def ring(yard: Yard) -> None:
-    """One byte into the trigger."""
-    with open(yard.site.home / "run" / "trigger", "wb", buffering=0) as trigger:
-        trigger.write(b"e")
+    yard.ring()
 
 
 def working(yard: Yard, key: str) -> None:

@@ -37,6 +37,7 @@ class Desk:
         self.spool = pco.spool
         self.limits = pco.config.sessions
         self.memory = Memory(pco.spool, pco.config.paths.sessions, agent, self._say)
+        self.blocked = 0  # how many wait for a person
         self.retries: dict[str, float] = {}  # key: the clock at which it may be launched again
         self._runner = runner
         self._pat = pat
@@ -54,6 +55,7 @@ class Desk:
         self._forget(keys)
         living, due = self._alive(keys)
         found, heard_at = self._hear(keys, living), attempt.clock()
+        self.blocked = sum(not isinstance(f, float) and f[0].blocked is not None for f in found.values())
         for n, key in enumerate(keys):
             if attempt.clock() > heard_at + LONG and rung():
                 found, heard_at = self._hear(keys[n:], living), attempt.clock()
@@ -170,9 +172,9 @@ class Desk:
 
     def _wait_for_retry(self, ticket: Ticket) -> None:
         due = retry.not_before(ticket, self.limits.retry_after)
-        left = (due - self.pco.now()).total_seconds() if due else 0.0
-        if ticket.state is State.APPROVED and left > 0:
-            self.retries[ticket.key] = attempt.clock() + left
+        if ticket.state is State.APPROVED and due is not None:
+            # Told by the wall clock, waited for on the other; one that has come while nobody watched is due at once.
+            self.retries[ticket.key] = attempt.clock() + max((due - self.pco.now()).total_seconds(), 0.0)
 
     def _corrupt(self, key: str, living: frozenset[str] | None, error: BadData) -> float:
         """End the session of an unreadable record, and set that aside once the session is gone."""

@@ -49,10 +49,6 @@ class Memory:
             known = self._ears[ticket.key] = (numbers, ear)
         return known[1]
 
-    def blocked(self) -> int:
-        """How many of the tickets wait for a person."""
-        return sum(ticket.blocked is not None for _, ticket in self._tickets.values())
-
     def forget(self, keys: list[str]) -> set[str]:
         """Keep only what belongs to `keys`; returns what went."""
         gone = (self._tickets.keys() | self._ears.keys()) - set(keys)
