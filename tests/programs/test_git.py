@@ -173,6 +173,26 @@ def test_an_upstream_that_does_not_answer_is_given_up_in_time(tmp_path):
             mirror.refresh(timedelta(seconds=1))
 
 
+def test_a_hostile_tree_of_upstream_is_refused(mirror, upstream):
+    git(upstream, "update-ref", "refs/heads/evil", hostile(upstream, ".git"))
+
+    with pytest.raises(BadData, match="hasDotgit"):
+        mirror.refresh(SOON)
+
+    assert mirror.tip("evil") is None
+
+
+def test_a_harmless_fault_of_an_old_history_is_let_through(mirror, upstream):
+    tree = git(upstream, "rev-parse", "HEAD^{tree}")
+    words = f"tree {tree}\nauthor A <a@b> 1000000000 +051800\ncommitter A <a@b> 1000000000 +051800\n\nOld\n"
+    old = git(upstream, "hash-object", "-t", "commit", "--literally", "-w", "--stdin", input=words)
+    git(upstream, "update-ref", "refs/heads/old", old)
+
+    mirror.refresh(SOON)
+
+    assert mirror.tip("old") == old
+
+
 def test_a_password_in_an_address_is_not_shown(tmp_path):
     with pytest.raises(TryLater) as failed:
         Mirror(tmp_path / "web.git", "http://ann:hunter2@127.0.0.1:9/web.git").refresh(SOON)
@@ -249,6 +269,7 @@ def test_a_workspace_is_on_the_branch_of_its_ticket_made_from_the_base(workspace
     assert git(workspace.folder, "rev-parse", "HEAD") == mirror.tip("main")
     assert (workspace.folder / "file").read_text() == "x\n"
     assert workspace.uncommitted() == 0
+    assert git(workspace.folder, "config", "--get-regexp", "branch[.]pco", code=1) == ""
 
 
 def test_a_commit_in_a_workspace_needs_no_configuration_of_its_user(workspace):
@@ -511,11 +532,7 @@ def test_a_branch_that_is_no_commit_is_refused(workspace, mirror, tmp_path):
 
 @pytest.mark.parametrize("name", [".git", ".GIT", ".git\u200c"])
 def test_a_tree_that_would_write_into_dot_git_is_refused(workspace, mirror, tmp_path, name):
-    blob = git(workspace.folder, "hash-object", "-w", "--stdin", input="evil")
-    inner = git(workspace.folder, "mktree", input=f"100644 blob {blob}\tconfig\n")
-    tree = git(workspace.folder, "mktree", input=f"040000 tree {inner}\t{name}\n")
-    evil = git(workspace.folder, "commit-tree", tree, "-m", "evil", "-p", "HEAD")
-    git(workspace.folder, "update-ref", "refs/heads/pco/WEB-1", evil)
+    git(workspace.folder, "update-ref", "refs/heads/pco/WEB-1", hostile(workspace.folder, name))
 
     with pytest.raises(BadData, match="hasDotgit"):
         mirror.take_bundle(bundled(workspace, tmp_path), "WEB-1", SOON)
@@ -650,6 +667,14 @@ def test_histories_without_anything_in_common_have_no_base(mirror, upstream):
     assert mirror.merge_base("main", "island") is None
 
 
+def hostile(folder, name):
+    """A commit with a file in a folder `name`."""
+    blob = git(folder, "hash-object", "-w", "--stdin", input="evil")
+    inner = git(folder, "mktree", input=f"100644 blob {blob}\tconfig\n")
+    tree = git(folder, "mktree", input=f"040000 tree {inner}\t{name}\n")
+    return git(folder, "commit-tree", tree, "-m", "evil", "-p", "HEAD")
+
+
 def arm(folder, tmp_path) -> Path:
     """Fill a repository with everything that could make git run a command; returns the file that it would make."""
     mark = tmp_path / "mark"
@@ -661,6 +686,7 @@ def arm(folder, tmp_path) -> Path:
     for name in ("post-checkout", "pre-commit", "reference-transaction", "post-index-change", "pre-auto-gc"):
         (hooks / name).write_text(script.read_text())
         (hooks / name).chmod(0o755)
+    git(folder, "config", "core.hooksPath", str(hooks))
     for name in ("core.fsmonitor", "uploadpack.packObjectsHook", "core.sshCommand", "core.pager", "core.editor"):
         git(folder, "config", name, str(script))
     return mark

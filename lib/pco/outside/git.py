@@ -49,7 +49,8 @@ class Mirror:
     def refresh(self, timeout: timedelta) -> None:
         """Make the mirror if there is none, and fetch all branches; what is gone upstream goes here too.
 
-        Raises TryLater if upstream does not answer, BadConfig if it can never be mirrored.
+        Raises TryLater if upstream does not answer, BadConfig if it can never be mirrored, BadData if git refuses what
+        is in it.
         """
         init = ["init", "--quiet", "--bare", "--shared=group", "--template=", "--", str(self.folder)]
         _done(_git(init, QUICK), f"cannot make the mirror {self.folder}")
@@ -61,7 +62,8 @@ class Mirror:
             raise BadConfig(f"{_shown(self.repository)} is a shallow clone", "name a complete repository")
         if re.search(r"transport '.*' not allowed|strange (hostname|pathname)", result.error):
             raise BadConfig(f"{_shown(self.repository)}: git refuses this address: {_cause(result.error)}")
-        _done(result, f"cannot fetch {_shown(self.repository)}")
+        kind = BadData if "fsck error" in result.error else TryLater
+        _done(result, f"cannot fetch {_shown(self.repository)}", kind)
 
     def tip(self, branch: str) -> str | None:
         """The commit that a branch points to; None if there is no such branch, or no mirror yet."""
