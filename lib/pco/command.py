@@ -196,7 +196,8 @@ def command(function: Callable[..., Any]) -> click.Command:
 def run(program: click.Command) -> None:
     """Run a program to its end: each foreseeable failure is one line and its exit code."""
     name = program.name or "pco"
-    for stream in (sys.stdout, sys.stderr):
+    out = sys.stdout
+    for stream in (out, sys.stderr):
         # A terminal that knows no Unicode gets a question mark, not a traceback.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
@@ -212,8 +213,13 @@ def run(program: click.Command) -> None:
     except PcoError as error:
         _complain(name, str(error), error.hint)
         raise SystemExit(error.exit) from None
+    except SystemExit as end:
+        # click ends with 1 when the reader has what it wanted (`| head`); that it has put another stdout there tells.
+        if sys.stdout is not out:
+            raise SystemExit(0) from None
+        raise end from None
     except BrokenPipeError:
-        # The reader has what it wanted (`| head`): end quietly, and let nothing be flushed into the closed pipe.
+        # As above, met outside of click: let nothing be flushed into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except OSError as error:

@@ -49,7 +49,11 @@ def _cells(pco: Pco, ticket: Ticket) -> dict[str, str]:
 
 
 def describe(pco: Pco, ticket: Ticket) -> str:
-    """What a person should know of it at a glance: blocked, on hold, stopping, gone, how it failed."""
+    """What a person should know of it at a glance, clean: blocked, on hold, stopping, gone, how it failed."""
+    return text.line(_described(pco, ticket), 80)
+
+
+def _described(pco: Pco, ticket: Ticket) -> str:
     blocked = ticket.blocked if ticket.state is State.ACTIVE else None
     if blocked:
         return f"blocked: {blocked.what or 'a question'}"

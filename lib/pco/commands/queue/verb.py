@@ -46,16 +46,16 @@ def key(*states: str) -> Callable[[Function], Function]:
 
 
 def filters(states: tuple[str, ...]) -> Callable[[Function], Function]:
-    """The options that narrow down `--all` and `list`."""
+    """The options that narrow down `--all` and `list`; `states` are the names that --state takes."""
+    choice = click.Choice([str(state) for state in states])
+    said = f"Only these, repeatable: {', '.join(states)}."
 
     def add(function: Function) -> Function:
         for option in (
             click.option("--mine", is_flag=True, help="Only tickets that you approved, decided or noted."),
             click.option("--priority", "priorities", multiple=True, type=click.Choice(PRIORITIES), help="Repeatable."),
             click.option("--label", "labels", metavar="LABEL", multiple=True, help="With any of these labels."),
-            click.option(
-                "--state", "states", multiple=True, type=click.Choice([str(s) for s in states]), help="Repeatable."
-            ),
+            click.option("--state", "states", metavar="STATE", multiple=True, type=choice, help=said),
             click.option("--project", metavar="KEY|UUID", default="", help="Only of this project."),
         ):
             function = option(function)

@@ -1,0 +1,46 @@
+"""A screen drawn by an agent is shown without anything that a terminal would obey."""
+
+import pytest
+
+from pco.commands.queue.failure import harmless
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "a\x1b]0;title\x07b",
+        "a\x1b]52;c;aGk=\x1b\\b",
+        "a\x1b[2Jb",
+        "a\x1b[?1049hb",
+        "a\x1bPq#0\x1b\\b",
+        "a\x1bcb",
+        "a\x9b2Jb",
+        "a\x9d0;x\x9cb",
+        "a\x08\x00\x7fb",
+        "a\u202eb",
+        "a\x1b[12;",
+        "a\x1b",
+    ],
+)
+def test_what_a_terminal_would_obey_is_dropped(drawn):
+    for colour in (True, False):
+        shown = harmless(drawn, colour)
+        assert all(c.isprintable() for c in shown), repr(shown)
+        assert shown.replace("b", "") in ("a", "a[12;", "ac")
+
+
+def test_colours_stay_and_end_with_their_line():
+    assert harmless("\x1b[31mred\nplain", colour=True) == "\x1b[31mred\x1b[0m\nplain"
+    assert harmless("\x1b[38;5;8mgrey", colour=True) == "\x1b[38;5;8mgrey\x1b[0m"
+
+
+def test_without_colour_no_escape_is_left():
+    assert harmless("\x1b[1;31mred\x1b[0m", colour=False) == "red"
+
+
+def test_blinking_and_concealed_text_are_shown_as_text():
+    assert harmless("\x1b[8mhidden\x1b[1;5mblink", colour=True) == "hidden\x1b[1mblink\x1b[0m"
+
+
+def test_only_the_end_of_a_long_screen_is_shown():
+    assert harmless("\n".join(map(str, range(1000))), False).split("\n")[0] == "800"
