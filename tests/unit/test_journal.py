@@ -1,0 +1,119 @@
+"""Native records, as a journal receives them."""
+
+import fcntl
+import os
+import socket
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from pco.outside import journal
+
+
+@pytest.fixture
+def heard(tmp_path):
+    """A socket like that of the journal; `.path` is what send() is given."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+        ours.bind(str(tmp_path / "socket"))
+        ours.settimeout(5)
+        yield ours
+
+
+def path(heard: socket.socket) -> str:
+    return str(heard.getsockname())
+
+
+def fields(record: bytes) -> dict[str, str]:
+    """Read a record as the protocol says."""
+    found = {}
+    while record:
+        line, _, record = record.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            (size,) = struct.unpack("<Q", record[:8])
+            value, record = record[8 : 8 + size], record[8 + size + 1 :]
+        found[name.decode()] = value.decode()
+    return found
+
+
+def test_a_record_has_its_message_and_each_field(heard):
+    sent = journal.send("WEB-12: approved -> active", {"PRIORITY": 6, "PCO_KEY": "WEB-12"}, path(heard))
+
+    assert sent
+    assert heard.recv(1 << 16) == b"MESSAGE=WEB-12: approved -> active\nPRIORITY=6\nPCO_KEY=WEB-12\n"
+
+
+def test_a_message_of_several_lines_stays_one_field(heard):
+    journal.send("one\nPCO_KEY=FORGED-1", {"PCO_KEY": "WEB-12"}, path(heard))
+
+    assert fields(heard.recv(1 << 16)) == {"MESSAGE": "one\nPCO_KEY=FORGED-1", "PCO_KEY": "WEB-12"}
+
+
+def test_a_value_cannot_forge_a_field_nor_bring_control_characters(heard):
+    journal.send("red \x1b[31m\u202eevil\x00", {"PCO_STATE": "active\nPCO_KEY=FORGED-1\x1b]0;x\x07"}, path(heard))
+
+    record = fields(heard.recv(1 << 16))
+    assert record == {"MESSAGE": "red [31mevil", "PCO_STATE": "active PCO_KEY=FORGED-1]0;x"}
+
+
+def test_an_empty_value_is_left_out(heard):
+    journal.send("x", {"PCO_KEY": "", "PCO_ROUND": 0}, path(heard))
+
+    assert fields(heard.recv(1 << 16)) == {"MESSAGE": "x", "PCO_ROUND": "0"}
+
+
+def test_a_name_that_is_no_field_name_is_a_bug():
+    for name in ("_PID", "lower", "A=B", "", "A\n", "X" * 65):
+        with pytest.raises(ValueError, match="no name"):
+            journal.encode("x", {name: "1"})
+
+
+def test_a_large_record_comes_as_a_sealed_file(heard):
+    message = "é" * 500_000
+
+    sent = journal.send(message, {"PCO_KEY": "WEB-12"}, path(heard))
+
+    data, (descriptor,), _, _ = socket.recv_fds(heard, 1 << 16, 1)
+    with open(descriptor, "rb") as file:
+        seals = fcntl.fcntl(file, fcntl.F_GET_SEALS)
+        file.seek(0)
+        record = file.read()
+    assert sent
+    assert data == b""
+    assert seals == 15
+    assert fields(record) == {"MESSAGE": message, "PCO_KEY": "WEB-12"}
+
+
+def test_without_a_journal_the_caller_is_told(tmp_path):
+    dead = tmp_path / "dead"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as gone:
+        gone.bind(str(dead))
+
+    assert not journal.send("x", {}, str(tmp_path / "absent"))
+    assert not journal.send("x", {}, str(dead))
+    assert not journal.send("x", {}, str(tmp_path / ("long" * 50)))
+
+
+def test_a_journal_that_does_not_read_holds_nobody_up(heard, monkeypatch):
+    monkeypatch.setattr(journal, "PATIENCE", 0.05)
+    before = time.monotonic()
+
+    answers = [
+        journal.send("x", {}, path(heard))
+        for _ in range(int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 3)
+    ]
+
+    assert answers[0]
+    assert not answers[-1]
+    assert time.monotonic() - before < 10
+
+
+def test_no_descriptor_is_left_open(heard):
+    before = len(os.listdir("/proc/self/fd"))
+
+    journal.send("x" * 900_000, {}, path(heard))
+    journal.send("x", {}, "/nowhere")
+
+    assert len(os.listdir("/proc/self/fd")) == before
