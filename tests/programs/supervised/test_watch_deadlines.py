@@ -153,10 +153,11 @@ def test_a_screen_that_changes_is_a_sign_of_life(yard: Yard) -> None:
 
 
 def test_a_session_that_waits_for_a_person_does_not_stall(yard: Yard) -> None:
-    yard.claim("WEB-1", FOREVER, ago=100_000)
+    yard.site.configure(sessions={"stall_after": "20s", "max_duration": "50s"})
+    yard.claim("WEB-1", FOREVER, ago=100)
     yard.begin("WEB-1")
     until(lambda: list(yard.out("WEB-1").glob("events/*.json")))
-    said(yard, "blocked", attempt.clock() - 99_000, what="Bash")
+    said(yard, "blocked", attempt.clock() - 90, what="Bash")
 
     look(yard)
 

@@ -53,6 +53,7 @@ class Desk:
         """
         keys = self.spool.keys(State.ACTIVE)
         self._forget(keys)
+        self._hear(keys, None)  # what was handed over is recorded before anybody is asked anything
         living, due = self._alive(keys)
         found, heard_at = self._hear(keys, living), attempt.clock()
         self.blocked = sum(not isinstance(f, float) and f[0].blocked is not None for f in found.values())
