@@ -231,7 +231,7 @@ def _git(
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in (*_KEPT, *_PROXIES) if name in os.environ}
     return {
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20 -oControlPath=none",
         "PATH": os.defpath,
         **kept,
         "GIT_CONFIG_GLOBAL": str(_CONFIG),
