@@ -1,5 +1,6 @@
 """pco-post: an accepted summary becomes one comment in Plane."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from pco.ground.attempt import boot_id
 from pco.ground.ticket import Comment, Noted, State
 from pco.ground.times import parse_time
+from pco.outside.rates import boot_seconds
 from programs.posting import LISTS, POSTS, Desk, ago, desk
 from support import Site, a_ticket, put
 
@@ -319,6 +322,17 @@ def test_the_budget_of_this_machine_counts_too(plane):
     assert "WEB-1: all 1 requests a minute to Plane are used up; stays in outbox" in said.stderr
     assert plane.asked("POST") == 0
     assert plane.read("WEB-1").round.post.sending_since is None
+
+
+def test_a_comment_waits_for_no_turn_once_the_record_says_that_it_is_sent(plane):
+    plane.site.configure(plane={"requests_per_minute": 2})
+    plane.ticket()
+    used = {"boot": boot_id(), "spent": [boot_seconds() - 30], "held_until": 0.0}
+    (plane.site.home / "plane" / "rate.json").write_text(json.dumps(used))
+
+    plane.post(code=75)
+
+    assert [r["method"] for r in plane.plane.requests()] == ["GET"]
 
 
 def test_plane_is_down_and_the_summary_can_still_be_taken_back(plane):

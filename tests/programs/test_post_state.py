@@ -199,6 +199,19 @@ def test_a_change_that_plane_refuses_for_good_is_said_and_the_ticket_is_posted(p
     assert plane.posted().state.to == elsewhere.to
 
 
+@pytest.mark.parametrize("outcome", ["done", "left", "refused"])
+def test_what_was_settled_before_a_run_died_is_not_tried_again(plane, outcome):
+    plane.ticket(comment_id="00000000-0000-4000-8000-00000000000c")
+    spool = plane.site.spool()
+    ticket = spool.read("WEB-1")
+    spool.record(ticket.with_round(post=replace(ticket.round.post, state=StateChange(None, outcome, "why"))))
+
+    plane.post()
+
+    assert plane.plane.requests() == []
+    assert plane.posted().state.outcome == outcome
+
+
 def test_a_throttle_between_comment_and_state_loses_nothing(plane):
     plane.ticket()
     plane.plane.faults({"kind": "throttle", **PATCHES, "seconds": 1, "count": 1})

@@ -1,0 +1,1 @@
+"""Figures and their budgets: run.py measures them."""
