@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -75,7 +76,9 @@ class Desk:
         master, slave = pty.openpty()
         env = {**self.site.environment(), "TERM": "xterm", "PAGER": "cat", "COLUMNS": str(columns), **environment}
         command = [sys.executable, str(TOP / "bin" / "pco-queue"), *args]
-        child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)
+        ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+        # A test run in the background ignores Ctrl-C; a person's shell does not.
+        child = subprocess.Popen(command, **ends, env=env, start_new_session=True, preexec_fn=_heed_interrupts)
         os.close(slave)
         try:
             yield Terminal(master, child)
@@ -84,6 +87,10 @@ class Desk:
                 child.kill()
             child.wait()
             os.close(master)
+
+
+def _heed_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:

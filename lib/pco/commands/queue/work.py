@@ -89,7 +89,7 @@ def _fetch(pco: Pco, key: str, repo: Path) -> None:
         latest(ticket)  # says why there are none
         raise Refused(f"the mirror has no branch {branch}")
     ref = f"refs/heads/{branch}"
-    options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", READER]
+    options = ["--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", READER]
     safe = [word for setting in (*SAFE, "fetch.fsckObjects=true") for word in ("-c", setting)]
     argv = ["git", "-C", str(repo), *safe, "fetch", *options, "--", str(mirror.folder), f"{ref}:{ref}"]
     result = process.run(argv, _environment(), PATIENCE)

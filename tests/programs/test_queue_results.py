@@ -1,0 +1,203 @@
+"""pco-queue post, recall, rework, retry, reopen: what becomes of a session's result."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pco.ground.ticket import Approval, Attempt, Comment, Noted, Post, State, Stop
+from programs.queueing import Desk
+from support import T0
+
+
+@pytest.fixture
+def desk(site):
+    return Desk(site)
+
+
+def editor(folder, script):
+    """An editor that changes its file by a shell script; the file is $1."""
+    path = folder / "editor"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+# post.
+
+
+def test_post_freezes_the_comment_and_fills_the_outbox(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="All **done**.", summary_by="agent")
+    assert desk.out("post", "WEB-1", "--yes") == ["WEB-1: completed -> outbox"]
+    ticket = desk.read("WEB-1")
+    assert "<strong>done</strong>" in ticket.round.post.body
+    assert ticket.round.post.external_id == "WEB-1:1:record1"
+    assert ticket.round.post.sending_since is None
+    assert ticket.round.summary_by == "agent"
+    assert desk.flags() == ["dashboard", "post"]
+
+
+def test_post_shows_the_exact_comment_and_asks(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="All **done**.")
+    with desk.terminal("post", "WEB-1") as screen:
+        said = screen.until("[y/N]")
+        assert "<strong>done</strong>" in said and "All done." in said
+        screen.type("n\n")
+        assert "WEB-1: stays completed" in screen.end()
+    with desk.terminal("post", "WEB-1") as screen:
+        screen.until("[y/N]")
+        screen.type("y\n")
+        screen.end()
+    shown = said.split("Its HTML:")[1].split("\n\n")[0]
+    assert desk.read("WEB-1").round.post.body.split() == shown.split()
+
+
+def test_post_needs_yes_where_nobody_can_answer(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="x")
+    assert "--yes" in desk.run("post", "WEB-1", code=2).stderr
+    assert desk.read("WEB-1").state is State.COMPLETED
+
+
+def test_post_takes_other_words_from_the_command_line_standard_input_or_an_editor(desk, tmp_path):
+    for key in ("WEB-1", "WEB-2", "WEB-3"):
+        desk.has(key, State.COMPLETED, summary="agent's", summary_by="agent")
+    desk.run("post", "WEB-1", "--yes", "--summary", "mine")
+    desk.run("post", "WEB-2", "--yes", "--summary", "-", input="piped\n")
+    environment = {**desk.site.environment(), "EDITOR": editor(tmp_path, 'echo "and more" >> "$1"')}
+    desk.run("post", "WEB-3", "--yes", "--edit", env=environment)
+    rounds = [desk.read(key).round for key in ("WEB-1", "WEB-2", "WEB-3")]
+    assert [r.summary for r in rounds] == ["mine", "piped", "agent'sand more"]
+    assert all(r.summary_by != "agent" for r in rounds)
+    assert "piped" in rounds[1].post.body
+
+
+@pytest.mark.parametrize("words", ["", " \n\t", "\u200b\x07"])
+def test_an_empty_summary_is_refused(desk, words):
+    desk.has("WEB-1", State.COMPLETED, summary="agent's")
+    assert "no summary" in desk.run("post", "WEB-1", "--yes", "--summary", "-", code=65, input=words).stderr
+    assert desk.read("WEB-1").state is State.COMPLETED
+
+
+def test_an_editor_that_fails_changes_nothing(desk, tmp_path):
+    desk.has("WEB-1", State.COMPLETED, summary="agent's")
+    for wrong, code in ((editor(tmp_path, "exit 1"), 69), ("/nowhere/vi", 69)):
+        environment = {**desk.site.environment(), "EDITOR": wrong}
+        assert "editor" in desk.run("post", "WEB-1", "--yes", "--edit", env=environment, code=code).stderr
+    assert desk.read("WEB-1").state is State.COMPLETED
+
+
+def test_post_of_a_failed_ticket_with_words_of_ones_own(desk):
+    desk.has("WEB-1", State.FAILED)
+    desk.run("post", "WEB-1", "--yes", code=65)
+    assert desk.out("post", "WEB-1", "--yes", "--summary", "By hand.") == ["WEB-1: failed -> outbox"]
+
+
+def test_post_of_a_gone_item_is_refused_with_what_to_do(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="x", gone=True)
+    said = desk.run("post", "WEB-1", "--yes", code=65).stderr
+    assert "gone from Plane" in said and "pco-queue reject WEB-1" in said
+
+
+def test_a_comment_that_was_sent_once_never_changes(desk):
+    sent = Post("<p>sent</p>", "WEB-1:1:record1", sending_since=T0)
+    desk.has("WEB-1", State.FAILED, summary="sent", post=sent)
+    assert "cannot change" in desk.run("post", "WEB-1", "--yes", "--summary", "other", code=65).stderr
+    desk.run("post", "WEB-1", "--yes")
+    assert (desk.read("WEB-1").round.post.body, desk.read("WEB-1").round.post.sending_since) == ("<p>sent</p>", T0)
+
+
+def test_post_shows_the_comment_again_if_it_changed_while_it_asked(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="first")
+    with desk.terminal("post", "WEB-1") as screen:
+        screen.until("[y/N]")
+        spool = desk.site.spool("pco-watch")
+        spool.record(spool.read("WEB-1").with_round(summary="second"))
+        screen.type("y\n")
+        assert "second" in screen.until("[y/N]")
+        screen.type("y\n")
+        screen.end()
+    assert "second" in desk.read("WEB-1").round.post.body
+
+
+def test_a_comment_noted_while_it_asks_does_not_matter(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="first")
+    with desk.terminal("post", "WEB-1") as screen:
+        screen.until("[y/N]")
+        spool = desk.site.spool("pco-poll")
+        noted = Noted(T0, "comment", comment=Comment("c", T0, "Ann", "hm"))
+        spool.record(replace(spool.read("WEB-1"), noted=(noted,)))
+        screen.type("y\n")
+        assert "WEB-1: completed -> outbox" in screen.end()
+    assert len(desk.read("WEB-1").noted) == 1
+
+
+def test_the_lock_is_free_while_post_asks(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="first")
+    with desk.terminal("post", "WEB-1") as screen:
+        screen.until("[y/N]")
+        with desk.site.spool().lock():
+            pass
+        screen.type("n\n")
+        screen.end()
+
+
+# recall.
+
+
+def test_recall_only_while_nothing_was_sent(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="x")
+    desk.run("post", "WEB-1", "--yes")
+    assert desk.out("recall", "WEB-1") == ["WEB-1: outbox -> completed"]
+    assert desk.read("WEB-1").round.post is None
+    desk.has("WEB-2", State.OUTBOX, post=Post("<p>x</p>", "WEB-2:1:record2", sending_since=T0))
+    assert "has begun to send it" in desk.run("recall", "WEB-2", code=65).stderr
+    assert desk.read("WEB-2").state is State.OUTBOX
+
+
+# rework, retry, reopen.
+
+BEFORE = Comment("c1", T0, "Ann", "before")
+MEANWHILE = Noted(
+    T0 + timedelta(hours=1), "comment", comment=Comment("c2", T0 + timedelta(hours=1), "Bob", "meanwhile")
+)
+
+
+def test_rework_begins_a_round_with_the_remark_and_the_comments_that_came_meanwhile(desk):
+    old = Approval("ann", T0, "00")
+    desk.has("WEB-1", State.COMPLETED, approval=old, comments=(BEFORE,), summary="x", noted=(MEANWHILE,))
+    desk.run("rework", "WEB-1", code=2)
+    assert desk.out("rework", "WEB-1", "--note", "tests are missing") == ["WEB-1: completed -> approved"]
+    ticket = desk.read("WEB-1")
+    assert (ticket.round.n, ticket.round.trigger.kind, ticket.round.remark) == (2, "rework", "tests are missing")
+    assert [c.text for c in ticket.round.comments] == ["before", "meanwhile"]
+    assert [event.given for event in ticket.noted] == [2]
+    assert ticket.round.approval.hash == desk.hash("WEB-1") != "00"
+    assert ticket.rounds[0].summary == "x"
+
+
+def test_retry_counts_from_nothing_and_approves_the_content_as_it_is_now(desk):
+    attempts = (Attempt(1, T0, T0, "died"), Attempt(2, T0, T0, "died"))
+    desk.has("WEB-1", State.FAILED, attempts=attempts, remark="slowly", approval=Approval("ann", T0, "00"))
+    assert desk.out("retry", "WEB-1") == ["WEB-1: failed -> approved"]
+    ticket = desk.read("WEB-1")
+    assert (ticket.round.n, ticket.round.attempts, ticket.round.remark) == (2, (), "slowly")
+    assert ticket.round.approval.hash == desk.hash("WEB-1")
+    assert "launch" in desk.flags()
+
+
+def test_reopen_waits_for_an_approval_again(desk):
+    desk.has("WEB-1", State.POSTED, approval=Approval("ann", T0, "00"))
+    desk.has("WEB-2", State.REJECTED, stop=Stop(T0, "ann"))
+    assert desk.out("reopen", "WEB-1", "WEB-2") == ["WEB-1: posted -> pending", "WEB-2: rejected -> pending"]
+    assert [desk.read(key).round.n for key in ("WEB-1", "WEB-2")] == [2, 2]
+    assert desk.read("WEB-1").round.approval is None
+    assert desk.read("WEB-2").stop is None
+
+
+def test_rounds_are_refused_where_they_make_no_sense(desk):
+    desk.has("WEB-1")
+    desk.has("WEB-2", State.FAILED, gone=True)
+    desk.has("WEB-3", State.REJECTED, gone=True)
+    assert "it is pending" in desk.run("rework", "WEB-1", "--note", "x", code=65).stderr
+    assert "gone from Plane" in desk.run("retry", "WEB-2", code=65).stderr
+    assert "gone from Plane" in desk.run("reopen", "WEB-3", code=65).stderr
