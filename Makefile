@@ -6,7 +6,11 @@ PYTHON  ?= python3
 PY       = .venv/bin/python
 LIBDIR   = $(PREFIX)/lib/pco
 SHAREDIR = $(PREFIX)/share/pco
+UNITDIR  = $(PREFIX)/lib/systemd/system
+# polkit 122 reads no folder of /usr/local.
+RULESDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,/etc)/polkit-1/rules.d
 PROGRAMS = pco $(patsubst bin/%,%,$(wildcard bin/pco-*))
+UNITS    = $(notdir $(foreach kind,target slice timer path socket service,$(wildcard systemd/pco*.$(kind))))
 WORKERS ?= 2
 
 .PHONY: help demo test check fast oldest bench release-check install uninstall clean man
@@ -58,12 +62,27 @@ install: man  ## install under DESTDIR PREFIX
 	[ -e $(DESTDIR)/etc/pco/pco.yaml ] || install -m 644 etc/pco.yaml $(DESTDIR)/etc/pco/pco.yaml
 	install -m 644 etc/pco.yaml $(DESTDIR)/etc/pco/pco.yaml.example
 	/usr/bin/python3 -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(LIBDIR)
+	for u in $(UNITS); do \
+	  sed -e 's|@PREFIX@|$(PREFIX)|g' -e '/^@SANDBOX@$$/{r systemd/sandbox.in' -e 'd;}' systemd/$$u > build/$$u && \
+	  install -D -m 644 build/$$u $(DESTDIR)$(UNITDIR)/$$u; done
+	install -D -m 644 systemd/pco.preset $(DESTDIR)$(UNITDIR)-preset/80-pco.preset
+	install -D -m 644 systemd/pco.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/pco.catalog
+	install -D -m 644 systemd/pco.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf
+	install -D -m 644 systemd/pco.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf
+	install -D -m 644 systemd/pco.rules $(DESTDIR)$(RULESDIR)/50-pco.rules
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || { systemd-sysusers pco.conf && systemd-tmpfiles --create pco.conf && \
+	  journalctl --update-catalog && systemctl daemon-reload; }
 	@echo "installed under $(DESTDIR)$(PREFIX); configuration: $(DESTDIR)/etc/pco/pco.yaml; next: pco help"
 
 uninstall:  ## remove what install put there; configuration and spool stay
 	for p in $(PROGRAMS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHAREDIR)
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man[157]/pco*.[157]
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now pco.target $(filter pco-%.service pco-%.timer pco-%.path,$(UNITS)) 2>/dev/null || true
+	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$u; done
+	rm -f $(DESTDIR)$(UNITDIR)-preset/80-pco.preset $(DESTDIR)$(PREFIX)/lib/systemd/catalog/pco.catalog
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf $(DESTDIR)$(RULESDIR)/50-pco.rules
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 
 clean:  ## remove what make made
 	rm -rf build .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage lib/*.egg-info

@@ -1,0 +1,119 @@
+"""A pco that was installed into a test host as a user would, beside a simulated Plane."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from host import Host, HostError
+
+TOP = Path(__file__).resolve().parents[2]
+UNITS = TOP / "systemd"
+WEB = "0d5a8a52-2b0b-4a51-9d1c-7f6d1f0a0001"
+ADDRESS = "http://127.0.0.1:8480"
+TOKEN = "plane_api_demo_bot"
+PATIENCE = 20.0  # seconds until something that must happen by itself counts as failed
+
+CONFIG = f"""\
+plane:
+  url: {ADDRESS}
+  workspace: acme
+  settle: 1s
+  requests_per_minute: 6000
+  projects:
+    - {{id: {WEB}, repository: /srv/shop.git}}
+sessions:
+  command: [/bin/true]
+"""
+# It has started once it answers, and pco does not ask before.
+PLANE = """\
+[Unit]
+Before=pco-poll.timer pco-post.timer pco-post.path
+[Service]
+Environment=PYTHONPATH=/src/lib
+StateDirectory=plane
+ExecStartPre=/bin/rm -f /var/lib/plane/url
+ExecStart=/usr/bin/python3 -m pco.sim --port 8480 --data /var/lib/plane --seed /src/share/demo/workspace.json --rate 0
+ExecStartPost=/bin/sh -c 'until [ -s /var/lib/plane/url ]; do sleep 0.05; done'
+[Install]
+WantedBy=multi-user.target
+"""
+PERSON = f"from pco.sim import Person; maria = Person({ADDRESS!r}, 'plane_api_maria', 'acme', 'WEB')\n"
+# As pco-watch leaves a ticket whose session came to nothing.
+FAIL = """\
+from pathlib import Path
+from pco.ground.ticket import State
+from pco.spool import Spool
+from support import put
+spool = Spool(Path("/var/spool/pco"), "pco-watch")
+with spool.lock():
+    ticket = spool.read({key!r}, State.PENDING)
+    spool.path(ticket.key, State.PENDING).unlink()
+    put(spool, ticket, State.FAILED)
+"""
+
+
+class Installed:
+    """The installed pco of `host`; alice is a member of group pco."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def install(self) -> None:
+        """What an administrator does."""
+        self.host.exec("make", "-C", "/src", "install")
+        if self.host.exec("id", "alice", code=None).returncode:
+            self.host.exec("useradd", "--groups", "pco", "alice")
+
+    def configure(self) -> None:
+        """A configuration, the token, and a poll every two seconds."""
+        self.host.write("/etc/pco/pco.yaml", CONFIG)
+        self.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+        often = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n"
+        self.host.write("/etc/systemd/system/pco-poll.timer.d/often.conf", often)
+        self.host.systemctl("daemon-reload")
+
+    def simulate(self) -> None:
+        """Have a simulated Plane that survives reboots."""
+        self.host.write("/etc/systemd/system/plane.service", PLANE)
+        self.host.systemctl("daemon-reload")
+        self.host.systemctl("enable", "--now", "plane.service")
+
+    def python(self, program: str, *words: str, user: str = "root", **more: Any) -> Any:
+        """Run Python in the host, with the checkout's library and tests."""
+        path = "PYTHONPATH=/src/lib:/src/tests"
+        return self.host.exec(
+            "runuser", "-u", user, "--", "env", path, "/usr/bin/python3", "-c", program, *words, **more
+        )
+
+    def maria(self, deed: str) -> str:
+        """Let somebody work in Plane: `deed` is an expression with `maria`; returns what it prints as."""
+        return str(self.python(f"{PERSON}print({deed})").stdout.strip())
+
+    def run(self, program: str, *words: str, user: str = "alice", **more: Any) -> str:
+        """Run a program as a person with an unfriendly umask."""
+        line = 'umask 077; cd /; exec "$@"'
+        return str(self.host.exec("runuser", "-u", user, "--", "sh", "-c", line, "sh", program, *words, **more).stdout)
+
+    def states(self) -> dict[str, str]:
+        """Where each ticket is."""
+        found = self.host.exec("find", "/var/spool/pco", "-name", "*.json", "-printf", "%f %h\n").stdout
+        rows = (line.split() for line in found.splitlines() if "/index" not in line)
+        return {name.removesuffix(".json"): Path(folder).name for name, folder in rows}
+
+    def fail(self, key: str) -> None:
+        """Put a pending ticket into failed."""
+        self.python(FAIL.format(key=key), user="pco")
+
+    def wait(self, what: str, done: Callable[[], bool], patience: float = PATIENCE) -> None:
+        """Wait for what happens by itself.  Raises HostError with the journal's last words."""
+        deadline = time.monotonic() + patience
+        while not done():
+            if time.monotonic() > deadline:
+                said = self.host.exec("journalctl", "-n", "30", "-o", "short-precise").stdout
+                raise HostError(f"{what}: nothing happened for {patience:.0f} seconds\n{said}")
+            time.sleep(0.1)
+
+    def failed(self) -> str:
+        """The units that have failed."""
+        return self.host.systemctl("list-units", "--failed", "--no-legend", "--plain")

@@ -1,0 +1,75 @@
+"""What the units and tables under systemd/ promise, as far as reading them tells."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pco.spool.store import FOLDERS, LOCKS
+from support import TOP
+
+SYSTEMD = TOP / "systemd"
+UNITS = sorted(
+    path for kind in ("service", "timer", "path", "socket", "slice", "target") for path in SYSTEMD.glob(f"*.{kind}")
+)
+TMPFILES = [line.split() for line in (SYSTEMD / "pco.tmpfiles").read_text().splitlines() if line[0] != "#"]
+
+
+def settings(path: Path) -> dict[str, list[str]]:
+    """Every key of a unit with its values."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r"^(\w+)=(.*)$", path.read_text(), re.M):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda p: p.name)
+def test_a_unit_says_what_it_is_for_and_where_to_read_on(path):
+    found = settings(path)
+
+    assert len(found["Description"][0].split()) >= 3
+    assert found["Documentation"][0].startswith("man:pco")
+
+
+@pytest.mark.parametrize("path", [p for p in UNITS if p.suffix == ".service"], ids=lambda p: p.name)
+def test_a_tool_runs_in_the_sandbox_with_a_time_out_and_in_the_slice_of_the_tools(path):
+    found = settings(path)
+
+    assert path.read_text().count("\n@SANDBOX@\n") == 1
+    assert found["Slice"] == ["pco-tools.slice"]
+    assert "TimeoutStartSec" in found
+    assert ("WatchdogSec" in found) == (found["Type"] == ["notify"])
+
+
+@pytest.mark.parametrize("path", sorted(SYSTEMD.glob("*.path")), ids=lambda p: p.name)
+def test_a_wake_up_is_removed_before_the_program_it_wakes_reads_the_spool(path):
+    (flag,) = settings(path)["PathExists"]
+
+    service = settings(path.with_suffix(".service"))
+
+    assert flag.startswith("/var/spool/pco/wake/")
+    assert service["ExecStartPre"] == [f"/bin/rm -f {flag}"]
+
+
+@pytest.mark.parametrize("path", [p for p in UNITS if "LoadCredential" in p.read_text()], ids=lambda p: p.name)
+def test_without_the_token_nothing_that_needs_it_is_started(path):
+    condition = "ConditionPathExists=/etc/pco/credentials/plane-token"
+    starters = [path, *(p for p in (path.with_suffix(".timer"), path.with_suffix(".path")) if p.exists())]
+
+    assert [p.name for p in starters if condition not in p.read_text()] == []
+
+
+def test_tmpfiles_lays_out_just_the_folders_and_locks_that_the_spool_knows():
+    made = {(kind, path.removeprefix("/var/spool/pco/")) for kind, path, *_ in TMPFILES if "/spool/pco/" in path}
+
+    assert {name for kind, name in made if kind == "d"} == {str(name) for name in FOLDERS}
+    assert {name for kind, name in made if kind == "a+"} == {str(name) for name in FOLDERS}
+    assert {name for kind, name in made if kind == "f"} == set(LOCKS)
+
+
+def test_no_folder_of_pco_is_open_to_everybody_but_for_looking():
+    modes = {path: int(mode, 8) for kind, path, mode, *_ in TMPFILES if kind in ("d", "f")}
+
+    assert [path for path, mode in modes.items() if mode & 0o002] == []
+    assert modes["/etc/pco/credentials"] == 0o700
+    assert modes["/var/spool/pco"] == 0o750
