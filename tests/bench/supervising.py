@@ -32,13 +32,13 @@ def a_yard(folder: Path) -> Iterator[Yard]:
             log={"level": "info"}, sessions={"complete_grace": "10m", "stall_after": "1h", "start_within": "2m"}
         )
         run = site.home / "run"
-        yard = Yard(site, a_mirror(home / "mirror.git"), Tmux(run / "tmux.sock", run / "trigger"), home / "watch.log")
-        watch = yard.watch()
+        yard = Yard(
+            site, a_mirror(home / "mirror.git"), Tmux(run / "tmux.sock", run / "trigger"), home / "watch.log", []
+        )
+        yard.watch()
         try:
             yield yard
         finally:
-            watch.terminate()
-            watch.wait(20)
             yard.close()
 
 
@@ -50,10 +50,10 @@ def summary(folder: Path) -> Iterator[Figure]:
             keys = [f"WEB-{n}" for n in range(start, start + AT_ONCE)]
             for key in keys:
                 begin(yard, key)
-            until(lambda keys=keys: all(yard.ticket(key).attempt.born for key in keys))  # type: ignore[misc]
+            until(lambda keys=keys: all(yard.ticket(key).attempt.born for key in keys), 60)  # type: ignore[misc]
             time.sleep(1)
             taken += [handed_over(yard, key) for key in keys]
-            yard.close()
+            subprocess.run(["tmux", "-S", str(yard.tmux.socket), "kill-server"], capture_output=True, check=True)
             until(lambda: not yard.site.spool().keys(State.ACTIVE), 60)
         floor = in_turns(20, lambda: bare_event(yard))[0]
     taken.sort()
@@ -67,7 +67,9 @@ def begin(yard: Yard, key: str) -> None:
     yard.claim(key)
     (yard.out(key) / "events").mkdir(parents=True)
     yard.tmux.start(RunnerSession(key, ("sleep", "1000")))
-    attempt.write_birth(yard.out(key), datetime.now(UTC))
+    attempt.bear(yard.out(key), datetime.now(UTC))
+    os.mkfifo(yard.out(key) / "bell", 0o600)
+    yard.ring()
 
 
 def handed_over(yard: Yard, key: str) -> float:
@@ -100,30 +102,19 @@ def idle(folder: Path) -> Iterator[Figure]:
             yard.run(f"WEB-{n}", sh("exec sleep 1000"))
         until(lambda: all(yard.ticket(f"WEB-{n}").attempt.born for n in range(1, AT_ONCE + 1)), 60)  # type: ignore[union-attr]
         time.sleep(5)
-        pid = watcher(yard)
-        before = switches(pid)
+        pid = yard.started[0].pid
+        switched = switches(pid)
+        time.sleep(WATCHED)
+        switched = switches(pid) - switched
         woken = wake_ups(pid, WATCHED)
-        switched = switches(pid) - before
         size = int(field(pid, "VmRSS").split()[0]) / 1024
     floor = (
         int(command([PYTHON, "-c", "print(open('/proc/self/status').read().partition('VmRSS:')[2].split()[0])"])())
         / 1024
     )
     yield Figure(f"pco-watch, {AT_ONCE} active: VmRSS", size, "MiB", 25, floor, "<= 25 MiB")
-    note = f"{switched} voluntary switches"
+    note = f"{switched} switches"
     yield Figure(f"pco-watch, {AT_ONCE} active, idle: wake-ups a minute", woken, "", 6, 1, "<= 6", note)
-
-
-def watcher(yard: Yard) -> int:
-    """The pid of the pco-watch that holds this spool's lock."""
-    lock = str(yard.site.home / "spool" / ".watch.lock")
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if any(os.path.realpath(f"/proc/{pid}/fd/{n}") == lock for n in os.listdir(f"/proc/{pid}/fd")):
-                return int(pid)
-        except OSError:
-            continue
-    raise AssertionError(f"nobody holds {lock}")
 
 
 def wake_ups(pid: int, seconds: float) -> float:
@@ -133,7 +124,7 @@ def wake_ups(pid: int, seconds: float) -> float:
         before = switches(pid)
         time.sleep(seconds)
         return switches(pid) - before
-    waits = "poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,clock_nanosleep,futex"
+    waits = "poll,ppoll,select,pselect6,epoll_wait,epoll_pwait,restart_syscall,clock_nanosleep,futex"
     tracer = [strace, "-T", "-p", str(pid), "-e", f"trace={waits}"]
     traced = subprocess.Popen(tracer, stderr=subprocess.PIPE, text=True)
     time.sleep(seconds)
