@@ -522,12 +522,13 @@ def test_the_rows_of_board_json_are_those_of_the_queue(site, spool):
 # Several at once.
 
 
-def test_the_flag_is_gone_after_the_run(site, spool):
+def test_the_flag_is_gone_before_the_one_run_that_it_asks_for(site, spool):
     spool.control.wake("dashboard")
 
-    site.run("pco-dashboard")
+    told = site.run("pco-dashboard", "-v")
 
     assert not spool.control.awake("dashboard")
+    assert told.stderr.count("files written") == 1
 
 
 def test_a_second_run_leaves_word_for_the_first_and_ends_well(site, spool):

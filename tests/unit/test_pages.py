@@ -177,6 +177,7 @@ def test_only_an_address_of_the_web_becomes_a_link_to_plane():
     assert links("https://plane.example.org/acme/browse/WEB-1/") == ["https://plane.example.org/acme/browse/WEB-1/"]
     assert links("javascript:alert(1)//https://x") == []
     assert links("../../etc/passwd") == []
+    assert "WEB-2.html" not in walk(ticket_page(Story(a_ticket(url="WEB-2.html"), CLOCK, "1"))).links
 
 
 # The board.
@@ -237,7 +238,8 @@ def test_blocked_held_and_overdue_tickets_stand_out():
         board.index(
             snapshot(
                 waiting("WEB-1", State.ACTIVE, blocked="Bash(git push)", blocked_since=T0 - HOUR),
-                waiting("WEB-2", State.APPROVED, held=True, held_by="ben", held_until=T0 + HOUR, held_why="freeze"),
+                waiting("WEB-2", State.FAILED, since=T0 - 99 * HOUR, held=True, held_by="ben", held_why="freeze"),
+                waiting("WEB-5", State.APPROVED, held=True, held_by="ben", held_until=T0 + HOUR),
                 waiting("WEB-3", State.APPROVED, held=True, held_by="ben", held_until=T0 - HOUR),
                 waiting("WEB-4", since=T0 - 30 * HOUR),
             )
@@ -245,9 +247,9 @@ def test_blocked_held_and_overdue_tickets_stand_out():
     )
 
     assert "blocked for 1h: Bash(git push)" in page.text
-    assert "held until" in page.text and "by ben: freeze" in page.text
+    assert "held by ben: freeze" in page.text
     assert page.text.count("held until") == 1, "a hold that has passed is none"
-    assert page.text.count("overdue") == 1
+    assert page.text.count("overdue") == 1, "who is held back waits for nobody"
 
 
 def test_a_card_tells_trigger_labels_attempts_age_and_cost():
@@ -378,6 +380,28 @@ def test_the_way_tells_how_long_a_ticket_stood_at_each_gate():
     assert "new → pending by pco-poll" in text
     assert "pending → approved by anna · pending for 1h" in text
     assert "approved → active by pco-launch · approved for 1h" in text
+
+
+def test_the_way_tells_of_sessions_and_questions_in_the_order_of_time():
+    current = Round(
+        1,
+        Trigger("new", T0),
+        attempts=(Attempt(1, T0 + HOUR, T0 + 3 * HOUR, "died"), Attempt(2, T0 + 4 * HOUR)),
+        blocked=(Blocked(T0 + 2 * HOUR, T0 + 2.5 * HOUR, "Bash(git push)"),),
+    )
+    history = (Entry(T0, "", "pending", "pco-poll", 1), Entry(T0 + 3 * HOUR, "active", "approved", "pco-watch", 1))
+
+    text = walk(ticket_page(Story(a_ticket(rounds=(current,), history=history), CLOCK, "1"))).text
+
+    told = [
+        "new → pending",
+        "attempt 1 of round 1 begins",
+        "the agent waits for a person: Bash(git push) answered after 30m",
+        "attempt 1 ends: died ran for 2h",
+        "active → approved",
+        "attempt 2 of round 1 begins",
+    ]
+    assert sorted(told, key=text.index) == told
 
 
 def test_an_approval_of_other_content_is_named():

@@ -45,9 +45,12 @@ class Site:
         if _read(path, len(data) + 1) == data:
             return
         try:
-            with open(self._begin(), "wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(data)
+            handle = self._begin()
+            try:
+                os.fchmod(handle, 0o644)
+                _write(handle, data)
+            finally:
+                os.close(handle)
             os.rename(self._unfinished, path)
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
@@ -101,10 +104,22 @@ class Site:
 def _read(path: str, limit: int) -> bytes | None:
     """The content, as far as needed to compare; None if there is none."""
     try:
-        with open(os.open(path, _READ), "rb") as file:
-            return file.read(limit)
+        handle = os.open(path, _READ)
     except OSError:
         return None
+    try:
+        return os.read(handle, limit)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _write(handle: int, data: bytes) -> None:
+    """Write all of it: without a file object, which asks the system five questions for each page."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def signature(*paths: Path | str) -> str:

@@ -5,6 +5,7 @@ not changed is not written again.  Every text is bounded; the record holds the w
 """
 
 from datetime import datetime
+from functools import cache, lru_cache
 
 from pco.ground import markup, text
 from pco.ground.errors import BadData
@@ -58,6 +59,7 @@ def unreadable_page(found: Unreadable) -> bytes:
 # The head.
 
 
+@cache
 def _up() -> Element:
     return el("p", None, el("a", {"href": "../index.html"}, "Board"))
 
@@ -258,7 +260,12 @@ def _noted(story: Story) -> Node:
 
 
 def _section(title: str, content: Node) -> Node:
-    return el("section", None, el("h2", None, title), content) if content else None
+    return el("section", None, _heading(title), content) if content else None
+
+
+@lru_cache(maxsize=64)
+def _heading(title: str) -> Element:
+    return el("h2", None, title)
 
 
 def _folded(title: str, content: Node) -> Node:
