@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_a_shorter_hold_does_not_end_a_longer_one_and_none_lasts_for_ever(budget
 )
 def test_a_damaged_file_counts_as_if_polls_had_used_theirs(tmp_path, clock, content):
     budget = Budget(tmp_path / "rate.json", 50, clock=clock)
-    boot = open("/proc/sys/kernel/random/boot_id").read().strip().encode()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().encode()
     (tmp_path / "rate.json").write_bytes(content.replace(b"BOOT", boot))
 
     assert budget.take(urgent=False) > NOTHING
@@ -161,7 +162,10 @@ def test_files_are_for_the_group_whatever_the_umask(budget, tmp_path):
     finally:
         os.umask(before)
 
-    assert (tmp_path / "rate.json").stat().st_mode & 0o777 == 0o660
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "rate.json": 0o660,
+        "rate.json.lock": 0o660,
+    }
 
 
 def test_a_lock_that_is_held_too_long_is_said(tmp_path):

@@ -109,14 +109,17 @@ class Plane:
         rows = values.read_rows(self._requests.get(self._in(project, "members"), "members"), "members")
         return {person.id: person.name for person in map(values.read_person, rows)}
 
-    def items(self, project: str, per_page: int = 100, order_by: str = "-updated_at") -> Iterator[Page]:
+    def items(
+        self, project: str, per_page: int = 100, order_by: str = "-updated_at", believe_empty: bool = False
+    ) -> Iterator[Page]:
         """Pages of a project's open items; each is requested when it is asked for.
 
         Pages shift while people write: an item may come twice, or, moved to the front, not at all until the next
-        time.  Raises Forbidden, and BadConfig for an archived project, which looks like an empty one.
+        time.  Raises Forbidden, and BadConfig for an archived project, which looks like an empty one; with
+        `believe_empty` (it was empty before, so nothing follows from it) that request is spared.
         """
         for page in self._pages(self._in(project, "work-items"), "work-items", per_page, {"order_by": order_by}):
-            if page.total_count == 0:
+            if page.total_count == 0 and not believe_empty:
                 self._make_sure(project)
             yield Page(tuple(map(values.read_item, page.rows)), page.total_count, page.more)
 

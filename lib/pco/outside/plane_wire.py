@@ -76,8 +76,8 @@ class Wire:
         except zlib.error:
             failure = Unanswered("Plane's answer is damaged: not gzip")
         failure.maybe_applied = method != "GET" and self.span.sent
-        # Without a cause: requests' errors carry the request, and that the token.
-        raise failure from None
+        # Here, not in the clauses above: requests' errors carry the request, and that the token.
+        raise failure
 
     def close(self) -> None:
         """Close all connections."""
