@@ -12,7 +12,7 @@ UNITS = TOP / "systemd"
 WEB = "0d5a8a52-2b0b-4a51-9d1c-7f6d1f0a0001"
 ADDRESS = "http://127.0.0.1:8480"
 TOKEN = "plane_api_demo_bot"
-PATIENCE = 20.0  # seconds until something that must happen by itself counts as failed
+PATIENCE = 40.0  # seconds until something that must happen by itself counts as failed
 
 CONFIG = f"""\
 plane:
@@ -66,10 +66,10 @@ class Installed:
             self.host.exec("useradd", "--groups", "pco", "alice")
 
     def configure(self) -> None:
-        """A configuration, the token, and a poll every two seconds."""
+        """A configuration, the token, and a poll every three seconds."""
         self.host.write("/etc/pco/pco.yaml", CONFIG)
         self.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
-        often = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n"
+        often = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/3\nRandomizedDelaySec=0\n"
         self.host.write("/etc/systemd/system/pco-poll.timer.d/often.conf", often)
         self.host.systemctl("daemon-reload")
 
