@@ -15,9 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pco.ground import durable
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 WINDOW = 60.0
 LONGEST_HOLD = 900.0  # seconds that a 429 may keep everybody silent; more is not believed
@@ -107,14 +111,14 @@ class Budget:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         path = self.path.with_name(self.path.name + ".lock")
         try:
             # Made here and not by filelock, which would make it for its owner alone.
             with suppress(FileExistsError):
                 durable.write_new(path, b"")
-            with FileLock(str(path), timeout=self._patience.total_seconds()):
+            with _lock(path, self._patience.total_seconds()):
                 yield
         except FileNotFoundError as error:
             raise BadConfig(f"{path.parent} is missing", "`make install` or systemd-tmpfiles lays it out") from error
@@ -122,6 +126,17 @@ class Budget:
             raise TryLater(f"{path} is held by another program", f"`fuser -v {path}` names the holder") from None
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
+
+
+def _lock(path: Path, seconds: float) -> "BaseFileLock":
+    from filelock import FileLock
+
+    try:
+        # Releases between 3.12 and 4 set the mode each time they lock: 0644 if not told otherwise.
+        return FileLock(str(path), timeout=seconds, mode=0o660)
+    except TypeError:
+        # 3.9.0 knows no mode and leaves the file as it is.
+        return FileLock(str(path), timeout=seconds)
 
 
 def _boot_id() -> str:
