@@ -73,7 +73,8 @@ class Requests:
         """Wait until the budget has a request for us.  Raises Throttled if that takes longer than `until`."""
         while self._budget and (wait := self._budget.take(self._urgent)):
             if time.monotonic() + wait.total_seconds() > until:
-                raise Throttled(f"all {self._budget.per_minute} requests a minute to Plane are used up", wait)
+                budget = f"{self._budget.per_minute} requests a minute"
+                raise Throttled(f"no request to Plane for {wait.total_seconds():.0f}s: {budget} are used up", wait)
             time.sleep(wait.total_seconds())
 
     def _sent(self, method: str, url: str, endpoint: str, body: dict[str, Any] | None, within: timedelta) -> Answer:
