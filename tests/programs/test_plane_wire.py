@@ -508,7 +508,7 @@ def test_polls_stop_before_the_reserve_of_posts(tmp_path):
         poll, post = client(server, budget=budget), client(server, budget=budget, urgent=True)
         poll.me()
         poll.me()
-        with pytest.raises(Throttled, match="no request to Plane for [56][0-9]s: 7 requests a minute") as caught:
+        with pytest.raises(Throttled, match=r"no request to Plane for [56][0-9]s: 7 requests a minute") as caught:
             poll.me()
         for _ in range(5):
             post.me()
