@@ -39,17 +39,20 @@ ExecStartPost=/bin/sh -c 'until [ -s /var/lib/plane/url ]; do sleep 0.05; done'
 WantedBy=multi-user.target
 """
 PERSON = f"from pco.sim import Person; maria = Person({ADDRESS!r}, 'plane_api_maria', 'acme', 'WEB')\n"
-# As pco-watch leaves a ticket whose session came to nothing.
-FAIL = """\
+# Puts a pending ticket where another program would have brought it.
+PLACE = """\
+import sys
 from pathlib import Path
-from pco.ground.ticket import State
+from pco.ground.ticket import Attempt, State
 from pco.spool import Spool
-from support import put
+from support import T0, put
+key, state = sys.argv[1:]
 spool = Spool(Path("/var/spool/pco"), "pco-watch")
 with spool.lock():
-    ticket = spool.read({key!r}, State.PENDING)
-    spool.path(ticket.key, State.PENDING).unlink()
-    put(spool, ticket, State.FAILED)
+    ticket = spool.read(key, State.PENDING)
+    spool.path(key, State.PENDING).unlink()
+    attempt = Attempt(1, T0, boot_id="of the boot before", boot_time=1.0)
+    put(spool, ticket.with_round(attempts=(attempt,)), State(state))
 """
 
 
@@ -101,9 +104,9 @@ class Installed:
         rows = (line.split() for line in found.splitlines() if "/index" not in line)
         return {name.removesuffix(".json"): Path(folder).name for name, folder in rows}
 
-    def fail(self, key: str) -> None:
-        """Put a pending ticket into failed."""
-        self.python(FAIL.format(key=key), user="pco")
+    def place(self, key: str, state: str) -> None:
+        """Put a pending ticket into another state, with an attempt that began before the last boot."""
+        self.python(PLACE, key, state, user="pco")
 
     def wait(self, what: str, done: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Wait for what happens by itself.  Raises HostError with the journal's last words."""
