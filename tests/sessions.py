@@ -3,7 +3,9 @@
 The tests in programs/supervised get the fixtures `yard` and `watch`.
 """
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -192,13 +194,26 @@ class Yard:
         return self.ticket(key)
 
     def close(self) -> None:
-        """End what was started, and nothing else: the tmux server is found by its own socket."""
+        """End what was started, and nothing else: the tmux server by its own socket, sessions by their births."""
         for program in self.started:
             if program.poll() is None:
                 program.kill()
                 program.wait()
         if self.tmux.socket.exists():
             subprocess.run(["tmux", "-S", str(self.tmux.socket), "kill-server"], capture_output=True, check=False)
+        for birth in self.site.home.glob("sessions/*/*/out/birth"):
+            with suppress(OSError, ValueError):
+                _end(int(json.loads(birth.read_bytes())["pid"]), str(self.site.home))
+
+
+def _end(pid: int, home: str) -> None:
+    """Kill a session that does not end by itself, and its agent; only if it is one of this test."""
+    if home not in Path(f"/proc/{pid}/cmdline").read_text():
+        return
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.killpg(int(child), signal.SIGKILL)
+    time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
 
 
 def _holds(pid: int, lock: Path) -> bool:

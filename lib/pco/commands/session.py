@@ -58,7 +58,7 @@ def begin(home: Path, out: Path, now: datetime) -> None:
         raise BadData(f"{home}: this attempt was begun before")
     if attempt.fenced(home):
         raise BadData(f"{home}: too late, this attempt was given up")
-    (out / "events").mkdir(mode=0o755)
+    (out / "events").mkdir(mode=0o755, exist_ok=True)
     os.mkfifo(out / "bell", 0o600)
 
 

@@ -90,7 +90,7 @@ def test_inside_a_second_summary_is_refused(yard: Yard, inside: Any) -> None:
 
 
 def test_inside_other_events_do_not_count_as_completed(yard: Yard, inside: Any) -> None:
-    events.write(str(yard.out("WEB-1")), 1, 1, "working", {"status": "completed"})
+    events.write(str(yard.out("WEB-1")), 1, 1, "working", {"as": "completed", "summary": "x"})
     events.write(str(yard.out("WEB-1")), 1, 1, "completed", {"summary": " "})
     (yard.out("WEB-1") / "events" / "00000000000000000001-1.json").symlink_to("/etc/passwd")
     (yard.out("WEB-1") / "events" / "00000000000000000002-1.json").write_text('{"completed": "completed"')

@@ -192,7 +192,7 @@ def test_a_session_whose_time_is_used_up_is_ended_and_failed(yard: Yard) -> None
 
 
 def test_why_a_session_is_ended_is_on_disk_before_it_is_ended(yard: Yard) -> None:
-    yard.claim("WEB-1", sh("trap '' TERM; sleep 1000"), ago=100_000, launch={"grace": 1000.0})
+    yard.claim("WEB-1", sh("trap '' TERM; sleep 1000"), ago=100_000, launch={"grace": 5.0})
     yard.begin("WEB-1")
     until(lambda: list(yard.out("WEB-1").glob("events/*.json")))
 

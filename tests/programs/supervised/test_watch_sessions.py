@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 from pco.ground import attempt
@@ -91,20 +92,27 @@ def test_a_session_that_somebody_killed_has_died_and_its_ticket_waits_for_the_ne
     assert yard.tmux.list() == frozenset()
 
 
-def test_the_last_attempt_that_dies_leads_to_failed(yard: Yard, watch: object) -> None:
+def test_an_end_is_noticed_though_the_runner_was_asked_a_moment_before(yard: Yard, watch: object) -> None:
+    yard.run("WEB-1", FOREVER)
+    working(yard, "WEB-1")
+    for _ in range(25):
+        yard.ring()
+        time.sleep(0.02)
+
+    os.kill(session_pid(yard, "WEB-1"), signal.SIGKILL)
+
+    yard.comes_to("WEB-1", State.APPROVED, 5)
+
+
+def test_the_last_attempt_that_dies_leads_to_failed(yard: Yard) -> None:
     yard.site.configure(sessions={"attempts": 1})
-    watch2 = yard  # the limits are read at the start
-    watch2.started[0].terminate()
-    watch2.started[0].wait()
-    second = yard.watch()
+    yard.watch()
     yard.run("WEB-1", FOREVER)
     working(yard, "WEB-1")
 
     os.kill(session_pid(yard, "WEB-1"), signal.SIGKILL)
 
     yard.comes_to("WEB-1", State.FAILED)
-    second.terminate()
-    second.wait()
 
 
 def test_an_agent_that_ends_without_a_summary_has_failed_and_what_it_committed_is_kept(

@@ -13,7 +13,7 @@ from pco.ground.errors import BadData, PcoError
 from pco.ground.ticket import Work
 from pco.rules.supervision import Seen
 
-WITHIN = timedelta(minutes=2)  # for reading a bundle
+WITHIN = timedelta(seconds=50)  # for each of the two steps of reading a bundle; the unit's WatchdogSec= is longer
 MOST_COMMITS = 100
 
 
@@ -77,6 +77,7 @@ def _described(launch: Launch, tip: str, pat: Callable[[], None]) -> Work:
 
     mirror = Mirror(Path(launch.mirror), "")
     main = mirror.tip(launch.base)
+    pat()
     base = mirror.merge_base(main, tip) if main else None
     pat()
     if base is None:

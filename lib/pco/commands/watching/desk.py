@@ -186,6 +186,8 @@ class Desk:
                 self._ask(key, clock)
             return clock + ENDING
         self.spool.set_aside(key, State.ACTIVE, str(error))
+        if self.spool.find(key) is not State.CORRUPT:
+            return clock  # it was mended meanwhile
         self.pco.announce("set aside", None, {"key": key, "from": State.ACTIVE.value, "why": str(error)})
         self._wake("launch", "dashboard", "notify")
         return NEVER
