@@ -319,7 +319,7 @@ def test_the_budget_of_this_machine_counts_too(plane):
 
     said = plane.post(code=75)
 
-    assert "WEB-1: all 1 requests a minute to Plane are used up; stays in outbox" in said.stderr
+    assert "1 requests a minute are used up; stays in outbox" in said.stderr
     assert plane.asked("POST") == 0
     assert plane.read("WEB-1").round.post.sending_since is None
 

@@ -15,23 +15,19 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from pco import command as shared
 from pco.command import Pco, command
+from pco.commands.itemstate import move_item
+from pco.commands.outbox import Run, change, frozen, note, with_post
 from pco.ground import markup, text, times
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLater
-from pco.ground.ticket import PlaneState, Post, State, StateChange, Ticket
+from pco.ground.ticket import Post, State, Ticket
 from pco.outside.plane_refusals import Forbidden, Gone, Refused, Throttled, Unanswered
 from pco.rules import comment as comments
-from pco.rules import workflow
 from pco.spool.store import Stale
-
-if TYPE_CHECKING:
-    from pco.outside.plane import Plane
 
 LONGEST_WAIT = timedelta(minutes=1)  # for a request to settle; for more, the timer comes again
 PAT_EVERY = 5.0  # seconds; well below the unit's WatchdogSec
@@ -60,31 +56,6 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
             if not deliver(run, ticket):
                 break
             pat()
-
-
-class Run:
-    """What the tickets of one run share."""
-
-    def __init__(self, pco: Pco) -> None:
-        self.pco = pco
-        self._states: dict[str, tuple[PlaneState, ...]] = {}
-
-    @cached_property
-    def read(self) -> "Plane":
-        """Plane for reading: tries again after what passes, waits for its turn."""
-        return self.pco.plane(urgent=True)
-
-    @cached_property
-    def write(self) -> "Plane":
-        """Plane for writing: it waits for no turn, so that `sending_since` is no older than the request."""
-        return self.pco.plane(urgent=True, patience=timedelta(0))
-
-    def states(self, project: str) -> tuple[PlaneState, ...]:
-        """The states of a project in the order of its workflow; asked for once."""
-        if project not in self._states:
-            found = sorted(self.read.states(project), key=lambda w: w.sequence)
-            self._states[project] = tuple(w.state for w in found)
-        return self._states[project]
 
 
 def waiting(pco: Pco, keys: tuple[str, ...], trouble: Callable[[PcoError, str], None]) -> list[Ticket]:
@@ -161,7 +132,7 @@ def post(run: Run, ticket: Ticket) -> None:
         ticket = comment(run, ticket)
         ticket = move_item(run, ticket)
     now = run.pco.now()
-    ticket = change(run, ticket, lambda t: _with_post(t, posted_at=now), State.POSTED)
+    ticket = change(run, ticket, lambda t: with_post(t, posted_at=now), State.POSTED)
     done = ticket.round.post
     run.pco.announce("moved", ticket, {"comment_id": done.comment_id, "item": done.state.outcome} if done else {})
     run.pco.spool.control.wake("dashboard")
@@ -172,7 +143,7 @@ def post(run: Run, ticket: Ticket) -> None:
 
 def comment(run: Run, ticket: Ticket) -> Ticket:
     """Have the comment in Plane, once, and its id in the record."""
-    post = _frozen(ticket)
+    post = frozen(ticket)
     if post.comment_id:
         return ticket
     if post.sending_since:
@@ -199,16 +170,16 @@ def settle(run: Run, post: Post) -> None:
 
 def look(run: Run, ticket: Ticket) -> str:
     """The id of our comment among all of the item's; empty if it is not there."""
-    name = (comments.SOURCE, _frozen(ticket).external_id)
+    name = (comments.SOURCE, frozen(ticket).external_id)
     remarks = run.read.comments(ticket.project, ticket.uuid)
     return next((r.id for r in remarks if (r.external_source, r.external_id) == name), "")
 
 
 def send(run: Run, ticket: Ticket) -> Ticket:
     """Send the comment once and record its id.  Raises what the client raises."""
-    before = _frozen(ticket).sending_since
+    before = frozen(ticket).sending_since
     ticket = note(run, ticket, sending_since=run.pco.now())
-    post = _frozen(ticket)
+    post = frozen(ticket)
     try:
         id = run.write.comment(ticket.project, ticket.uuid, post.body, post.external_id)
     except PcoError as error:
@@ -217,69 +188,6 @@ def send(run: Run, ticket: Ticket) -> Ticket:
         note(run, ticket, sending_since=run.pco.now() if maybe else before)
         raise
     return note(run, ticket, comment_id=id)
-
-
-# The state of the item.
-
-
-def move_item(run: Run, ticket: Ticket) -> Ticket:
-    """Move the item to the state it shall have, if it still is where it was when the round began.
-
-    The comment is what counts: what Plane refuses here for good is said and recorded, and the ticket is posted.
-    """
-    state = _frozen(ticket).state
-    if state.outcome or (run.pco.config.post.state == workflow.NONE and not state.to):
-        return ticket
-    try:
-        return _move_item(run, ticket)
-    except Gone:
-        return end_state(run, ticket, "left", "the item is gone from Plane")
-    except Forbidden as error:
-        if error.kind in ("token", "header"):
-            raise
-        return refuse_state(run, ticket, error)
-    except (Refused, BadConfig) as error:
-        return refuse_state(run, ticket, error)
-
-
-def _move_item(run: Run, ticket: Ticket) -> Ticket:
-    states = run.states(ticket.project)
-    item = run.read.item(ticket.project, ticket.uuid)
-    now = next((s for s in states if s.id == item.state), PlaneState(item.state, "another state", ""))
-    to = _frozen(ticket).state.to or workflow.goal(states, run.pco.config.post.state, now)
-    if now.id == to.id:
-        return end_state(run, ticket, "done", to=to)
-    if why := workflow.obstacle(now, ticket.round.trigger.state):
-        return end_state(run, ticket, "left", why)
-    # Durable before the request, so that pco-poll knows the change for pco's own.
-    ticket = note(run, ticket, state=StateChange(to))
-    run.write.set_state(ticket.project, ticket.uuid, to.id)
-    return end_state(run, ticket, "done", to=to)
-
-
-def end_state(run: Run, ticket: Ticket, outcome: str, why: str = "", to: PlaneState | None = None) -> Ticket:
-    """Record how the change of state ended; with `to`, the item is in it."""
-
-    def ended(now: Ticket) -> Ticket:
-        known = _frozen(now).state.to
-        now = _with_post(now, state=StateChange(to or known, outcome, why))
-        return replace(now, plane_state=to) if to else now
-
-    if why:
-        run.pco.log("info", f"{ticket.key}: its state in Plane is left alone: {why}")
-    return change(run, ticket, ended)
-
-
-def refuse_state(run: Run, ticket: Ticket, error: PcoError) -> Ticket:
-    """The comment is in Plane, the item stays where it is: say so, and let the exit code say so."""
-    run.pco.log("warning", f"{ticket.key}: the comment is in Plane, but its state was not changed: {error}")
-    if error.hint:
-        run.pco.log("warning", f"({error.hint})")
-    run.pco.trouble = shared.gravest(run.pco.trouble, error.exit)
-    return end_state(run, ticket, "refused", str(error))
-
-
-# The record.
 
 
 def give_up(run: Run, ticket: Ticket, error: Gone | Refused) -> None:
@@ -293,46 +201,6 @@ def give_up(run: Run, ticket: Ticket, error: Gone | Refused) -> None:
     hint = f"restore it in Plane; {again}" if gone else again
     told = type(error)(f"nothing was posted: {why}; moved to failed", hint)
     run.pco.fail(told, ticket.key)
-
-
-def note(run: Run, ticket: Ticket, **changes: Any) -> Ticket:
-    """Write what became of the comment into the record, durably."""
-    return change(run, ticket, lambda t: _with_post(t, **changes))
-
-
-def change(
-    run: Run, ticket: Ticket, edit: Callable[[Ticket], Ticket], to: State | None = None, why: str = ""
-) -> Ticket:
-    """Edit the record as it is now, for pco-poll may have noted something in it.  Raises Stale if it was recalled."""
-    ours = (State.OUTBOX, ticket.round.n, _body(ticket))
-
-    def judge(now: Ticket) -> tuple[Ticket, State | None]:
-        if (now.state, now.round.n, _body(now)) != ours:
-            raise Stale(f"{ticket.key} was taken out of outbox meanwhile")
-        return edit(now), to
-
-    try:
-        return run.pco.spool.update(ticket.key, judge, why=why)
-    except KeyError:
-        raise Stale(f"{ticket.key} was taken out of outbox meanwhile") from None
-
-
-def _body(ticket: Ticket) -> tuple[str, str]:
-    post = ticket.round.post
-    return (post.external_id, post.body) if post else ("", "")
-
-
-def _frozen(ticket: Ticket) -> Post:
-    """The comment that was frozen when a person accepted it.  Raises BadData."""
-    if ticket.round.post is None:
-        raise BadData("no comment is in its record")
-    return ticket.round.post
-
-
-def _with_post(ticket: Ticket, **changes: Any) -> Ticket:
-    """The ticket with its comment's record changed; a local one may have none."""
-    post = ticket.round.post
-    return ticket.with_round(post=replace(post, **changes)) if post else ticket
 
 
 def pat() -> None:
