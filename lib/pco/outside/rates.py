@@ -17,11 +17,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pco.ground import durable
+from pco.ground import durable, locks
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
+    pass
 
 WINDOW = 60.0
 LONGEST_HOLD = 900.0  # seconds that a 429 may keep everybody silent; more is not believed
@@ -118,7 +118,7 @@ class Budget:
             # Made here and not by filelock, which would make it for its owner alone.
             with suppress(FileExistsError):
                 durable.write_new(path, b"")
-            with _lock(path, self._patience.total_seconds()):
+            with locks.lock_file(path, self._patience):
                 yield
         except FileNotFoundError as error:
             raise BadConfig(f"{path.parent} is missing", "`make install` or systemd-tmpfiles lays it out") from error
@@ -126,17 +126,6 @@ class Budget:
             raise TryLater(f"{path} is held by another program", f"`fuser -v {path}` names the holder") from None
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
-
-
-def _lock(path: Path, seconds: float) -> "BaseFileLock":
-    from filelock import FileLock
-
-    try:
-        # Releases between 3.12 and 4 set the mode each time they lock: 0644 if not told otherwise.
-        return FileLock(str(path), timeout=seconds, mode=0o660)
-    except TypeError:
-        # 3.9.0 knows no mode and leaves the file as it is.
-        return FileLock(str(path), timeout=seconds)
 
 
 def _boot_id() -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pco.ground import locks
 from pco.ground.errors import BadConfig, SystemFault, TryLater
 
 if TYPE_CHECKING:
@@ -36,11 +37,10 @@ class Lock:
 
     def _acquired(self) -> "BaseFileLock":
         # Here, not above: readers take no lock and must start quickly.
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         if self._lock is None:
-            # No mode is passed: 0600 would lock the group out, and 3.9.0 has no such argument.
-            self._lock = FileLock(str(self.path), timeout=self.patience.total_seconds())
+            self._lock = locks.lock_file(self.path, self.patience)
         try:
             self._lock.acquire()
         except Timeout:
