@@ -15,7 +15,7 @@ from pco.ground.ticket import Approval, Attempt, Blocked, Comment, Hold, Note, N
 from programs.queueing import CONTROLS, Desk
 from support import T0, TOP, WEB, a_ticket, put
 
-HOSTILE = "evil\x1b]0;x\x07\x1b[2J\u202e\x9b title"
+HOSTILE = "evil\x7f\x1b]0;x\x07\x1b[2J\u202e\x9b title"
 
 
 @pytest.fixture
