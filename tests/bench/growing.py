@@ -11,7 +11,7 @@ from pco.ground.ticket import State
 from support import Site, a_ticket, put
 
 FINISHED = 100_000
-TIMES = 11
+TIMES = 25
 
 
 def finished(folder: Path) -> Iterator[Figure]:
