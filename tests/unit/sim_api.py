@@ -29,8 +29,7 @@ class Api:
         self.project = f"{self.root}projects/{sim.project(project)['id']}/"
         self.items = f"{self.project}work-items/"
 
-    def ask(self, method: str, path: str, body: Any = None, by: str | None = "plane_api_bot",
-            **headers: str) -> Got:
+    def ask(self, method: str, path: str, body: Any = None, by: str | None = "plane_api_bot", **headers: str) -> Got:
         """Send one request with the token `by`; `body` bytes go out as they are, all else as JSON."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if by:

@@ -10,9 +10,25 @@ from unit.sim_api import NOBODY, Api
 
 SEED = {"projects": [{"identifier": "WEB", "items": [{"name": "one"}, {"name": "two"}]}, {"identifier": "INF"}]}
 KEYS = [
-    "id", "created_at", "updated_at", "deleted_at", "comment_html", "attachments", "access",
-    "external_source", "external_id", "edited_at", "created_by", "updated_by", "project", "workspace",
-    "description", "issue", "actor", "parent"]
+    "id",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "comment_html",
+    "attachments",
+    "access",
+    "external_source",
+    "external_id",
+    "edited_at",
+    "created_by",
+    "updated_by",
+    "project",
+    "workspace",
+    "description",
+    "issue",
+    "actor",
+    "parent",
+]
 DUPLICATE = "Work item comment with the same external id and external source already exists"
 
 
@@ -44,9 +60,15 @@ def test_a_comment_has_is_member_when_read_but_not_when_written(api, comments):
     assert made["created_at"] > made["updated_at"]
 
 
-@pytest.mark.parametrize("html", [
-    '<p onclick="x()">a</p><script>alert(1)</script><a href="javascript:alert(1)">j</a>', "plain & <unclosed", "",
-    "<p></p>"])
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<p onclick="x()">a</p><script>alert(1)</script><a href="javascript:alert(1)">j</a>',
+        "plain & <unclosed",
+        "",
+        "<p></p>",
+    ],
+)
 def test_the_html_is_stored_and_returned_verbatim(api, comments, html):
     made = api.post(comments, {"comment_html": html})
 
@@ -54,14 +76,21 @@ def test_the_html_is_stored_and_returned_verbatim(api, comments, html):
     assert api.get(comments).body["results"][0]["comment_html"] == html
 
 
-@pytest.mark.parametrize(("body", "status", "shown"), [
-    ({}, 201, "<p></p>"), ({"comment_html": 5}, 201, "5"),
-    ({"comment_html": None}, 400, {"comment_html": ["This field may not be null."]}),
-    ({"comment_html": "a\0b"}, 400, {"comment_html": ["Null characters are not allowed."]}),
-    ({"comment_html": "x", "access": "PUBLIC"}, 400, {"access": ['"PUBLIC" is not a valid choice.']}),
-    ({"external_id": "x" * 256, "external_source": "pco"}, 400,
-     {"external_id": ["Ensure this field has no more than 255 characters."]}),
-])
+@pytest.mark.parametrize(
+    ("body", "status", "shown"),
+    [
+        ({}, 201, "<p></p>"),
+        ({"comment_html": 5}, 201, "5"),
+        ({"comment_html": None}, 400, {"comment_html": ["This field may not be null."]}),
+        ({"comment_html": "a\0b"}, 400, {"comment_html": ["Null characters are not allowed."]}),
+        ({"comment_html": "x", "access": "PUBLIC"}, 400, {"access": ['"PUBLIC" is not a valid choice.']}),
+        (
+            {"external_id": "x" * 256, "external_source": "pco"},
+            400,
+            {"external_id": ["Ensure this field has no more than 255 characters."]},
+        ),
+    ],
+)
 def test_odd_bodies_are_taken_or_refused_as_by_the_server(api, comments, body, status, shown):
     answer = api.post(comments, body)
 
@@ -111,8 +140,7 @@ def test_parallel_posts_with_one_key_can_all_pass_and_later_ones_get_the_oldest(
         comments = api.item(sim.rows("items")[0]["id"]) + "comments/"
         key = {"comment_html": "x", "external_id": "K:1", "external_source": "pco"}
         statuses: list[int] = []
-        threads = [threading.Thread(target=lambda: statuses.append(api.post(comments, key).status))
-                   for _ in range(4)]
+        threads = [threading.Thread(target=lambda: statuses.append(api.post(comments, key).status)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -158,6 +186,7 @@ def test_writing_editing_and_deleting_a_comment_bump_the_item_later(sim, api, co
         act()
         sim.settle()
         return before < api.get(item).body["updated_at"]
+
     made = api.post(comments, {"comment_html": "x"}).body["id"]
 
     assert moved(lambda: api.post(comments, {"comment_html": "y"}))

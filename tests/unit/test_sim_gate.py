@@ -74,10 +74,12 @@ def test_a_bad_token_is_403_not_401(api, token):
 
 
 def test_a_stranger_an_unknown_project_and_an_unknown_workspace_are_the_same_403(api):
-    refused = [api.get(api.root + "projects/", by="plane_api_olga"),
-               api.get(api.items, by="plane_api_olga"),
-               api.get(f"{api.root}projects/{NOBODY}/work-items/"),
-               api.get(api.items.replace("acme", "nope"))]
+    refused = [
+        api.get(api.root + "projects/", by="plane_api_olga"),
+        api.get(api.items, by="plane_api_olga"),
+        api.get(f"{api.root}projects/{NOBODY}/work-items/"),
+        api.get(api.items.replace("acme", "nope")),
+    ]
 
     for answer in refused:
         assert answer.status == 403
@@ -146,14 +148,20 @@ def test_the_scale_shortens_the_window():
         assert api.get("/api/v1/users/me/").status == 200
 
 
-@pytest.mark.parametrize(("body", "kind", "status", "words"), [
-    (b'{"name": ', "application/json", 400,
-     {"detail": "JSON parse error - Expecting value: line 1 column 10 (char 9)"}),
-    (b"[1]", "application/json", 400,
-     {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
-    (b"", "application/json", 400, {"name": ["This field is required."]}),
-    (b"name=a", "text/plain", 415, {"detail": 'Unsupported media type "text/plain" in request.'}),
-])
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "words"),
+    [
+        (
+            b'{"name": ',
+            "application/json",
+            400,
+            {"detail": "JSON parse error - Expecting value: line 1 column 10 (char 9)"},
+        ),
+        (b"[1]", "application/json", 400, {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
+        (b"", "application/json", 400, {"name": ["This field is required."]}),
+        (b"name=a", "text/plain", 415, {"detail": 'Unsupported media type "text/plain" in request.'}),
+    ],
+)
 def test_a_body_that_is_no_item_is_refused_with_the_reason(api, body, kind, status, words):
     answer = api.post(api.items, body, Content_Type=kind)
 
@@ -199,8 +207,14 @@ def test_conditional_requests_get_the_whole_answer_and_no_etag(api):
 def test_times_carry_the_offset_of_the_users_timezone_and_no_microseconds_when_zero(sim, api):
     item = api.make()
     sim.settle()
-    sim.world.store.put("items", {**sim.rows("items")[0], "created_at": "2026-11-22T20:36:57.000000Z",
-                                  "updated_at": "2026-11-22T20:42:27.042547Z"})
+    sim.world.store.put(
+        "items",
+        {
+            **sim.rows("items")[0],
+            "created_at": "2026-11-22T20:36:57.000000Z",
+            "updated_at": "2026-11-22T20:42:27.042547Z",
+        },
+    )
 
     mine, theirs = api.get(api.item(item)).body, api.get(api.item(item), by="plane_api_gus").body
 
@@ -217,7 +231,12 @@ def test_the_log_tells_who_asked_for_what_and_what_came_of_it(sim, api):
     first, second = sim.requests()
 
     assert (first["method"], first["path"], first["status"], first["user"], first["role"]) == (
-        "POST", api.items, 403, "gus", "guest")
+        "POST",
+        api.items,
+        403,
+        "gus",
+        "guest",
+    )
     assert (second["status"], second["user"], json.loads(second["body"])) == (201, "bot", {"name": "y"})
     assert len(sim.requests(people=True)) == 4
     sim.reset_log()

@@ -7,9 +7,13 @@ import pytest
 from pco.sim import BadSeed, Sim, running
 from unit.sim_api import NOBODY, Api
 
-SEED = {"projects": [{"identifier": "WEB", "name": "Web App", "labels": ["bug", "docs"], "items": [{"name": "one"}]},
-                     {"identifier": "PRIV", "public": False, "members": ["ada"]},
-                     {"identifier": "OPEN", "members": {"ada": "admin"}, "labels": ["hidden"]}]}
+SEED = {
+    "projects": [
+        {"identifier": "WEB", "name": "Web App", "labels": ["bug", "docs"], "items": [{"name": "one"}]},
+        {"identifier": "PRIV", "public": False, "members": ["ada"]},
+        {"identifier": "OPEN", "members": {"ada": "admin"}, "labels": ["hidden"]},
+    ]
+}
 
 
 @pytest.fixture
@@ -31,8 +35,10 @@ def item(sim: Sim, api: Api) -> str:
 def test_public_projects_are_listed_though_one_is_not_in_them_and_secret_ones_are_not(sim, api):
     listed = api.get(api.root + "projects/?fields=identifier,is_member,member_role").body["results"]
 
-    assert listed == [{"is_member": True, "member_role": 15, "identifier": "WEB"},
-                      {"is_member": False, "member_role": None, "identifier": "OPEN"}]
+    assert listed == [
+        {"is_member": True, "member_role": 15, "identifier": "WEB"},
+        {"is_member": False, "member_role": None, "identifier": "OPEN"},
+    ]
     assert Api(sim, "OPEN").get(Api(sim, "OPEN").items).status == 403
 
 
@@ -41,7 +47,9 @@ def test_to_a_stranger_states_are_forbidden_labels_empty_and_members_open(sim):
 
     assert other.get(other.project + "states/").status == 403
     assert (other.get(other.project + "labels/").status, other.get(other.project + "labels/").body["results"]) == (
-        200, [])
+        200,
+        [],
+    )
     assert [row["display_name"] for row in other.get(other.project + "members/").body] == ["ada"]
 
 
@@ -82,17 +90,42 @@ def test_states_come_in_their_sequence_and_a_new_one_is_answered_with_200(api):
     made = api.post(api.project + "states/", {"name": "In Review", "group": "started", "color": "#123456"})
 
     assert [(row["name"], row["group"]) for row in listed] == [
-        ("Backlog", "backlog"), ("Todo", "unstarted"), ("In Progress", "started"), ("Done", "completed"),
-        ("Cancelled", "cancelled")]
+        ("Backlog", "backlog"),
+        ("Todo", "unstarted"),
+        ("In Progress", "started"),
+        ("Done", "completed"),
+        ("Cancelled", "cancelled"),
+    ]
     assert list(listed[0]) == [
-        "id", "created_at", "updated_at", "deleted_at", "name", "description", "color", "slug", "sequence", "group",
-        "is_triage", "default", "external_source", "external_id", "created_by", "updated_by", "project", "workspace"]
+        "id",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+        "name",
+        "description",
+        "color",
+        "slug",
+        "sequence",
+        "group",
+        "is_triage",
+        "default",
+        "external_source",
+        "external_id",
+        "created_by",
+        "updated_by",
+        "project",
+        "workspace",
+    ]
     assert (made.status, made.body["slug"], made.body["sequence"]) == (200, "in-review", 70000.0)
 
 
-@pytest.mark.parametrize(("where", "name", "words"), [
-    ("states/", "Todo", "State with the same name already exists in the project"),
-    ("labels/", "bug", "Label with the same name already exists in the project")])
+@pytest.mark.parametrize(
+    ("where", "name", "words"),
+    [
+        ("states/", "Todo", "State with the same name already exists in the project"),
+        ("labels/", "bug", "Label with the same name already exists in the project"),
+    ],
+)
 def test_a_second_state_or_label_of_a_name_is_a_409_with_the_id(api, where, name, words):
     first = next(row["id"] for row in api.get(api.project + where).body["results"] if row["name"] == name)
     again = api.post(api.project + where, {"name": name, "color": "#123456"})
@@ -131,10 +164,14 @@ def test_activities_are_written_late_oldest_first_with_names_and_ids_and_no_comm
     sim.settle()
     found = api.get(item + "activities/").body["results"]
 
-    assert [(row["verb"], row["field"], row["old_value"], row["new_value"]) for row in sorted(
-        found, key=lambda row: str(row["field"]))] == [
-        ("created", None, None, None), ("updated", "priority", "none", "high"),
-        ("updated", "state", "Backlog", "Todo")]
+    assert [
+        (row["verb"], row["field"], row["old_value"], row["new_value"])
+        for row in sorted(found, key=lambda row: str(row["field"]))
+    ] == [
+        ("created", None, None, None),
+        ("updated", "priority", "none", "high"),
+        ("updated", "state", "Backlog", "Todo"),
+    ]
     moved = next(row for row in found if row["field"] == "state")
     assert moved["new_identifier"] == sim.state("WEB", "Todo")
     assert [row["created_at"] for row in found] == sorted(row["created_at"] for row in found)
@@ -157,20 +194,38 @@ def test_attachments_and_relations_are_empty_and_uploading_fails(api, item):
     assert api.get(item + "relations/").body["blocking"] == []
 
 
-@pytest.mark.parametrize("seed", [
-    {"projects": [{"identifier": "WEB", "itms": []}]},
-    {"projects": [{"identifier": "WEB", "items": [{"name": "x", "state": "Nowhere"}]}]},
-    {"projects": [{"identifier": "WEB", "members": ["nobody"]}]},
-    {"users": [{"name": "x", "role": "king"}]}])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        {"projects": [{"identifier": "WEB", "itms": []}]},
+        {"projects": [{"identifier": "WEB", "items": [{"name": "x", "state": "Nowhere"}]}]},
+        {"projects": [{"identifier": "WEB", "members": ["nobody"]}]},
+        {"users": [{"name": "x", "role": "king"}]},
+    ],
+)
 def test_a_seed_with_a_slip_is_refused(seed):
     with pytest.raises(BadSeed), running(seed):
         pass
 
 
 def test_the_same_seed_gives_the_same_ids_and_a_given_id_is_kept():
-    seed = {"workspace": "w", "projects": [{"identifier": "WEB", "id": NOBODY, "items": [
-        {"name": "x", "by": "jonas", "created_at": "2026-01-02T03:04:05+01:00",
-         "comments": [{"by": "gus", "html": "<p>y</p>"}]}]}]}
+    seed = {
+        "workspace": "w",
+        "projects": [
+            {
+                "identifier": "WEB",
+                "id": NOBODY,
+                "items": [
+                    {
+                        "name": "x",
+                        "by": "jonas",
+                        "created_at": "2026-01-02T03:04:05+01:00",
+                        "comments": [{"by": "gus", "html": "<p>y</p>"}],
+                    }
+                ],
+            }
+        ],
+    }
     with running(seed) as first, running(seed) as second:
         for table in ("items", "comments", "states"):
             assert [row["id"] for row in first.rows(table)] == [row["id"] for row in second.rows(table)]

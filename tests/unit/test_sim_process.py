@@ -18,8 +18,13 @@ LIB = Path(sim.__file__).parents[2]
 
 def start(data: Path, *more: str) -> subprocess.Popen[str]:
     """Start a simulator on `data`."""
-    return subprocess.Popen([sys.executable, "-m", "pco.sim", "--data", str(data), *more], text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(LIB)})
+    return subprocess.Popen(
+        [sys.executable, "-m", "pco.sim", "--data", str(data), *more],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(LIB)},
+    )
 
 
 def url_of(process: subprocess.Popen[str]) -> str:

@@ -12,8 +12,16 @@ plane = pytest.importorskip("plane")
 
 @pytest.fixture
 def sim() -> Iterator[Sim]:
-    seed = {"projects": [{"identifier": "WEB", "name": "Web App", "labels": ["bug"],
-                          "items": [{"name": f"item {n}"} for n in range(3)]}]}
+    seed = {
+        "projects": [
+            {
+                "identifier": "WEB",
+                "name": "Web App",
+                "labels": ["bug"],
+                "items": [{"name": f"item {n}"} for n in range(3)],
+            }
+        ]
+    }
     with running(seed, rate=0, scale=0.01) as made:
         yield made
 
@@ -45,6 +53,7 @@ def test_the_client_makes_changes_and_deletes_states_labels_and_projects(sim, cl
     from plane.models.labels import CreateLabel, UpdateLabel
     from plane.models.projects import CreateProject
     from plane.models.states import CreateState, UpdateState
+
     slug, project = where
 
     state = client.states.create(slug, project, CreateState(name="Review", color="#123456", group="started"))
@@ -63,6 +72,7 @@ def test_the_client_makes_changes_and_deletes_states_labels_and_projects(sim, cl
 
 def test_the_client_works_on_items(sim, client, where):
     from plane.models.work_items import CreateWorkItem, UpdateWorkItem
+
     slug, project = where
     items = client.work_items
 
@@ -86,12 +96,12 @@ def test_the_client_works_on_comments_links_and_activities(sim, client, where):
         UpdateWorkItemComment,
         UpdateWorkItemLink,
     )
+
     slug, project = where
     at = (slug, project, sim.rows("items")[0]["id"])
     comments, links = client.work_items.comments, client.work_items.links
 
-    made = comments.create(*at, CreateWorkItemComment(comment_html="<p>a</p>", external_id="1",
-                                                      external_source="pco"))
+    made = comments.create(*at, CreateWorkItemComment(comment_html="<p>a</p>", external_id="1", external_source="pco"))
     with pytest.raises(plane.errors.HttpError) as refused:
         comments.create(*at, CreateWorkItemComment(comment_html="<p>a</p>", external_id="1", external_source="pco"))
     assert (refused.value.status_code, refused.value.response["id"]) == (409, made.id)

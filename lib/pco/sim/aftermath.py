@@ -10,8 +10,17 @@ from pco.sim.call import Call
 # Seconds after the reply, as seen on the real server: mostly soon, now and then some seconds late.
 SOONEST, LATEST = 0.04, 2.5
 
-TRACKED = ("state", "name", "description_html", "priority", "parent", "start_date", "target_date", "labels",
-           "assignees")
+TRACKED = (
+    "state",
+    "name",
+    "description_html",
+    "priority",
+    "parent",
+    "start_date",
+    "target_date",
+    "labels",
+    "assignees",
+)
 
 
 def delay(call: Call) -> float:
@@ -34,9 +43,14 @@ def follow(call: Call, item: str, *activities: Row) -> None:
                 return
             for given in activities:
                 common = rows.base(row["workspace"], world.clock.stamp(), user)
-                store.put("activities", rows.activity(common, {
-                    "project": row["project"], "issue": item, "actor": user, "epoch": epoch, **given}))
+                store.put(
+                    "activities",
+                    rows.activity(
+                        common, {"project": row["project"], "issue": item, "actor": user, "epoch": epoch, **given}
+                    ),
+                )
             store.put("items", {**row, "updated_at": world.clock.stamp()})
+
     world.jobs.later(delay(call), work)
 
 
@@ -47,10 +61,14 @@ def crawl(call: Call, link: str) -> None:
     def work() -> None:
         with store.lock:
             row = store.tables["links"][link]
-            seen = {"url": row["url"], "title": None, "favicon": "data:image/svg+xml;base64,PHN2Zy8+",
-                    "favicon_url": None}
-            store.put("links", {**row, "metadata": seen, "created_by": None, "updated_by": None,
-                                "updated_at": stamp()})
+            seen = {
+                "url": row["url"],
+                "title": None,
+                "favicon": "data:image/svg+xml;base64,PHN2Zy8+",
+                "favicon_url": None,
+            }
+            store.put("links", {**row, "metadata": seen, "created_by": None, "updated_by": None, "updated_at": stamp()})
+
     if call.worker:
         call.world.jobs.later(delay(call), work)
 
@@ -63,8 +81,13 @@ def created() -> Row:
 def linked(verb: str, url: str) -> Row:
     """Return the activity of a link that was made, changed or taken away."""
     old, new = (url, "") if verb == "deleted" else (None, url)
-    return {"verb": verb, "field": "link", "old_value": old, "new_value": new,
-            "comment": f"{verb} {'a' if verb == 'created' else 'the'} link"}
+    return {
+        "verb": verb,
+        "field": "link",
+        "old_value": old,
+        "new_value": new,
+        "comment": f"{verb} {'a' if verb == 'created' else 'the'} link",
+    }
 
 
 def changes(call: Call, before: Row, after: Row) -> list[Row]:
@@ -77,16 +100,24 @@ def changes(call: Call, before: Row, after: Row) -> list[Row]:
             found += entries(call, name, before[name], after[name])
         else:
             field = {"description_html": "description"}.get(name, name)
-            found.append({"verb": "updated", "field": field, "comment": f"updated the {field} to",
-                          **values(call, name, before[name], after[name])})
+            found.append(
+                {
+                    "verb": "updated",
+                    "field": field,
+                    "comment": f"updated the {field} to",
+                    **values(call, name, before[name], after[name]),
+                }
+            )
     return found
 
 
 def entries(call: Call, name: str, before: list[str], after: list[str]) -> list[Row]:
     """Return an activity for each label or assignee that came or went."""
-    return [{"verb": "updated", "field": name, "comment": f"updated the {name}", **values(call, name, old, new)}
-            for old, new in [(each, None) for each in before if each not in after]
-            + [(None, each) for each in after if each not in before]]
+    return [
+        {"verb": "updated", "field": name, "comment": f"updated the {name}", **values(call, name, old, new)}
+        for old, new in [(each, None) for each in before if each not in after]
+        + [(None, each) for each in after if each not in before]
+    ]
 
 
 def values(call: Call, name: str, old: Any, new: Any) -> Row:
@@ -98,4 +129,5 @@ def values(call: Call, name: str, old: Any, new: Any) -> Row:
     def called(identity: str | None) -> str | None:
         row = call.store.tables[table].get(identity or "")
         return None if row is None else row.get("display_name") or row["name"]
+
     return {"old_value": called(old), "new_value": called(new), "old_identifier": old, "new_identifier": new}

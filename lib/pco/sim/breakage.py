@@ -86,7 +86,7 @@ def late(world: World, request: Request) -> None:
 def spoilt(reply: Reply, hit: dict[str, Fault]) -> Reply:
     """Return the reply with a body that no client should trust."""
     if "cut" in hit:
-        return Reply(reply.status, reply.body[:len(reply.body) // 2], reply.headers, max(len(reply.body), 2))
+        return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers, max(len(reply.body), 2))
     if "bad_json" in hit:
         return Reply(reply.status, reply.body[:-1] + b",", reply.headers)
     if "bad_utf8" in hit:

@@ -52,6 +52,7 @@ def or_null(check: Check) -> Check:
 
 def text(longest: int = 0, blank: bool = False) -> Check:
     """Text, trimmed; numbers become text.  `longest` 0: no limit."""
+
     def check(value: Any) -> str:
         if value is None:
             raise Wrong("This field may not be null.")
@@ -65,22 +66,26 @@ def text(longest: int = 0, blank: bool = False) -> Check:
         if longest and len(words) > longest:
             raise Wrong(f"Ensure this field has no more than {longest} characters.")
         return words
+
     return check
 
 
 def choice(*allowed: str) -> Check:
     """One of the given words."""
+
     def check(value: Any) -> str:
         if value is None:
             raise Wrong("This field may not be null.")
         if value not in allowed:
             raise Wrong(f'"{value}" is not a valid choice.')
         return str(value)
+
     return check
 
 
 def key(exists: Exists) -> Check:
     """The UUID of something that exists."""
+
     def check(value: Any) -> str:
         if not isinstance(value, str):
             raise Wrong(f"Incorrect type. Expected pk value, received {type(value).__name__}.")
@@ -91,6 +96,7 @@ def key(exists: Exists) -> Check:
         if not exists(identity):
             raise Wrong(f'Invalid pk "{value}" - object does not exist.')
         return identity
+
     return check
 
 
@@ -110,6 +116,7 @@ def keys(exists: Exists) -> Check:
         if bad:
             raise Wrong(bad)
         return list(dict.fromkeys(good))
+
     return check
 
 
@@ -126,8 +133,10 @@ def moment(value: Any) -> str:
     try:
         return parse_stamp(value)
     except (TypeError, ValueError) as error:
-        raise Wrong("Datetime has wrong format. Use one of these formats instead: "
-                    "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].") from error
+        raise Wrong(
+            "Datetime has wrong format. Use one of these formats instead: "
+            "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+        ) from error
 
 
 def whole(value: Any) -> int:

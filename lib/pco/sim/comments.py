@@ -11,13 +11,18 @@ from pco.sim.render import renderer
 
 def comment_checks(call: Call) -> dict[str, checks.Check]:
     """Return the checks of a comment's body; what is not here is ignored, `parent` for one."""
+
     def there(table: str) -> checks.Exists:
         return lambda identity: identity in call.store.tables[table]
+
     short = checks.or_null(checks.text(255, blank=True))
     return {
-        "comment_html": checks.text(blank=True), "access": checks.choice("INTERNAL", "EXTERNAL"),
-        "external_id": short, "external_source": short,
-        "created_by": checks.or_null(checks.key(there("users"))), "created_at": checks.or_null(checks.moment),
+        "comment_html": checks.text(blank=True),
+        "access": checks.choice("INTERNAL", "EXTERNAL"),
+        "external_id": short,
+        "external_source": short,
+        "created_by": checks.or_null(checks.key(there("users"))),
+        "created_at": checks.or_null(checks.moment),
     }
 
 
@@ -82,8 +87,12 @@ def insert(call: Call, given: Row) -> Row:
     author = given.pop("created_by", None) or call.user["id"]
     made = given.pop("created_at", None) or call.world.clock.stamp(0.008)
     common = rows.base(call.world.workspace()["id"], call.world.clock.stamp(), author)
-    return call.store.put("comments", rows.comment(common, {
-        **given, "created_at": made, "project": call.project, "issue": call.parts["item"], "actor": author}))
+    return call.store.put(
+        "comments",
+        rows.comment(
+            common, {**given, "created_at": made, "project": call.project, "issue": call.parts["item"], "actor": author}
+        ),
+    )
 
 
 def same_external(call: Call, body: Row) -> None:
@@ -93,8 +102,7 @@ def same_external(call: Call, body: Row) -> None:
         return
     other = call.store.external("comments", call.project, str(source), str(external))
     if other is not None and other["id"] != call.parts.get("pk"):
-        raise duplicate("Work item comment with the same external id and external source already exists",
-                        other["id"])
+        raise duplicate("Work item comment with the same external id and external source already exists", other["id"])
 
 
 def patch_comment(call: Call) -> Answer:

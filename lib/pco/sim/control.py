@@ -1,16 +1,16 @@
 """The /_sim/ endpoints: what the real server does not have.  Bodies are JSON; no token is needed.
 
-    GET  /_sim/faults               the switches with their counts
-    POST /_sim/faults  [FAULT...]   replace them (see faults.py); [] switches all off
-    GET  /_sim/requests             the log: n, time, method, path, status (null: connection dropped), answer (what
-                                    the server had said by itself), user, role (of the token), person, faults, body
-    POST /_sim/reset-log
-    POST /_sim/clock {"advance": S} skip S seconds
-    POST /_sim/settle               do at once what the server's worker would do later
-    POST /_sim/items/ID {...}       set columns that the API cannot: archived, draft, deleted (true or false),
-                                    or any column of the item by its name; updated_at moves unless given
-    POST /_sim/members {"project": ID, "member": ID, "role": 15}    0 takes the membership away
-    GET  /_sim/rows/TABLE           all rows of a table, soft-deleted ones too
+GET  /_sim/faults               the switches with their counts
+POST /_sim/faults  [FAULT...]   replace them (see faults.py); [] switches all off
+GET  /_sim/requests             the log: n, time, method, path, status (null: connection dropped), answer (what
+                                the server had said by itself), user, role (of the token), person, faults, body
+POST /_sim/reset-log
+POST /_sim/clock {"advance": S} skip S seconds
+POST /_sim/settle               do at once what the server's worker would do later
+POST /_sim/items/ID {...}       set columns that the API cannot: archived, draft, deleted (true or false),
+                                or any column of the item by its name; updated_at moves unless given
+POST /_sim/members {"project": ID, "member": ID, "role": 15}    0 takes the membership away
+GET  /_sim/rows/TABLE           all rows of a table, soft-deleted ones too
 """
 
 import json
@@ -30,12 +30,22 @@ KEPT = 200_000
 def entry(world: World, request: Request, longest: int) -> Row:
     """Begin the log entry of a request and return it."""
     body = request.body if len(request.body) <= longest else request.body[:longest]
-    made: Row = {"n": len(world.log), "time": to_stamp(world.clock.seconds()), "method": request.method,
-                 "path": request.target, "status": None, "answer": None, "user": None, "role": None,
-                 "person": request.person, "faults": [], "body": body.decode("utf-8", "replace")}
+    made: Row = {
+        "n": len(world.log),
+        "time": to_stamp(world.clock.seconds()),
+        "method": request.method,
+        "path": request.target,
+        "status": None,
+        "answer": None,
+        "user": None,
+        "role": None,
+        "person": request.person,
+        "faults": [],
+        "body": body.decode("utf-8", "replace"),
+    }
     world.log.append(made)
     if len(world.log) > KEPT:
-        del world.log[:KEPT // 2]
+        del world.log[: KEPT // 2]
     return made
 
 

@@ -26,8 +26,21 @@ from typing import Any
 # These go together with any other.
 BESIDE = ("slow", "lag", "no_worker")
 # Of these at most one befalls a request: the first that fires.
-ALONE = ("lost_before", "lost_after", "late", "error_before", "error_after", "throttle", "cut", "bad_json",
-         "bad_utf8", "bomb", "deep_json", "redirect", "html")
+ALONE = (
+    "lost_before",
+    "lost_after",
+    "late",
+    "error_before",
+    "error_after",
+    "throttle",
+    "cut",
+    "bad_json",
+    "bad_utf8",
+    "bomb",
+    "deep_json",
+    "redirect",
+    "html",
+)
 KINDS = BESIDE + ALONE
 SECONDS = {"slow": 5.0, "late": 5.0, "lag": 5.0, "throttle": 60.0}
 

@@ -13,8 +13,13 @@ def by_identifier(call: Call) -> Answer:
     if not re.fullmatch(r"[0-9]+", call.parts["number"]):
         raise went_wrong()
     number = int(call.parts["number"])
-    found = [item for project in call.reader.rows("projects") if project["identifier"] == call.parts["prefix"]
-             for item in living(call, project) if item["sequence_id"] == number]
+    found = [
+        item
+        for project in call.reader.rows("projects")
+        if project["identifier"] == call.parts["prefix"]
+        for item in living(call, project)
+        if item["sequence_id"] == number
+    ]
     if not found:
         raise no_such_object()
     if len(found) > 1:
@@ -44,7 +49,7 @@ def search(call: Call) -> Answer:
             if in_prefix or words.lower() in item["name"].lower() or item["sequence_id"] in numbers:
                 found.append((item["created_at"], hit(call, project, item)))
     found.sort(key=lambda pair: str(pair[0]), reverse=True)
-    return Answer(200, {"issues": [each for _when, each in found[:int(limit)]]})
+    return Answer(200, {"issues": [each for _when, each in found[: int(limit)]]})
 
 
 def wanted(call: Call) -> list[Row]:
@@ -58,6 +63,11 @@ def wanted(call: Call) -> list[Row]:
 
 def hit(call: Call, project: Row, item: Row) -> Row:
     """Return one line of a search."""
-    return {"name": item["name"], "id": item["id"], "sequence_id": item["sequence_id"],
-            "project__identifier": project["identifier"], "project_id": project["id"],
-            "workspace__slug": call.world.workspace()["slug"]}
+    return {
+        "name": item["name"],
+        "id": item["id"],
+        "sequence_id": item["sequence_id"],
+        "project__identifier": project["identifier"],
+        "project_id": project["id"],
+        "workspace__slug": call.world.workspace()["slug"],
+    }

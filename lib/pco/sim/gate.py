@@ -16,8 +16,10 @@ from pco.sim.routes import Route, resolve
 from pco.sim.throttle import Throttled
 
 LARGEST = 5 * 1024 * 1024
-TOO_LARGE = {"error": "REQUEST_BODY_TOO_LARGE",
-             "detail": "The size of the request body exceeds the maximum allowed size."}
+TOO_LARGE = {
+    "error": "REQUEST_BODY_TOO_LARGE",
+    "detail": "The size of the request body exceeds the maximum allowed size.",
+}
 NO_CREDENTIALS = {"detail": "Authentication credentials were not provided."}
 
 
@@ -83,8 +85,14 @@ def routed(request: Request) -> Answer | tuple[Route, dict[str, str]]:
     raise no_such_page()
 
 
-def passed(world: World, request: Request, route: Route, parts: dict[str, str], headers: dict[str, str],
-           how: tuple[float, bool]) -> Answer:
+def passed(
+    world: World,
+    request: Request,
+    route: Route,
+    parts: dict[str, str],
+    headers: dict[str, str],
+    how: tuple[float, bool],
+) -> Answer:
     """Take a request with a known URL to its view; fills `headers` as far as it comes.  Raises Refused."""
     if not accepts(request.headers.get("accept", "*/*")):
         raise detail(406, "Could not satisfy the request Accept header.")

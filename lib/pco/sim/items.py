@@ -72,6 +72,7 @@ def ranking(call: Call, name: str) -> Callable[[Row], Any]:
         if name in RANKS and value is not None:
             value = RANKS[name].index(value)
         return (True, 0) if value is None else (False, value)
+
     return rank
 
 
@@ -95,17 +96,28 @@ def get_item(call: Call) -> Answer:
 
 def item_checks(call: Call) -> dict[str, checks.Check]:
     """Return the checks of an item's body; what is not here is ignored, `state_id` for one."""
+
     def there(table: str) -> checks.Exists:
         return lambda identity: identity in call.store.tables[table]
+
     short = checks.or_null(checks.text(255, blank=True))
     return {
-        "name": checks.text(255), "description_html": checks.or_null(checks.text(blank=True)),
-        "priority": checks.choice(*PRIORITIES), "start_date": checks.or_null(checks.day),
-        "target_date": checks.or_null(checks.day), "state": checks.or_null(checks.key(there("states"))),
-        "parent": checks.or_null(checks.key(there("items"))), "labels": checks.keys(there("labels")),
-        "assignees": checks.keys(there("users")), "sequence_id": checks.whole, "sort_order": checks.number,
-        "point": checks.or_null(checks.whole), "is_draft": checks.yes_or_no,
-        "archived_at": checks.or_null(checks.day), "external_source": short, "external_id": short,
+        "name": checks.text(255),
+        "description_html": checks.or_null(checks.text(blank=True)),
+        "priority": checks.choice(*PRIORITIES),
+        "start_date": checks.or_null(checks.day),
+        "target_date": checks.or_null(checks.day),
+        "state": checks.or_null(checks.key(there("states"))),
+        "parent": checks.or_null(checks.key(there("items"))),
+        "labels": checks.keys(there("labels")),
+        "assignees": checks.keys(there("users")),
+        "sequence_id": checks.whole,
+        "sort_order": checks.number,
+        "point": checks.or_null(checks.whole),
+        "is_draft": checks.yes_or_no,
+        "archived_at": checks.or_null(checks.day),
+        "external_source": short,
+        "external_id": short,
         "created_by": checks.or_null(checks.key(there("users"))),
     }
 
@@ -129,8 +141,9 @@ def given_for(call: Call, required: tuple[str, ...] = ()) -> Row:
         given["labels"] = [each for each in given["labels"] if tables["labels"][each]["project"] == call.project]
     if "assignees" in given:
         # Guests and strangers are dropped without a word, like another project's labels.
-        given["assignees"] = [each for each in given["assignees"]
-                              if (role_of(call.store, call.project, each) or 0) >= MEMBER]
+        given["assignees"] = [
+            each for each in given["assignees"] if (role_of(call.store, call.project, each) or 0) >= MEMBER
+        ]
     return given
 
 

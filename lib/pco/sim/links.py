@@ -9,8 +9,16 @@ from pco.sim.call import Call
 from pco.sim.paging import envelope
 from pco.sim.render import renderer
 
-RELATIONS = ("blocking", "blocked_by", "duplicate", "relates_to", "start_after", "start_before", "finish_after",
-             "finish_before")
+RELATIONS = (
+    "blocking",
+    "blocked_by",
+    "duplicate",
+    "relates_to",
+    "start_after",
+    "start_before",
+    "finish_after",
+    "finish_before",
+)
 
 
 def address(value: Any) -> str:

@@ -44,13 +44,20 @@ def envelope(rows: Sequence[Row], query: dict[str, str], show: Callable[[Row], A
     `next_cursor` is a string on the last page too, as on the server.
     """
     size, page = page_of(query)
-    part = rows[page * size:(page + 1) * size]
+    part = rows[page * size : (page + 1) * size]
     pages = -(-len(rows) // size)
     return {
-        "grouped_by": None, "sub_grouped_by": None, "total_count": len(rows),
-        "next_cursor": f"{size}:{page + 1}:0", "prev_cursor": f"{size}:{page - 1}:1",
-        "next_page_results": (page + 1) * size < len(rows), "prev_page_results": page > 0,
-        "count": len(part), "total_pages": pages, "total_results": len(rows), "extra_stats": None,
+        "grouped_by": None,
+        "sub_grouped_by": None,
+        "total_count": len(rows),
+        "next_cursor": f"{size}:{page + 1}:0",
+        "prev_cursor": f"{size}:{page - 1}:1",
+        "next_page_results": (page + 1) * size < len(rows),
+        "prev_page_results": page > 0,
+        "count": len(part),
+        "total_pages": pages,
+        "total_results": len(rows),
+        "extra_stats": None,
         "results": [show(row) for row in part],
     }
 

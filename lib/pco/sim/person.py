@@ -148,8 +148,9 @@ class Person:
 
     def edit_comment(self, comment: Row, html: str) -> Row:
         """Change a comment, one's own or another's."""
-        row: Row = self._ask("PATCH", f"{self._items}{comment['issue']}/comments/{comment['id']}/",
-                             {"comment_html": html})
+        row: Row = self._ask(
+            "PATCH", f"{self._items}{comment['issue']}/comments/{comment['id']}/", {"comment_html": html}
+        )
         return row
 
     def delete_comment(self, comment: Row) -> None:

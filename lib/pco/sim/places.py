@@ -67,8 +67,13 @@ def identifier(value: Any) -> str:
     return words
 
 
-PROJECT_CHECKS = {"name": checks.text(255), "identifier": identifier, "description": checks.text(blank=True),
-                  "network": checks.whole, "timezone": checks.text(64)}
+PROJECT_CHECKS = {
+    "name": checks.text(255),
+    "identifier": identifier,
+    "description": checks.text(blank=True),
+    "network": checks.whole,
+    "timezone": checks.text(64),
+}
 
 
 def create_project(call: Call) -> Answer:
@@ -111,8 +116,9 @@ def archive_project(call: Call) -> Answer:
 
 def change(call: Call, table: str, row: Row, given: Row) -> Row:
     """Store `row` with the given columns, changed now by this user."""
-    return call.store.put(table, {**row, **given, "updated_at": call.world.clock.stamp(),
-                                  "updated_by": call.user["id"]})
+    return call.store.put(
+        table, {**row, **given, "updated_at": call.world.clock.stamp(), "updated_by": call.user["id"]}
+    )
 
 
 def active(call: Call) -> bool:
@@ -150,12 +156,24 @@ def same_name(call: Call, table: str, words: str) -> None:
             raise duplicate(f"{noun} with the same name already exists in the project", row["id"])
 
 
-STATE_CHECKS = {"name": checks.text(255), "color": checks.text(255), "group": checks.choice(*GROUPS),
-                "description": checks.text(blank=True), "sequence": checks.number, "default": checks.yes_or_no,
-                "external_id": checks.or_null(checks.text(255)), "external_source": checks.or_null(checks.text(255))}
-LABEL_CHECKS = {"name": checks.text(255), "color": checks.text(255, blank=True),
-                "description": checks.text(blank=True), "sort_order": checks.number,
-                "external_id": checks.or_null(checks.text(255)), "external_source": checks.or_null(checks.text(255))}
+STATE_CHECKS = {
+    "name": checks.text(255),
+    "color": checks.text(255),
+    "group": checks.choice(*GROUPS),
+    "description": checks.text(blank=True),
+    "sequence": checks.number,
+    "default": checks.yes_or_no,
+    "external_id": checks.or_null(checks.text(255)),
+    "external_source": checks.or_null(checks.text(255)),
+}
+LABEL_CHECKS = {
+    "name": checks.text(255),
+    "color": checks.text(255, blank=True),
+    "description": checks.text(blank=True),
+    "sort_order": checks.number,
+    "external_id": checks.or_null(checks.text(255)),
+    "external_source": checks.or_null(checks.text(255)),
+}
 
 
 def create_state(call: Call) -> Answer:
@@ -164,8 +182,16 @@ def create_state(call: Call) -> Answer:
     same_name(call, "states", given["name"])
     last = max((row["sequence"] for row in call.store.now().rows("states", call.project)), default=0.0)
     common = rows.base(call.world.workspace()["id"], call.world.clock.stamp(), call.user["id"])
-    made = rows.state(common, {"group": "backlog", "sequence": last + 15000, **given, "project": call.project,
-                               "slug": given["name"].lower().replace(" ", "-")})
+    made = rows.state(
+        common,
+        {
+            "group": "backlog",
+            "sequence": last + 15000,
+            **given,
+            "project": call.project,
+            "slug": given["name"].lower().replace(" ", "-"),
+        },
+    )
     return Answer(200, renderer(call)(call.store.put("states", made)))
 
 

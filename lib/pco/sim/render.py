@@ -12,13 +12,23 @@ STAMPS = ("created_at", "updated_at", "deleted_at", "completed_at", "archived_at
 USER = ("id", "first_name", "last_name", "email", "avatar", "avatar_url", "display_name")
 STATE = ("id", "name", "color", "group")
 PROJECT = ("id", "identifier", "name", "cover_image", "icon_prop", "emoji", "description", "cover_image_url")
-EMPTY_ESTIMATE = {"deleted_at": None, "key": None, "description": "", "value": "", "created_by": None,
-                  "updated_by": None}
+EMPTY_ESTIMATE = {
+    "deleted_at": None,
+    "key": None,
+    "description": "",
+    "value": "",
+    "created_by": None,
+    "updated_by": None,
+}
 
 # Column of an item or comment -> table of what it points to, and the fields shown of it (none: all).
 ONE: dict[str, tuple[str, Sequence[str]]] = {
-    "state": ("states", STATE), "project": ("projects", PROJECT), "created_by": ("users", USER),
-    "updated_by": ("users", USER), "actor": ("users", USER), "parent": ("items", ()),
+    "state": ("states", STATE),
+    "project": ("projects", PROJECT),
+    "created_by": ("users", USER),
+    "updated_by": ("users", USER),
+    "actor": ("users", USER),
+    "parent": ("items", ()),
     "workspace": ("workspace", ("name", "slug", "id")),
 }
 MANY: dict[str, tuple[str, Sequence[str]]] = {"labels": ("labels", ()), "assignees": ("users", USER)}
@@ -45,6 +55,7 @@ def renderer(call: Call) -> Callable[[Row], Row]:
             if name in copy:
                 copy[name] = expanded(call, name, copy[name])
         return only(copy, fields)
+
     return show
 
 

@@ -114,8 +114,16 @@ class Sim:
 
 
 @contextmanager
-def running(seed: Row | Path | None = None, data: Path | None = None, *, faults: tuple[Row, ...] = (),
-            scale: float = 1.0, port: int = 0, tokens: tuple[str, ...] = (), **settings: Any) -> Iterator[Sim]:
+def running(
+    seed: Row | Path | None = None,
+    data: Path | None = None,
+    *,
+    faults: tuple[Row, ...] = (),
+    scale: float = 1.0,
+    port: int = 0,
+    tokens: tuple[str, ...] = (),
+    **settings: Any,
+) -> Iterator[Sim]:
     """Run a simulator while the block lasts.
 
     `seed` is a workspace or a file with one; `data` its folder, else a temporary one; `settings` as in Settings

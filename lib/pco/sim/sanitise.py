@@ -13,22 +13,28 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-VOID = words(
-    "area base br col embed hr img input link meta source track wbr")
+VOID = words("area base br col embed hr img input link meta source track wbr")
 # Dropped with all that is in them.
-GONE = words(
-    "script style iframe object embed noscript template link meta base title head svg math")
+GONE = words("script style iframe object embed noscript template link meta base title head svg math")
 KEPT = words(
     "a abbr b bdi bdo blockquote br caption center cite code col colgroup dd del details dfn div dl dt em figcaption"
     " figure footer h1 h2 h3 h4 h5 h6 header hr i img input ins kbd label li mark nav ol p pre q s samp section small"
     " span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var mention-component"
-    " image-component issue-embed-component")
+    " image-component issue-embed-component"
+)
 BLOCK = words(
     "blockquote center details div dl fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr nav ol p pre section"
-    " table ul")
+    " table ul"
+)
 # An opening tag on the left closes an open one on the right.
-CLOSES = {"li": {"li"}, "tr": {"tr", "td", "th"}, "td": {"td", "th"}, "th": {"td", "th"}, "dt": {"dt", "dd"},
-          "dd": {"dt", "dd"}} | {name: {"p"} for name in BLOCK}
+CLOSES = {
+    "li": {"li"},
+    "tr": {"tr", "td", "th"},
+    "td": {"td", "th"},
+    "th": {"td", "th"},
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+} | {name: {"p"} for name in BLOCK}
 BAD_SCHEMES = ("javascript:", "vbscript:", "data:")
 
 

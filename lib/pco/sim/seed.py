@@ -16,21 +16,52 @@ from pco.sim.store import Store
 ROLES: dict[str, int | None] = {"admin": ADMIN, "member": MEMBER, "guest": GUEST, "outsider": None}
 BOT = "bot"
 DEFAULT_USERS: list[Row] = [
-    {"name": BOT, "role": "member", "display_name": "pco", "first_name": "Pco", "last_name": "Bot",
-     "tokens": [{"token": "plane_api_service", "service": True}, {"token": "plane_api_expired", "expired": True},
-                {"token": "plane_api_inactive", "inactive": True}]},
+    {
+        "name": BOT,
+        "role": "member",
+        "display_name": "pco",
+        "first_name": "Pco",
+        "last_name": "Bot",
+        "tokens": [
+            {"token": "plane_api_service", "service": True},
+            {"token": "plane_api_expired", "expired": True},
+            {"token": "plane_api_inactive", "inactive": True},
+        ],
+    },
     {"name": "ada", "role": "admin", "last_name": "Admin"},
     {"name": "jonas", "role": "member", "last_name": "Member"},
     {"name": "gus", "role": "guest", "last_name": "Guest", "timezone": "Asia/Kolkata"},
     {"name": "olga", "role": "outsider", "last_name": "Outsider"},
 ]
-DEFAULT: Row = {"workspace": {"slug": "acme", "name": "Acme"}, "users": DEFAULT_USERS,
-                "projects": [{"identifier": "WEB", "name": "Web App", "labels": ["bug", "agent"]}]}
+DEFAULT: Row = {
+    "workspace": {"slug": "acme", "name": "Acme"},
+    "users": DEFAULT_USERS,
+    "projects": [{"identifier": "WEB", "name": "Web App", "labels": ["bug", "agent"]}],
+}
 USER_KEYS = {"name", "token", "tokens", "role", "id", "first_name", "last_name", "display_name", "email", "timezone"}
 PROJECT_KEYS = {"identifier", "name", "id", "description", "public", "archived", "members", "states", "labels", "items"}
-ITEM_KEYS = {"name", "description_html", "state", "labels", "priority", "assignees", "comments", "links", "by", "id",
-             "created_at", "updated_at", "archived", "draft", "parent", "start_date", "target_date", "external_id",
-             "external_source", "sequence_id"}
+ITEM_KEYS = {
+    "name",
+    "description_html",
+    "state",
+    "labels",
+    "priority",
+    "assignees",
+    "comments",
+    "links",
+    "by",
+    "id",
+    "created_at",
+    "updated_at",
+    "archived",
+    "draft",
+    "parent",
+    "start_date",
+    "target_date",
+    "external_id",
+    "external_source",
+    "sequence_id",
+}
 AS_GIVEN = ("name", "priority", "start_date", "target_date", "external_id", "external_source", "parent")
 COMMENT_KEYS = {"by", "html", "id", "created_at", "external_id", "external_source"}
 
@@ -75,8 +106,15 @@ class Sower:
         asked = seed["workspace"]
         given: Row = {"slug": asked} if isinstance(asked, str) else asked
         self.workspace = given.get("id") or rows.derived("workspace", given["slug"])
-        self.store.put("workspace", {"id": self.workspace, "slug": given["slug"],
-                                     "name": given.get("name", given["slug"].title()), "deleted_at": None})
+        self.store.put(
+            "workspace",
+            {
+                "id": self.workspace,
+                "slug": given["slug"],
+                "name": given.get("name", given["slug"].title()),
+                "deleted_at": None,
+            },
+        )
         for user in seed["users"]:
             self.user(user)
         for project in seed["projects"]:
@@ -107,11 +145,19 @@ class Sower:
         name, role = given["name"], given.get("role", "member")
         if role not in ROLES:
             raise BadSeed(f"user {name}: role {role!r} is none of {', '.join(ROLES)}")
-        row = {"id": given.get("id") or rows.derived("user", name), "deleted_at": None, "name": name,
-               "first_name": given.get("first_name", name.title()), "last_name": given.get("last_name", ""),
-               "email": given.get("email", f"{name}@example.com"), "avatar": "", "avatar_url": None,
-               "display_name": given.get("display_name", name), "role": ROLES[role],
-               "timezone": given.get("timezone", "UTC")}
+        row = {
+            "id": given.get("id") or rows.derived("user", name),
+            "deleted_at": None,
+            "name": name,
+            "first_name": given.get("first_name", name.title()),
+            "last_name": given.get("last_name", ""),
+            "email": given.get("email", f"{name}@example.com"),
+            "avatar": "",
+            "avatar_url": None,
+            "display_name": given.get("display_name", name),
+            "role": ROLES[role],
+            "timezone": given.get("timezone", "UTC"),
+        }
         self.users[name] = self.store.put("users", row)
         self.token(row["id"], role, given.get("token", f"plane_api_{name}"))
         for extra in given.get("tokens", ()):
@@ -121,9 +167,15 @@ class Sower:
         """Create a token: a text, or {token, rate, service, expired, inactive}."""
         fields: Row = {"token": given} if isinstance(given, str) else given
         known(f"token of {role}", fields, ("token", "rate", "service", "expired", "inactive"))
-        put_token(self.store, fields["token"], user, role,
-                  rate=300 if fields.get("service") else fields.get("rate"),
-                  expires=1.0 if fields.get("expired") else None, active=not fields.get("inactive"))
+        put_token(
+            self.store,
+            fields["token"],
+            user,
+            role,
+            rate=300 if fields.get("service") else fields.get("rate"),
+            expires=1.0 if fields.get("expired") else None,
+            active=not fields.get("inactive"),
+        )
 
     def project(self, given: Row) -> None:
         """Create a project with states, labels, members and items."""
@@ -131,10 +183,19 @@ class Sower:
         identity = given.get("id") or rows.derived("project", self.workspace, given["identifier"])
         common = {**self.common(), "id": identity}
         archived = self.stamp() if given.get("archived") else None
-        self.store.put("projects", rows.project(common, {
-            "identifier": given["identifier"], "name": given.get("name", given["identifier"]),
-            "description": given.get("description", ""), "network": 2 if given.get("public", True) else 0,
-            "archived_at": archived}))
+        self.store.put(
+            "projects",
+            rows.project(
+                common,
+                {
+                    "identifier": given["identifier"],
+                    "name": given.get("name", given["identifier"]),
+                    "description": given.get("description", ""),
+                    "network": 2 if given.get("public", True) else 0,
+                    "archived_at": archived,
+                },
+            ),
+        )
         for name, role in self.members(given.get("members")):
             self.store.put("members", rows.member(identity, self.named(name)["id"], role))
         for state in rows.states_of(self.common(), identity, given.get("states")):
@@ -174,14 +235,25 @@ class Sower:
         if given.get("updated_at"):
             fields["updated_at"] = self.stamp(given["updated_at"])
         done = common["created_at"] if state["group"] == "completed" else None
-        store.put("items", rows.item(common, {
-            **fields, "project": project, "state": state["id"], "sequence_id": number, "completed_at": done,
-            "description_html": sanitised(given.get("description_html") or "<p></p>"),
-            "labels": [self.point("labels", project, name)["id"] for name in given.get("labels", ())],
-            "assignees": [self.named(name)["id"] for name in given.get("assignees", ())],
-            "sort_order": store.top_order[project, state["id"]] + 10000,
-            "archived_at": self.stamp()[:10] if given.get("archived") else None,
-            "is_draft": bool(given.get("draft"))}))
+        store.put(
+            "items",
+            rows.item(
+                common,
+                {
+                    **fields,
+                    "project": project,
+                    "state": state["id"],
+                    "sequence_id": number,
+                    "completed_at": done,
+                    "description_html": sanitised(given.get("description_html") or "<p></p>"),
+                    "labels": [self.point("labels", project, name)["id"] for name in given.get("labels", ())],
+                    "assignees": [self.named(name)["id"] for name in given.get("assignees", ())],
+                    "sort_order": store.top_order[project, state["id"]] + 10000,
+                    "archived_at": self.stamp()[:10] if given.get("archived") else None,
+                    "is_draft": bool(given.get("draft")),
+                },
+            ),
+        )
         for place, comment in enumerate(given.get("comments", ())):
             self.comment(project, identity, place, comment)
         for url in given.get("links", ()):
@@ -190,16 +262,46 @@ class Sower:
     def comment(self, project: str, item: str, place: int, given: Row) -> None:
         """Create a comment."""
         known("comment", given, COMMENT_KEYS)
-        common = {**self.common(given.get("by"), given.get("created_at")),
-                  "id": given.get("id") or rows.derived("comment", item, str(place))}
+        common = {
+            **self.common(given.get("by"), given.get("created_at")),
+            "id": given.get("id") or rows.derived("comment", item, str(place)),
+        }
         external: Row = {name: given[name] for name in ("external_id", "external_source") if name in given}
-        self.store.put("comments", rows.comment(common, {
-            **external, "project": project, "issue": item, "comment_html": given["html"],
-            "actor": common["created_by"]}))
+        self.store.put(
+            "comments",
+            rows.comment(
+                common,
+                {
+                    **external,
+                    "project": project,
+                    "issue": item,
+                    "comment_html": given["html"],
+                    "actor": common["created_by"],
+                },
+            ),
+        )
 
 
-def put_token(store: Store, text: str, user: str, role: str, *, rate: int | None = None,
-              expires: float | None = None, active: bool = True) -> None:
+def put_token(
+    store: Store,
+    text: str,
+    user: str,
+    role: str,
+    *,
+    rate: int | None = None,
+    expires: float | None = None,
+    active: bool = True,
+) -> None:
     """Create a token; `rate` None is the server's, `expires` seconds since the epoch."""
-    store.put("tokens", {"id": text, "user": user, "role": role, "rate": rate, "expires": expires,
-                         "active": active, "deleted_at": None})
+    store.put(
+        "tokens",
+        {
+            "id": text,
+            "user": user,
+            "role": role,
+            "rate": rate,
+            "expires": expires,
+            "active": active,
+            "deleted_at": None,
+        },
+    )

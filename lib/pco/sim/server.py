@@ -104,8 +104,12 @@ class Connection(BaseHTTPRequestHandler):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
         self.send_response(reply.status)
-        for name, value in {"X-Frame-Options": "DENY", "Vary": "Accept-Encoding, Cookie, origin",
-                            "X-Content-Type-Options": "nosniff", **headers}.items():
+        for name, value in {
+            "X-Frame-Options": "DENY",
+            "Vary": "Accept-Encoding, Cookie, origin",
+            "X-Content-Type-Options": "nosniff",
+            **headers,
+        }.items():
             self.send_header(name, value)
         if reply.status != 204:
             self.send_header("Content-Length", str(reply.promised or len(body)))

@@ -16,12 +16,30 @@ from pathlib import Path
 from pco.sim.answers import Row
 from pco.sim.clock import Clock
 
-TABLES = ("workspace", "users", "tokens", "projects", "members", "states", "labels",
-          "items", "comments", "links", "activities")
+TABLES = (
+    "workspace",
+    "users",
+    "tokens",
+    "projects",
+    "members",
+    "states",
+    "labels",
+    "items",
+    "comments",
+    "links",
+    "activities",
+)
 
 # The column by which rows are looked up in bulk.
-PARENT = {"members": "project", "states": "project", "labels": "project", "items": "project",
-          "comments": "issue", "links": "issue", "activities": "issue"}
+PARENT = {
+    "members": "project",
+    "states": "project",
+    "labels": "project",
+    "items": "project",
+    "comments": "issue",
+    "links": "issue",
+    "activities": "issue",
+}
 
 # Seconds of the past that a lagging reader can ask for.
 PAST = 600.0
