@@ -157,7 +157,7 @@ def test_a_comment_that_a_poll_has_seen_is_no_news():
 def test_comments_older_than_the_last_look_are_no_news_where_nobody_asked_for_them():
     old, young = a_comment(1, at=T0 - timedelta(days=1)), a_comment(2, at=LATER)
 
-    assert triggers.unseen(an_item(comments=(old, young)), seen_in(TODO), T0) == (young,)
+    assert triggers.unseen(an_item(comments=(old, young)), seen_in(TODO), T0 - timedelta(days=2)) == (young,)
 
 
 def test_comments_older_than_the_first_poll_are_no_news_on_an_item_that_comes_out_of_hiding():

@@ -67,10 +67,11 @@ def _open(visit: "Visit") -> list[Ticket]:
 def _doubtful(visit: "Visit", tickets: dict[str, Ticket], total: int) -> list[str]:
     """The items to read one by one: those that no list shows, and those that a list shows again."""
     unseen = [uuid for uuid in tickets if uuid not in visit.seen]
+    back = [uuid for uuid, ticket in tickets.items() if ticket.gone and uuid in visit.seen]
     if len(unseen) <= SINGLE + total // IDS_A_PAGE:
-        return unseen
+        return unseen + back
     ids = visit.run.plane.ids(visit.project.id).ids
-    return [uuid for uuid in unseen if (uuid in ids) == tickets[uuid].gone]
+    return [uuid for uuid in unseen if (uuid in ids) == tickets[uuid].gone] + back
 
 
 def _there(visit: "Visit", ticket: Ticket) -> bool:

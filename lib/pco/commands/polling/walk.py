@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pco.ground.errors import TryLater
+from pco.ground.known import Seen
 from pco.rules import triggers
 
 if TYPE_CHECKING:
@@ -93,20 +94,20 @@ def _down_to(visit: "Visit", edge: datetime, per_page: int, pages: int = 0) -> t
     """The items that changed since `edge`, and whether the walk came that far (in at most so many pages)."""
     found: dict[str, Item] = {}
     top, total = None, 0
-    for number, page in enumerate(visit.run.plane.items(visit.project.id, per_page=per_page), 1):
+    was_empty = visit.head.total_count == 0
+    listed = visit.run.plane.items(visit.project.id, per_page=per_page, believe_empty=was_empty)
+    for number, page in enumerate(listed, 1):
         visit.run.pat()
         if number > 1 and page.total_count < total:
             return Walk((), None, 0), False
         total = page.total_count
         top = top or (page.items[0].updated_at if page.items else None)
-        for item in page.items:
-            visit.seen.add(item.id)
-            if item.updated_at >= edge and _moved(visit, item):
-                found.setdefault(item.id, item)
-        end = not page.more or page.items[-1].updated_at < edge
+        visit.seen |= {item.id for item in page.items}
+        found.update((i.id, i) for i in page.items if i.updated_at >= edge and _moved(visit, i))
+        end = not page.more or bool(page.items and page.items[-1].updated_at < edge)
         if end or number == pages:
-            return Walk(tuple(sorted(found.values(), key=lambda i: i.updated_at)), top, total), end
-    return Walk((), top, total), True
+            break
+    return Walk(tuple(sorted(found.values(), key=lambda i: i.updated_at)), top, total), end
 
 
 def _moved(visit: "Visit", item: "Item") -> bool:
@@ -132,7 +133,7 @@ def _count(visit: "Visit", item: "Item", backfill: bool) -> None:
     if backfill and not (seen and seen.key):
         _fill(visit, item, key)
     elif not seen and item.id not in visit.waiting:
-        visit.remember(visit.lists.sight(item), "")
+        visit.known.put(item.id, Seen(item.state, item.updated_at))
 
 
 def _is_ticket(visit: "Visit", key: str, uuid: str) -> bool:
@@ -147,7 +148,7 @@ def _fill(visit: "Visit", item: "Item", key: str) -> None:
     trigger = triggers.existing(sight, visit.rules, visit.run.pco.now())
     if trigger is None:
         if visit.known.get(item.id) is None:
-            visit.remember(sight, "")
+            visit.known.put(item.id, Seen(item.state, item.updated_at))
     elif item.id not in visit.waiting:
         visit.begin(visit.with_comments(sight), key, trigger)
         visit.run.pat()
