@@ -112,6 +112,16 @@ class Terminal:
     def type(self, words):
         os.write(self.master, words.encode())
 
+    def interrupt(self):
+        """Press Ctrl-C until it ends: one that comes just before a blocking read is not noticed until the next."""
+        for _ in range(40):
+            os.killpg(self.child.pid, signal.SIGINT)
+            try:
+                self.child.wait(0.5)
+                return
+            except subprocess.TimeoutExpired:
+                pass
+
     def end(self, code=0, seconds=20):
         """Read to the end; the exit code must be `code`."""
         deadline = time.monotonic() + seconds
