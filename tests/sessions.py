@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt
+from pco.ground import attempt, shape
 from pco.ground.attempt import Launch
 from pco.ground.errors import PcoError
 from pco.ground.ticket import Approval, Attempt, State, Ticket
@@ -62,6 +62,16 @@ def git(*args: str, cwd: Path | None = None) -> str:
     environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", **IDENTITY}
     done = subprocess.run(["git", *args], cwd=cwd, env=environ, check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+def born(out: Path) -> Path:
+    """An out/ with the birth of a session whose process is gone."""
+    (out / "events").mkdir(parents=True)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    birth = attempt.Birth(datetime.now(UTC), ended.pid, attempt.boot_id())
+    (out / "birth").write_text(json.dumps(shape.dump(birth)))
+    return out
 
 
 def a_mirror(folder: Path) -> Path:

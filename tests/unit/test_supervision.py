@@ -11,7 +11,7 @@ from pco.ground.config import Sessions
 from pco.ground.ticket import Attempt, Blocked, State, Stop, Ticket
 from pco.rules import retry, supervision
 from pco.rules.hearing import Heard
-from pco.rules.supervision import CLONE_MARGIN, EXIT_MARGIN, Seen, Step, Verdict
+from pco.rules.supervision import CLONE_MARGIN, EXIT_MARGIN, LINGER, Seen, Step, Verdict
 from support import T0, a_ticket
 
 LIMITS = Sessions(
@@ -279,6 +279,11 @@ def test_an_exit_record_from_the_future_does_not_keep_a_session_alive() -> None:
     late = Exit(T0, 0, boot=1e14)
 
     assert judge(active(), seen(100, exit=late)).at == BEGAN + 100 + EXIT_MARGIN
+
+
+def test_a_process_that_its_runner_forgot_is_waited_for_but_not_for_ever() -> None:
+    assert supervision.ending_still(BEGAN, BEGAN) and supervision.ending_still(BEGAN, BEGAN + LINGER - 1)
+    assert not supervision.ending_still(BEGAN, BEGAN + LINGER)
 
 
 # Stopping.

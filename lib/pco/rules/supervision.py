@@ -15,6 +15,7 @@ from pco.rules import retry
 from pco.rules.hearing import MOST_BLOCKED, Heard
 
 CLONE_MARGIN = 15.0  # pco-session ends a slow clone itself after clone_within; only if it hangs, pco-watch does
+LINGER = 30.0  # how long a process may take to end after its runner has forgotten it
 EXIT_MARGIN = 2.0  # between the exit record and the end of the session's last process
 
 
@@ -99,6 +100,14 @@ def judge(ticket: Ticket, seen: Seen, limits: Sessions) -> Verdict:
     if not born:
         return Verdict(Step.END, retry.STOPPED if ticket.stop else retry.NEVER_STARTED)
     return _living(ticket, attempt, seen, limits)
+
+
+def ending_still(since: float, clock: float) -> bool:
+    """Whether to wait for a session that its runner forgot at `since`, though its process was there.
+
+    Not for ever: which process that is stands in a file of the agent.
+    """
+    return since <= clock < since + LINGER
 
 
 def finished(ticket: Ticket, seen: Seen, verdict: Verdict, now: datetime) -> Ticket:

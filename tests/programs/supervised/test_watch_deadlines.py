@@ -4,12 +4,11 @@ import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from pco.ground import attempt, events
 from pco.ground.attempt import Exit
 from pco.ground.ticket import State, Stop, to_bytes
-from sessions import Yard, sh, until
+from sessions import Yard, born, sh, until
 from support import T0
 
 FOREVER = sh("sleep 1000")
@@ -33,14 +32,6 @@ def said(yard: Yard, event: str, boot: float, key: str = "WEB-1", **detail: str)
     number = len(list((out / "events").iterdir()))
     value = {"schema": 1, "round": 1, "attempt": 1, "event": event, "at": "2026-11-22T12:00:00Z", "boot": boot}
     (out / "events" / f"{number:020d}-1.json").write_text(json.dumps({**value, "detail": detail}))
-
-
-def born(yard: Yard, key: str = "WEB-1") -> Path:
-    """A birth without a session."""
-    out = yard.out(key)
-    out.mkdir()
-    attempt.bear(out, datetime.now(UTC))
-    return out
 
 
 # Starting.
@@ -77,7 +68,7 @@ def test_a_session_that_is_born_after_the_fence_does_nothing(yard: Yard) -> None
 def test_a_birth_that_was_faster_than_the_fence_is_judged_as_a_living_session(yard: Yard) -> None:
     yard.claim("WEB-1", ago=6)
     attempt.fence(yard.home("WEB-1"))
-    born(yard)
+    born(yard.out("WEB-1"))
     said(yard, "started", attempt.clock())
 
     look(yard)
@@ -224,7 +215,7 @@ def test_a_jump_of_the_wall_clock_ends_no_session(yard: Yard) -> None:
 def test_a_session_of_an_earlier_boot_was_ended_by_it_and_does_not_count(yard: Yard) -> None:
     yard.site.configure(sessions={"attempts": 1})
     yard.claim("WEB-1", boot_id="00000000-0000-0000-0000-000000000000", born=True)
-    born(yard)
+    born(yard.out("WEB-1"))
 
     look(yard)
 
@@ -233,7 +224,7 @@ def test_a_session_of_an_earlier_boot_was_ended_by_it_and_does_not_count(yard: Y
 
 def test_a_summary_that_was_handed_over_before_the_reboot_counts(yard: Yard) -> None:
     yard.claim("WEB-1", boot_id="00000000-0000-0000-0000-000000000000")
-    events.write(str(_events_in(born(yard))), 1, 1, "completed", {"summary": "done"})
+    events.write(str(born(yard.out("WEB-1"))), 1, 1, "completed", {"summary": "done"})
 
     look(yard)
 
@@ -255,7 +246,7 @@ def test_a_request_to_stop_counts_after_a_reboot_too(yard: Yard) -> None:
 
 def test_nothing_is_decided_while_the_runner_does_not_answer(yard: Yard) -> None:
     yard.claim("WEB-1", ago=100_000, born=True)
-    out = born(yard)
+    out = born(yard.out("WEB-1"))
     attempt.write_exit(out, Exit(datetime.now(UTC), 0))
     programs = yard.site.home / "programs"
     programs.mkdir()
@@ -267,8 +258,3 @@ def test_nothing_is_decided_while_the_runner_does_not_answer(yard: Yard) -> None
     yard.site.run("pco-watch", "--once", env=environ)
 
     assert yard.state("WEB-1") is State.ACTIVE
-
-
-def _events_in(out: Path) -> Path:
-    (out / "events").mkdir()
-    return out

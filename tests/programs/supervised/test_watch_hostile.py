@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt, events
-from pco.ground.attempt import Exit
+from pco.ground import attempt, events, shape
+from pco.ground.attempt import Birth, Exit
 from pco.ground.ticket import State
-from sessions import Yard, sh, until
+from sessions import Yard, born, sh, until
 from support import a_ticket, put
 
 
@@ -25,9 +25,7 @@ def out(yard: Yard) -> Path:
 
 def ended(yard: Yard, key: str) -> Path:
     """An out/ as a session leaves it that handed over nothing."""
-    out = yard.out(key)
-    (out / "events").mkdir(parents=True)
-    attempt.bear(out, datetime.now(UTC))
+    out = born(yard.out(key))
     events.write(str(out), 1, 1, "started", {})
     attempt.write_exit(out, Exit(datetime.now(UTC), 0))
     return out
@@ -240,3 +238,13 @@ def test_an_active_ticket_that_nobody_launched_goes_back_to_approved(yard: Yard)
     look(yard)
 
     assert yard.state("WEB-1") is State.APPROVED
+
+
+def test_a_session_whose_process_is_there_is_not_given_up_at_once(yard: Yard) -> None:
+    yard.claim("WEB-1", ago=100, born=True)
+    birth = Birth(datetime.now(UTC), os.getpid(), attempt.boot_id())
+    (born(yard.out("WEB-1")) / "birth").write_text(json.dumps(shape.dump(birth)))
+
+    look(yard)
+
+    assert yard.state("WEB-1") is State.ACTIVE

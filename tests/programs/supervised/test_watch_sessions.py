@@ -193,6 +193,19 @@ def test_a_session_whose_pane_somebody_closed_was_interrupted(yard: Yard, watch:
     assert ticket.attempt and (ticket.attempt.outcome, ticket.attempt.exit) == ("interrupted", 128 + signal.SIGHUP)
 
 
+def test_a_session_that_the_runner_forgot_before_it_ended_is_waited_for(yard: Yard, watch: object) -> None:
+    yard.run(
+        "WEB-1",
+        sh("trap 'sleep 0.7; pco-complete \"on the way out\"; exit' HUP; while :; do sleep 0.05; done"),
+        launch={"grace": 10.0},
+    )
+    working(yard, "WEB-1")
+
+    yard.tmux._tmux(("kill-session", "-t", "=WEB-1"))
+
+    assert yard.comes_to("WEB-1", State.COMPLETED).round.summary == "on the way out"
+
+
 def test_a_summary_handed_over_from_outside_ends_the_session_and_completes_the_ticket(
     yard: Yard, watch: object
 ) -> None:

@@ -1,6 +1,7 @@
 """One look at all active tickets: take from the spool, judge, act outside, put back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -43,6 +44,7 @@ class Desk:
         self._pat = pat
         self._boot_id = attempt.boot_id()
         self._asked: dict[str, float] = {}  # key: the clock at which its session was asked to end
+        self._left: dict[str, float] = {}  # key: the clock at which the runner no longer knew it, though it was there
         self._living: tuple[float, frozenset[str]] = (LONG_AGO, frozenset())
         self._said: set[tuple[str, str]] = set()
 
@@ -62,7 +64,7 @@ class Desk:
                 found, heard_at = self._hear(keys[n:], living), attempt.clock()
             due = min(due, self._acted(key, found[key]))
             self._pat()
-        return due
+        return min(due, attempt.clock() + SOON) if self._left else due
 
     def remember_retries(self) -> None:
         """At the start: which approved tickets wait for their next attempt."""
@@ -84,7 +86,9 @@ class Desk:
         except BadData as error:
             return self._corrupt(key, living, error)
         ear = self.memory.ear(ticket)
-        seen = ear.look(None if living is None else key in living, self._boot_id, attempt.clock())
+        seen = self._waited_for(
+            key, ear, ear.look(None if living is None else key in living, self._boot_id, attempt.clock())
+        )
         newborn = seen.born and not (ticket.attempt and ticket.attempt.born)
         if supervision.noted(ticket, seen) != ticket:
             ticket = self._note(ticket, seen)
@@ -93,6 +97,16 @@ class Desk:
             self._living = (LONG_AGO, frozenset())
             return attempt.clock()
         return attempt.clock() if ear.more else (ticket, ear, seen)
+
+    def _waited_for(self, key: str, ear: Ear, seen: Seen) -> Seen:
+        """A session that the runner knows no longer, but whose process is just ending, counts as alive for a while."""
+        if seen.alive is None:
+            return seen
+        if seen.alive or seen.exit is not None or not ear.lingers(self._boot_id):
+            self._left.pop(key, None)
+            return seen
+        since = self._left.setdefault(key, seen.clock)
+        return replace(seen, alive=supervision.ending_still(since, seen.clock))
 
     def _note(self, before: Ticket, seen: Seen) -> Ticket:
         """Record what was heard."""
@@ -237,6 +251,7 @@ class Desk:
     def _forget(self, keys: list[str]) -> None:
         gone = self.memory.forget(keys)
         self._asked = {key: at for key, at in self._asked.items() if key in keys}
+        self._left = {key: at for key, at in self._left.items() if key in keys}
         if gone:
             self._said = {said for said in self._said if said[0] not in gone}
 

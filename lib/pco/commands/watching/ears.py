@@ -66,6 +66,20 @@ class Ear:
         finally:
             os.close(out)
 
+    def lingers(self, boot_id: str) -> bool:
+        """Whether the process that was born is still there; a runner may forget a session before that has ended."""
+        out = self.open()
+        if out is None:
+            return False
+        try:
+            birth = attempt.read_birth(out)
+        except BadData as error:
+            self._say(str(error))
+            return False
+        finally:
+            os.close(out)
+        return birth is not None and birth.boot_id == boot_id and _runs(birth.pid)
+
     def open(self) -> int | None:
         """A descriptor of out/; None if it is not there."""
         launch = self.launch
@@ -138,4 +152,16 @@ def _exists(folder: int, name: str) -> bool:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
         return False
+    return True
+
+
+def _runs(pid: int) -> bool:
+    if not 1 < pid < 1 << 22:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another user's
     return True
