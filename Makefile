@@ -26,7 +26,7 @@ demo: .venv/.ready  ## set up, run the main job on embedded defaults to its end
 
 test: check oldest  ## set up, run all checks and tests (as root also those that boot a systemd)
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
-	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/system
 
 check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
 	@share/need tmux git strace setpriv:util-linux

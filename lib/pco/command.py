@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pco.ground.config import Config
     from pco.ground.ticket import State, Ticket
     from pco.outside.plane import Plane
+    from pco.outside.service import Service
     from pco.spool import Spool
 
 DEFAULT_CONFIG = "/etc/pco/pco.yaml"
@@ -71,6 +72,13 @@ class Pco:
         more = {} if patience is None else {"patience": patience}
         token = read_token(plane, os.environ)
         return Plane(plane.url, plane.workspace, token, plane.timeout, budget, urgent=urgent, **more)
+
+    @cached_property
+    def service(self) -> "Service":
+        """The unit that this runs as: told when it is ready, and of progress."""
+        from pco.outside.service import Service
+
+        return Service()
 
     def now(self) -> datetime:
         """The wall clock."""

@@ -59,6 +59,7 @@ def main(pco: Pco, keys: tuple[str, ...], limit: int | None, dry_run: bool) -> N
         show(pco, judge(pco, wish))
         return
     with pco.spool.alone():
+        pco.service.ready()
         pco.spool.control.awake("launch")
         launch(pco, wish)
 
@@ -91,6 +92,7 @@ def refresh(pco: Pco, wish: Wish) -> list[Turn]:
         for project in sorted(new):
             keys = [turn.ticket.key for turn in judged if not turn.why and turn.ticket.project == project]
             wish.mirrors[project] = refresh_mirror(pco, project, keys)
+            pco.service.pat()
 
 
 def refresh_mirror(pco: Pco, id: str, keys: list[str]) -> str:
@@ -152,6 +154,7 @@ def start_all(pco: Pco, wish: Wish, plans: list[Plan]) -> bool:
             continue
         pco.announce("moved", claimed, {"attempt": plan.launch.attempt})
         start(pco, plan)
+        pco.service.pat()
     return settled
 
 

@@ -50,9 +50,9 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
     check_configured(pco)
     with pco.spool.alone():
         from pco.commands.polling import imports
-        from pco.commands.polling.run import Run, notify
+        from pco.commands.polling.run import Run
 
-        notify("READY=1")
+        pco.service.ready()
         heads = read_heads(pco, wanted)
         long = backfill or any(head.since is None or head.backfill for _, head in heads)
         run = Run(pco, dry_run, patient=long)

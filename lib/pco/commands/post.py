@@ -10,7 +10,6 @@ way (plane.settle), looks whether the comment is there, and only then sends the 
 Plane takes once.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,12 +49,13 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
             preview(pco, ticket)
         return
     with pco.spool.alone():
+        pco.service.ready()
         pco.spool.control.awake("post")
         run = Run(pco)
         for ticket in waiting(pco, keys, lambda e, key: shared.put_aside(pco, key, State.OUTBOX, e)):
             if not deliver(run, ticket):
                 break
-            pat()
+            pco.service.pat()
 
 
 def waiting(pco: Pco, keys: tuple[str, ...], trouble: Callable[[PcoError, str], None]) -> list[Ticket]:
@@ -164,7 +164,7 @@ def settle(run: Run, post: Post) -> None:
         raise TryLater(f"a request may still be under way for {times.rough(left)}")
     until = time.monotonic() + left.total_seconds()
     while (rest := until - time.monotonic()) > 0:
-        pat()
+        run.pco.service.pat()
         time.sleep(min(rest, PAT_EVERY))
 
 
@@ -201,11 +201,3 @@ def give_up(run: Run, ticket: Ticket, error: Gone | Refused) -> None:
     hint = f"restore it in Plane; {again}" if gone else again
     told = type(error)(f"nothing was posted: {why}; moved to failed", hint)
     run.pco.fail(told, ticket.key)
-
-
-def pat() -> None:
-    """Tell systemd's watchdog that there is progress."""
-    if "NOTIFY_SOCKET" in os.environ:
-        from sdnotify import SystemdNotifier
-
-        SystemdNotifier().notify("WATCHDOG=1")

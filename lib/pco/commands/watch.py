@@ -6,9 +6,6 @@ what has stalled, takes too long or was asked to stop, and imports finished comm
 starting it again, leaves the sessions alone: it goes on from what is on disk.
 """
 
-import os
-from typing import Any
-
 import click
 
 from pco.command import Pco, command
@@ -34,31 +31,31 @@ def main(pco: Pco, once: bool) -> None:
     """
     paths, sessions = pco.config.paths, pco.config.sessions
     with pco.spool.alone():
-        trigger, notify = Trigger(paths.trigger), Notify()
+        trigger = Trigger(paths.trigger)
         runner = runners.choose(sessions.runner, paths.run, paths.trigger)
-        desk = Desk(pco, runner, agents.named(sessions.agent), notify.pat)
+        desk = Desk(pco, runner, agents.named(sessions.agent), pco.service.pat)
         desk.remember_retries()
         if once:
             look_once(pco, desk, trigger)
         else:
-            watch(pco, desk, trigger, notify)
+            watch(pco, desk, trigger)
 
 
-def watch(pco: Pco, desk: Desk, trigger: Trigger, notify: "Notify") -> None:
+def watch(pco: Pco, desk: Desk, trigger: Trigger) -> None:
     """Scan, sleep until something happens or a deadline is reached, for ever; returns after TERM or INT."""
     ration, swept = Ration(), float("-inf")
     while not trigger.ended:
         trigger.pause(ration.take())
         trigger.rung()
         due = desk.scan(trigger.rung)
-        notify.ready(status(pco, desk))
+        pco.service.ready(status(pco, desk))
         clock = attempt.clock()
         if clock >= swept + SWEEP:
             sweep(pco)
             swept = clock
         due = min(due, wake_retries(pco, desk, clock), clock + RESCAN)
         trigger.wait(due - attempt.clock())
-    notify.stopping()
+    pco.service.stopping()
 
 
 def look_once(pco: Pco, desk: Desk, trigger: Trigger) -> None:
@@ -92,34 +89,3 @@ def sweep(pco: Pco) -> None:
     if not pco.spool.index.whole():
         with pco.spool.lock():
             pco.spool.index.rebuild()
-
-
-class Notify:
-    """What systemd is told; nothing without it."""
-
-    def __init__(self) -> None:
-        self._socket: Any = None
-        self._status = ""
-        if "NOTIFY_SOCKET" in os.environ:
-            from sdnotify import SystemdNotifier
-
-            self._socket = SystemdNotifier()
-
-    def ready(self, status: str) -> None:
-        """A scan is done: patted, and the status if it changed."""
-        self.pat()
-        if status != self._status:
-            self._status = status
-            self._tell(f"READY=1\nSTATUS={status}")
-
-    def pat(self) -> None:
-        """A unit of progress is done."""
-        self._tell("WATCHDOG=1")
-
-    def stopping(self) -> None:
-        """It ends because it was told to."""
-        self._tell("STOPPING=1")
-
-    def _tell(self, message: str) -> None:
-        if self._socket is not None:
-            self._socket.notify(message)

@@ -1,6 +1,5 @@
 """One run of pco-poll: what its projects share, and the only place where it writes into the spool."""
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -60,7 +59,7 @@ class Run:
 
     def pat(self) -> None:
         """Tell systemd's watchdog that there is progress."""
-        notify("WATCHDOG=1")
+        self.pco.service.pat()
 
     def create(self, tickets: list[Ticket], by: str = "", why: str = "") -> None:
         """Put new tickets into pending.  A key that somebody took meanwhile is left alone."""
@@ -124,14 +123,6 @@ class Run:
     def tell(self, message: str) -> None:
         """Say what a dry run would have done."""
         self.pco.say(text.line(message))
-
-
-def notify(state: str) -> None:
-    """Tell systemd; nothing happens where it did not start us."""
-    if "NOTIFY_SOCKET" in os.environ:
-        from sdnotify import SystemdNotifier
-
-        SystemdNotifier().notify(state)
 
 
 def unapproved(ticket: Ticket, why: str) -> Verdict:

@@ -1,0 +1,35 @@
+"""What the service manager is told (sd_notify(3)): ready, status, progress; nothing where there is none."""
+
+import os
+from typing import Any
+
+
+class Service:
+    """The unit that this program runs as, if it does.  All calls are harmless elsewhere."""
+
+    def __init__(self) -> None:
+        self._socket: Any = None
+        self._status = ""
+        if "NOTIFY_SOCKET" in os.environ:
+            from sdnotify import SystemdNotifier
+
+            self._socket = SystemdNotifier()
+
+    def ready(self, status: str = "") -> None:
+        """The program has started and works; patted, and the status is shown by `systemctl status`."""
+        self.pat()
+        if status != self._status or not status:
+            self._status = status
+            self._tell(f"READY=1\nSTATUS={status}")
+
+    def pat(self) -> None:
+        """A unit of progress is done: the watchdog waits anew."""
+        self._tell("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """It ends because it was told to."""
+        self._tell("STOPPING=1")
+
+    def _tell(self, message: str) -> None:
+        if self._socket is not None:
+            self._socket.notify(message)
