@@ -1,5 +1,6 @@
 """pco-poll against a Plane that answers like the real one: from events to tickets."""
 
+import contextlib
 import json
 import os
 
@@ -473,3 +474,20 @@ def test_what_happened_is_in_the_audit_record(ticketed):
     assert [(r["event"], r["key"], r["fields"]["to"], r["by"]) for r in lines] == [
         ("moved", "WEB-2", "pending", "pco-poll")
     ]
+
+
+def test_a_person_who_watches_a_long_import_sees_how_far_it_is(world):
+    world.jonas.create("Old", state="Todo")
+    ours, theirs = os.openpty()
+
+    poll = world.site.start("pco-poll", "--backfill", stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the other side was closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+
+    assert poll.wait(60) == 0
+    assert b"WEB  [####" in shown
+    assert b"100%" in shown
