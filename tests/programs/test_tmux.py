@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,7 +25,11 @@ def runner(tmp_path):
     os.mkfifo(tmp_path / "trigger")
     made = choose("auto", tmp_path, tmp_path / "trigger")
     yield made
-    subprocess.run(["tmux", "-S", str(made.socket), "kill-server"], check=False, capture_output=True)
+    tmux = ["tmux", "-S", str(made.socket)]
+    panes = subprocess.run([*tmux, "list-panes", "-a", "-F", "#{pane_pid}"], check=False, capture_output=True, text=True)
+    for pid in panes.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)  # some of them listen to nothing else
+    subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
 
 
 @pytest.fixture
