@@ -67,7 +67,10 @@ def begin(yard: Yard, key: str) -> None:
     yard.claim(key)
     (yard.out(key) / "events").mkdir(parents=True)
     yard.tmux.start(RunnerSession(key, ("sleep", "1000")))
-    attempt.bear(yard.out(key), datetime.now(UTC))
+    if (child := os.fork()) == 0:  # pco-watch would wait for this process to end, were the birth its own
+        attempt.bear(yard.out(key), datetime.now(UTC))
+        os._exit(0)
+    os.waitpid(child, 0)
     os.mkfifo(yard.out(key) / "bell", 0o600)
     yard.ring()
 
