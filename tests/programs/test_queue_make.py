@@ -30,6 +30,11 @@ def test_add_test_makes_a_local_ticket_under_the_next_number(desk):
     assert desk.audited()[0] == ("moved", "LOCAL-1")
 
 
+def test_what_only_a_test_ticket_has_is_refused_for_an_import(desk):
+    assert "go with --test" in desk.run("add", "WEB-77", "--title", "Mine", code=2).stderr
+    assert desk.site.spool().control.imports() == {}
+
+
 def test_add_test_wants_to_know_which_project(desk):
     desk.site.configure(plane={"projects": [PROJECT, API]})
     assert "Which project" in desk.run("add", "--test", code=2).stderr

@@ -47,7 +47,7 @@ def desk(site, tmp_path):
 
 def test_diff_shows_the_changes_filtered(desk):
     said = desk.run("diff", "WEB-1").stdout
-    assert "WEB-1: 1 commits on pco/WEB-1" in said
+    assert "WEB-1: 1 commit on pco/WEB-1" in said
     assert "-one\n+two ]0;x\n" in said
     assert "\x1b" not in said
     assert "\x1b[32m+two" in desk.run("diff", "WEB-1", "--color", "always").stdout

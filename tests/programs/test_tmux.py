@@ -26,7 +26,9 @@ def runner(tmp_path):
     made = choose("auto", tmp_path, tmp_path / "trigger")
     yield made
     tmux = ["tmux", "-S", str(made.socket)]
-    panes = subprocess.run([*tmux, "list-panes", "-a", "-F", "#{pane_pid}"], check=False, capture_output=True, text=True)
+    panes = subprocess.run(
+        [*tmux, "list-panes", "-a", "-F", "#{pane_pid}"], check=False, capture_output=True, text=True
+    )
     for pid in panes.stdout.split():
         os.kill(int(pid), signal.SIGKILL)  # some of them listen to nothing else
     subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)

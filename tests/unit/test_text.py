@@ -66,3 +66,7 @@ def test_broken_html_is_no_error(broken):
 def test_a_near_name_is_offered():
     assert text.meant("aprove", ["approve", "reject"]) == " (did you mean approve?)"
     assert text.meant("zzz", ["approve", "reject"]) == ""
+
+
+def test_one_is_not_many():
+    assert [text.count(n, "commit") for n in (0, 1, 2)] == ["0 commits", "1 commit", "2 commits"]

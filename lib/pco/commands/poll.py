@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pco.command import Pco, command
+from pco.ground import text
 from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
 
 if TYPE_CHECKING:
@@ -216,4 +217,6 @@ def tally(run: "Run", polled: int) -> None:
     for call in calls:
         run.pco.log("debug", f"{call.method} {call.endpoint} {call.status or 'no answer'} {call.seconds:.3f}s")
     level = "info" if run.happened else "debug"
-    run.pco.log(level, f"{polled} projects polled, {run.happened} changes, {len(calls)} requests")
+    counted = ((polled, "project"), (run.happened, "change"), (len(calls), "request"))
+    projects, changes, requests = (text.count(number, noun) for number, noun in counted)
+    run.pco.log(level, f"{projects} polled, {changes}, {requests}")

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import replace
 
 import click
+from click.core import ParameterSource
 
 from pco.command import Pco
 from pco.commands.queue import terminal, verb
@@ -43,6 +44,9 @@ def add(pco: Pco, keys: tuple[str, ...], test: bool, note: str, **local: str) ->
     """
     if test == bool(keys):
         raise click.UsageError("Name items of Plane by their keys, or say --test.")
+    given = click.get_current_context().get_parameter_source
+    if not test and any(given(name) is ParameterSource.COMMANDLINE for name in local):
+        raise click.UsageError("--project, --title, --text and --priority go with --test.")
     if test:
         make(pco, note=note, **local)
     else:

@@ -88,7 +88,7 @@ def result(pco: Pco, ticket: Ticket) -> Lines:
         lines += [paint("Summary", "title"), indent(current.summary)]
     if current.work:
         work = current.work
-        lines += ["", paint(f"Work: {len(work.commits)} commits on {work.branch}", "title")]
+        lines += ["", paint(f"Work: {text.count(len(work.commits), 'commit')} on {work.branch}", "title")]
         lines += [f"  {text.line(c.id[:10], 10)} {text.line(c.subject, 100)}" for c in work.commits]
         lines += [indent(work.diffstat)] if work.diffstat.strip() else []
         lines += [_field("left behind", f"{work.uncommitted} uncommitted changes")] if work.uncommitted else []

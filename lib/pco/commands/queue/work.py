@@ -42,7 +42,7 @@ def changes(pco: Pco, ticket: Ticket, stat: bool = False) -> str:
     """The changes of the latest round that left any, as clean text, painted.  Raises Refused if there are none."""
     work = latest(ticket)
     mirror = mirror_of(pco, ticket)
-    head = paint(f"{ticket.key}: {len(work.commits)} commits on {work.branch}", "title")
+    head = paint(f"{ticket.key}: {text.count(len(work.commits), 'commit')} on {work.branch}", "title")
     commits = [f"  {text.line(c.id[:10])} {text.line(c.subject, 100)}" for c in work.commits]
     body = mirror.diffstat(work.base, work.tip) if stat else mirror.diff(work.base, work.tip, color=coloured(pco))
     return "\n".join([head, *commits, "", body])
