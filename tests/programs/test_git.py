@@ -120,10 +120,17 @@ def test_a_branch_of_upstream_called_pco_does_not_stand_in_the_way(tmp_path, ups
     assert mirror.tip("pco") is None
 
 
-def test_files_of_a_mirror_are_for_the_group(mirror):
-    mode = (mirror.folder / "objects").stat().st_mode
-    assert mode & stat.S_IWGRP
-    assert mode & stat.S_ISGID
+def test_a_mirror_is_for_the_group_to_read_without_any_bit_that_a_sandbox_refuses(tmp_path, upstream):
+    before = os.umask(0o077)
+    try:
+        mirror = Mirror(tmp_path / "web.git", str(upstream))
+        mirror.refresh(SOON)
+    finally:
+        os.umask(before)
+
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (mirror.folder, *mirror.folder.rglob("*"))}
+
+    assert modes <= {0o750, 0o640, 0o440}
 
 
 def test_a_mirror_that_was_made_halfway_is_finished(tmp_path, upstream):
@@ -378,7 +385,10 @@ def test_a_session_of_another_user_clones_commits_and_bundles(tmp_path, mirror):
     for folder in list(tmp_path.parents)[:3]:
         os.chmod(folder, folder.stat().st_mode | 0o055)
 
-    as_user(12345, lambda: session(home, mirror.folder))
+    bundle = tmp_path / "source.bundle"
+    mirror.export(bundle, "main", "pco/WEB-1")
+
+    as_user(12345, lambda: session(home, bundle))
 
     assert mirror.take_bundle(home / "work.bundle", "WEB-1", SOON) == mirror.tip("pco/WEB-1")
 

@@ -21,9 +21,12 @@ from pco.ground.ticket import KEY, Commit
 from pco.outside import process
 
 QUICK = timedelta(seconds=60)  # for what needs neither network nor another repository
+EXPORT = timedelta(minutes=10)  # to write a whole repository
 MOST_BUNDLE = 1 << 30
 _MOST_HEADER = 1 << 20
 _CONFIG = Path(__file__).with_name("git.conf")
+# A mirror is for the group to read.  Not core.sharedRepository: git would set the setgid bit, which a sandbox refuses.
+_GROUP = 0o027
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # What a person may set for the program and git needs to reach an upstream.
 _KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -52,8 +55,8 @@ class Mirror:
         Raises TryLater if upstream does not answer, BadConfig if it can never be mirrored, BadData if git refuses what
         is in it.
         """
-        init = ["init", "--quiet", "--bare", "--shared=group", "--template=", "--", str(self.folder)]
-        _done(_git(init, QUICK), f"cannot make the mirror {self.folder}")
+        init = ["init", "--quiet", "--bare", "--template=", "--", str(self.folder)]
+        _done(_git(init, QUICK, umask=_GROUP), f"cannot make the mirror {self.folder}")
         # `pco` too: as a branch it would stand in the way of the folder pco/.
         refs = ["+refs/heads/*:refs/heads/*", "^refs/heads/pco/*", "^refs/heads/pco"]
         fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
@@ -80,6 +83,19 @@ class Mirror:
         some = self._line(["for-each-ref", "--count=1", "--format=%(objectname)", "refs/heads/"])
         why = f"has no branch {branch}" if some else "has no commits yet"
         raise BadConfig(f"{_shown(self.repository)} {why}", "see plane.projects: repository, branch")
+
+    def export(self, to: Path, base: str, branch: str) -> None:
+        """Write `base`, and `branch` if it is there, into a bundle that others may read: all that a session needs.
+
+        Raises TryLater, SystemFault.
+        """
+        wanted = [f"refs/heads/{name}" for name in (base, branch) if self.tip(name) is not None]
+        create = ["bundle", "create", "--quiet", "--version=2", str(to), *wanted]
+        _done(self._git(create, EXPORT), "cannot bundle the repository")
+        try:
+            to.chmod(0o644)
+        except OSError as error:
+            raise SystemFault(f"{to}: {error.strerror}") from error
 
     def take_bundle(self, bundle: Path | str, key: str, timeout: timedelta, folder: int | None = None) -> str:
         """Import pco/KEY, and only that, from a bundle (relative to the descriptor `folder`); returns its commit.
@@ -135,7 +151,7 @@ class Mirror:
         self, args: list[str], timeout: timedelta, most: int = 16 << 20, stdin: int = subprocess.DEVNULL
     ) -> process.Result:
         # --git-dir: nothing is looked for in the folders above.
-        return _git([f"--git-dir={self.folder}", *args], timeout, most, stdin)
+        return _git([f"--git-dir={self.folder}", *args], timeout, most, stdin, umask=_GROUP)
 
 
 class Workspace:
@@ -222,10 +238,11 @@ def _git(
     most: int = 16 << 20,
     stdin: int = subprocess.DEVNULL,
     cwd: Path | None = None,
+    umask: int = -1,
 ) -> process.Result:
     # Said once more on the command line: a repository's own configuration goes before the global one.
     safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false"]
-    return process.run(["git", "--no-pager", *safe, *args], _environment(), timeout, most, stdin, cwd)
+    return process.run(["git", "--no-pager", *safe, *args], _environment(), timeout, most, stdin, cwd, umask)
 
 
 def _environment() -> dict[str, str]:

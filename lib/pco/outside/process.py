@@ -34,8 +34,9 @@ def run(
     most: int = 16 << 20,
     stdin: int = subprocess.DEVNULL,
     cwd: Path | None = None,
+    umask: int = -1,
 ) -> Result:
-    """Run `argv` with just this environment.
+    """Run `argv` with just this environment, and the caller's umask unless another is given.
 
     Raises Unavailable if it is not installed, TryLater once `timeout` has passed; then its process group is ended.
     """
@@ -49,6 +50,7 @@ def run(
             env=dict(environment),
             cwd=cwd,
             start_new_session=True,
+            umask=umask,
         )
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
