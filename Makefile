@@ -9,6 +9,7 @@ SHAREDIR = $(PREFIX)/share/pco
 UNITDIR  = $(PREFIX)/lib/systemd/system
 # polkit 122 reads no folder of /usr/local.
 RULESDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,/etc)/polkit-1/rules.d
+DBUSDIR  = $(if $(filter /usr,$(PREFIX)),/usr/share,/etc)/dbus-1/system.d
 PROGRAMS = pco $(patsubst bin/%,%,$(wildcard bin/pco-*))
 UNITS    = $(notdir $(foreach kind,target slice timer path socket service,$(wildcard systemd/pco*.$(kind))))
 WORKERS ?= 2
@@ -69,6 +70,7 @@ install: man  ## install under DESTDIR PREFIX
 	install -D -m 644 systemd/pco.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/pco.catalog
 	install -D -m 644 systemd/pco.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf
 	install -D -m 644 systemd/pco.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf
+	install -D -m 644 systemd/pco-dbus.conf $(DESTDIR)$(DBUSDIR)/pco.conf
 	install -D -m 644 systemd/pco.rules $(DESTDIR)$(RULESDIR)/50-pco.rules
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || { systemd-sysusers pco.conf && systemd-tmpfiles --create pco.conf && \
 	  journalctl --update-catalog && systemctl daemon-reload; }
@@ -81,7 +83,7 @@ uninstall:  ## remove what install put there; configuration and spool stay
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now pco.target $(filter pco-%.service pco-%.timer pco-%.path,$(UNITS)) 2>/dev/null || true
 	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$u; done
 	rm -f $(DESTDIR)$(UNITDIR)-preset/80-pco.preset $(DESTDIR)$(PREFIX)/lib/systemd/catalog/pco.catalog
-	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf $(DESTDIR)$(RULESDIR)/50-pco.rules
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf $(DESTDIR)$(RULESDIR)/50-pco.rules $(DESTDIR)$(DBUSDIR)/pco.conf
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 
 clean:  ## remove what make made

@@ -26,12 +26,14 @@ CONFIGURATION = ("/etc/pco/pco.yaml, pco.yaml.d/*.yaml", "the configuration; /et
 SPOOL = ("/var/spool/pco/STATE/KEY.json", "the tickets; see pco-spool(5)")
 AUDIT = ("/var/lib/pco/audit/YYYY-MM.jsonl", "who did what, each record bound to the one before")
 SESSIONS = ("/var/lib/pco/sessions/KEY/R.A/", "the folder of attempt A of round R; see pco-spool(5)")
+AGENTS = ("/var/lib/pco-agent/KEY/", "what the agent of a ticket writes: workspace, out/R.A-NONCE/ (runner systemd)")
 FILES = {
     "overview": [],
     "poll": [CONFIGURATION, SPOOL, ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"), AUDIT],
     "queue": [CONFIGURATION, SPOOL, SESSIONS, AUDIT],
     "launch": [CONFIGURATION, SPOOL, SESSIONS, ("/var/lib/pco/mirrors/PROJECT.git", "mirror of the repository"), AUDIT],
-    "session": [SESSIONS],
+    "session": [SESSIONS, AGENTS],
+    "collect": [SESSIONS, AGENTS],
     "complete": [SESSIONS, SPOOL],
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
     "post": [CONFIGURATION, SPOOL, AUDIT],

@@ -125,7 +125,7 @@ def test_words_and_values_reach_the_session_as_they_are(runner, tmp_path):
 
 
 def test_a_single_word_is_not_run_by_a_shell(runner, tmp_path):
-    runner.start(RunnerSession("WEB-1", ("touch mark",), cwd=tmp_path))
+    runner.start(RunnerSession("WEB-1", ("touch mark",), home=tmp_path))
 
     time.sleep(0.3)
     assert not (tmp_path / "mark").exists()
@@ -135,7 +135,7 @@ def test_a_session_starts_in_its_folder_whatever_it_is_called(runner, tmp_path):
     folder = tmp_path / "a #(touch mark) $(touch mark) ;"
     folder.mkdir()
 
-    runner.start(shell("WEB-1", 'pwd > "$1"', tmp_path / "got", cwd=folder))
+    runner.start(shell("WEB-1", 'pwd > "$1"', tmp_path / "got", home=folder))
 
     until(lambda: (tmp_path / "got").exists() and (tmp_path / "got").read_text())
     assert (tmp_path / "got").read_text() == f"{folder}\n"

@@ -12,6 +12,8 @@ SYSTEMD = TOP / "systemd"
 UNITS = sorted(
     path for kind in ("service", "timer", "path", "socket", "slice", "target") for path in SYSTEMD.glob(f"*.{kind}")
 )
+# What runs as the user of a session, not as pco.
+OTHERS = [SYSTEMD / "pco-session@.service", SYSTEMD / "pco-attach@.service"]
 TMPFILES = [line.split() for line in (SYSTEMD / "pco.tmpfiles").read_text().splitlines() if line[0] != "#"]
 
 
@@ -31,7 +33,7 @@ def test_a_unit_says_what_it_is_for_and_where_to_read_on(path):
     assert found["Documentation"][0].startswith("man:pco")
 
 
-@pytest.mark.parametrize("path", [p for p in UNITS if p.suffix == ".service"], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [p for p in UNITS if p.suffix == ".service" and p not in OTHERS], ids=lambda p: p.name)
 def test_a_tool_runs_in_the_sandbox_with_a_time_out_and_in_the_slice_of_the_tools(path):
     found = settings(path)
 
@@ -52,7 +54,9 @@ def test_a_wake_up_is_removed_before_the_program_it_wakes_reads_the_spool(path):
     assert service["ExecStartPre"] == [f"/bin/rm -f {flag}"]
 
 
-@pytest.mark.parametrize("path", [p for p in UNITS if "LoadCredential" in p.read_text()], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [p for p in UNITS if "LoadCredential=plane-token" in p.read_text()], ids=lambda p: p.name
+)
 def test_without_the_token_nothing_that_needs_it_is_started(path):
     condition = "ConditionPathExists=/etc/pco/credentials/plane-token"
     starters = [path, *(p for p in (path.with_suffix(".timer"), path.with_suffix(".path")) if p.exists())]
@@ -74,3 +78,30 @@ def test_no_folder_of_pco_is_open_to_everybody_but_for_looking():
     assert [path for path, mode in modes.items() if mode & 0o002] == []
     assert modes["/etc/pco/credentials"] == 0o700
     assert modes["/var/spool/pco"] == 0o750
+
+
+def test_the_two_units_that_take_in_what_a_session_left_differ_only_in_what_they_say():
+    one, other = (SYSTEMD / f"pco-{name}@.service" for name in ("collect", "collect-failed"))
+
+    differ = [
+        pair
+        for pair in zip(one.read_text().splitlines(), other.read_text().splitlines(), strict=True)
+        if pair[0] != pair[1]
+    ]
+
+    assert [line.partition("=")[0] for line, _ in differ] == ["Description"]
+
+
+def test_a_session_gives_up_whatever_a_tool_gives_up_but_for_what_is_named():
+    tool = set((SYSTEMD / "sandbox.in").read_text().splitlines())
+    session = (SYSTEMD / "pco-session@.service").read_text().splitlines()
+
+    given_up = {line for line in tool if "=" in line and line[0] != "#"} - set(session)
+
+    assert {line.partition("=")[0] for line in given_up} == {
+        "User",
+        "Group",
+        "UMask",
+        "MemoryDenyWriteExecute",
+        "PrivateMounts",  # it has a mount namespace of its own already
+    }

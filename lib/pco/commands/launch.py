@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from pco.command import Pco, command, put_aside
+from pco.commands import halting
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
 from pco.ground import attempt, events, polled, text
 from pco.ground.errors import BadData, PcoError, TryLater
@@ -66,14 +67,16 @@ def main(pco: Pco, keys: tuple[str, ...], limit: int | None, dry_run: bool) -> N
 
 def launch(pco: Pco, wish: Wish) -> None:
     """Start what can start; if a ticket was changed meanwhile, all are judged once more."""
+    runner = _runner(pco)
+    halting.heed(pco, runner)
     paused = pco.spool.control.paused()
     if paused:
         _tell(pco, wish, f"nothing is started: paused by {paused.by}: {paused.text or 'no reason given'}")
         return
     for _ in range(TURNS):
         judged = refresh(pco, wish)
-        plans = [draw_up(pco, turn.ticket) for turn in judged if not turn.why]
-        if start_all(pco, wish, plans):
+        plans = [draw_up(pco, turn.ticket, runner) for turn in judged if not turn.why]
+        if start_all(pco, wish, plans, runner):
             break
     else:
         pco.spool.control.wake("launch")
@@ -135,7 +138,7 @@ def terms(pco: Pco, wish: Wish) -> Terms:
     )
 
 
-def start_all(pco: Pco, wish: Wish, plans: list[Plan]) -> bool:
+def start_all(pco: Pco, wish: Wish, plans: list[Plan], runner: Runner) -> bool:
     """Claim and start; False if a ticket was changed meanwhile, so that all must be judged again."""
     settled = True
     for plan in plans:
@@ -153,7 +156,7 @@ def start_all(pco: Pco, wish: Wish, plans: list[Plan]) -> bool:
             give_up(plan)
             continue
         pco.announce("moved", claimed, {"attempt": plan.launch.attempt})
-        start(pco, plan)
+        start(pco, plan, runner)
         pco.service.pat()
     return settled
 
@@ -177,13 +180,13 @@ def claim(pco: Pco, ticket: Ticket, limit: int) -> Ticket | None:
         return pco.spool.move(claimed, State.ACTIVE)
 
 
-def start(pco: Pco, plan: Plan) -> None:
+def start(pco: Pco, plan: Plan, runner: Runner) -> None:
     """Start the session of a claimed ticket, and let pco-watch know.  The claim stands even if this fails."""
     program = Path(sys.argv[0]).resolve().parent / "pco-session"
     passed = {name: os.environ[name] for name in ("PCO_NO_VENV",) if name in os.environ}
     argv = (sys.executable, str(program), str(plan.home))
     try:
-        _runner(pco).start(RunnerSession(plan.ticket.key, argv, passed, plan.home))
+        runner.start(RunnerSession(plan.ticket.key, argv, passed, plan.home))
     except PcoError as error:
         pco.fail(
             type(error)(f"{error}; stays active until pco-watch gives this attempt up", error.hint), plan.ticket.key

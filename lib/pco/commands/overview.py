@@ -24,7 +24,13 @@ TASKS = (
             ("pco-dashboard", "write the static pages"),
         ),
     ),
-    ("Run by other programs", (("pco-session", "one session: clone, agent, record of its end"),)),
+    (
+        "Run by other programs",
+        (
+            ("pco-session", "one session: clone, agent, record of its end"),
+            ("pco-collect", "take in what a session left, once its unit has ended"),
+        ),
+    ),
 )
 WAY = "Plane -> pending -> approved -> active -> completed -> outbox -> posted"
 

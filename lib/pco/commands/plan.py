@@ -15,7 +15,8 @@ from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.ground.ticket import Ticket
 from pco.outside import agents
 from pco.outside.agents import Prepared
-from pco.outside.git import branch_of
+from pco.outside.git import Mirror, branch_of
+from pco.outside.runners import Place, Runner
 from pco.rules import prompt
 
 MOST_TEMPLATE = 1 << 20
@@ -23,19 +24,24 @@ MOST_TEMPLATE = 1 << 20
 
 @dataclass(frozen=True)
 class Plan:
-    """The next attempt of a ticket: `home` is its folder, `files` (name: content) lie in it beside launch.json."""
+    """The next attempt of a ticket: `home` is its folder, `files` (name: content) lie in it beside launch.json.
+
+    `sealed`: the session is given the repository as a bundle, for it does not see the mirror.
+    """
 
     ticket: Ticket
     home: Path
     launch: Launch
     files: dict[str, bytes]
+    sealed: bool = False
 
 
-def draw_up(pco: Pco, ticket: Ticket) -> Plan:
+def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
     """Make the plan of the next attempt.  Raises BadConfig if the template or the agent's configuration is wrong."""
     project = project_of(pco, ticket)
     number = len(ticket.round.attempts) + 1
     home = attempt.folder(pco.config.paths.sessions, ticket.key, ticket.round.n, number)
+    place = runner.place(home)
     words = prompt.render(_template(pco), ticket, prompt.target_of(project, pco.config), secrets.token_hex(8))
     session = agents.Session(
         key=ticket.key,
@@ -43,26 +49,28 @@ def draw_up(pco: Pco, ticket: Ticket) -> Plan:
         attempt=number,
         home=home,
         prompt=home / "prompt.md",
-        workspace=home.parent / "workspace",
+        workspace=place.workspace,
         command=pco.config.sessions.command,
         permission_mode=pco.config.sessions.permission_mode,
     )
     prepared = agents.named(pco.config.sessions.agent).prepare(session)
     files = {"prompt.md": words.encode("utf-8", "replace"), **prepared.files}
-    return Plan(ticket, home, _launch(pco, project, session, prepared), files)
+    return Plan(ticket, home, _launch(pco, project, session, prepared, place), files, place.sealed)
 
 
 def lay_out(plan: Plan) -> None:
-    """Make the attempt's folder, whole and flushed, for the session's user to read.  Raises SystemFault."""
+    """Make the attempt's folder, whole and flushed, for the session's user to read.  Raises SystemFault, TryLater."""
     home = plan.home
     try:
         with suppress(FileExistsError):
             home.parent.mkdir()
             home.parent.chmod(0o755)
         _clear(home)
-        for folder in (home, Path(plan.launch.out)):
+        for folder in (home,) if plan.sealed else (home, Path(plan.launch.out)):
             folder.mkdir()
             folder.chmod(0o755)  # whatever the umask
+        if plan.sealed:
+            Mirror(Path(plan.launch.mirror), "").export(Path(plan.launch.source), plan.launch.base, plan.launch.branch)
         for name, content in plan.files.items():
             durable.write_new(home / name, content, 0o644)
         attempt.write_launch(home, plan.launch)
@@ -108,12 +116,12 @@ def _template(pco: Pco) -> str:
         raise BadConfig(f"sessions.prompt: {path}: {error}") from error
 
 
-def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepared) -> Launch:
+def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepared, place: Place) -> Launch:
     return Launch(
         key=session.key,
         round=session.round,
         attempt=session.attempt,
-        out=str(session.home / "out"),
+        out=str(place.out),
         workspace=str(session.workspace),
         mirror=str(mirror_of(pco, project)),
         base=project.branch,
@@ -122,6 +130,7 @@ def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepa
         trigger=str(pco.config.paths.trigger),
         argv=prepared.argv,
         environment=prepared.environment,
+        source=str(session.home / attempt.SOURCE) if place.sealed else "",
         clone_within=pco.config.sessions.clone_within.total_seconds(),
         # Often enough that a screen that changes is never taken for a stalled session.
         screen_every=min(60.0, pco.config.sessions.stall_after.total_seconds() / 4),

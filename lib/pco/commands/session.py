@@ -1,9 +1,10 @@
 """Run one session: the payload of a runner, started by pco-launch, never by a person.
 
-HOME is the folder of an attempt, with prompt.md and launch.json.  First of all it leaves its birth certificate in out/,
-and ends at once if there was one already, or if pco-watch has put up the fence.  Then it makes its own clone of the
-mirror, runs the agent in it, hands HUP and TERM on to it, keeps out/screen up to date, and in the end leaves the
-commits as out/work.bundle and the exit record.  All it imports it imports at its start: an upgrade may pass under it.
+HOME is the folder of an attempt, or a link to it, with prompt.md and launch.json.  First of all it leaves its birth
+certificate in out/, and ends at once if there was one already, or if pco-watch has put up the fence.  Then it makes its
+own clone of the repository, runs the agent in it, hands HUP and TERM on to it, keeps out/screen up to date, and in the
+end leaves the commits as out/work.bundle and the exit record.  All it imports it imports at its start: an upgrade may
+pass under it.
 """
 
 import os
@@ -26,7 +27,20 @@ from pco.outside.git import Workspace
 
 assert shutil  # git.py imports it only when it needs it, which may be after an upgrade
 
-INHERITED = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TERM", "COLORTERM", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+INHERITED = (
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TERM",
+    "COLORTERM",
+    "TZ",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "CREDENTIALS_DIRECTORY",
+)
 NOT_FOUND, NOT_RUN = 127, 126  # as a shell says it
 
 
@@ -41,7 +55,7 @@ def main(pco: Pco, home: Path) -> None:
     """
     signals = Signals()
     os.umask(0o022)
-    home = home.absolute()
+    home = home.resolve()
     launch = attempt.read_launch(home)
     out = Path(launch.out)
     begin(home, out, pco.now())
@@ -52,7 +66,7 @@ def main(pco: Pco, home: Path) -> None:
 
 def begin(home: Path, out: Path, now: datetime) -> None:
     """Birth, then the fence.  Raises BadData if this session must not begin."""
-    out.mkdir(mode=0o755, exist_ok=True)
+    out.mkdir(mode=0o755, parents=True, exist_ok=True)
     durable.sync_folder(out.parent)
     if not attempt.bear(out, now):
         raise BadData(f"{home}: this attempt was begun before")
@@ -67,7 +81,8 @@ def live(launch: Launch, out: Path, signals: Signals) -> Exit:
     try:
         with signals.aborting():
             within = timedelta(seconds=launch.clone_within)
-            Workspace(Path(launch.workspace)).clone(Path(launch.mirror), launch.base, launch.branch, within)
+            source = Path(launch.source or launch.mirror)
+            Workspace(Path(launch.workspace)).clone(source, launch.base, launch.branch, within)
         child = start(launch)
     except Aborted as aborted:
         return _exit(128 + aborted.signal, signals)

@@ -6,14 +6,20 @@ what has stalled, takes too long or was asked to stop, and imports finished comm
 starting it again, leaves the sessions alone: it goes on from what is on disk.
 """
 
+from contextlib import suppress
+
 import click
 
 from pco.command import Pco, command
+from pco.commands import halting
+from pco.commands.watching import cleaning
 from pco.commands.watching.desk import Desk
 from pco.commands.watching.trigger import Ration, Trigger
 from pco.ground import attempt
+from pco.ground.errors import TryLater
 from pco.ground.ticket import State
 from pco.outside import agents, runners
+from pco.outside.runners import Runner
 
 RESCAN = 60.0  # seconds: the net under lost wake-ups; the unit's WatchdogSec= must be longer
 SWEEP = 86_400.0  # seconds between two cleanings of tmp
@@ -36,34 +42,40 @@ def main(pco: Pco, once: bool) -> None:
         desk = Desk(pco, runner, agents.named(sessions.agent), pco.service.pat)
         desk.remember_retries()
         if once:
-            look_once(pco, desk, trigger)
+            look_once(pco, desk, trigger, runner)
         else:
-            watch(pco, desk, trigger)
+            watch(pco, desk, trigger, runner)
 
 
-def watch(pco: Pco, desk: Desk, trigger: Trigger) -> None:
+def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
     """Scan, sleep until something happens or a deadline is reached, for ever; returns after TERM or INT."""
-    ration, swept = Ration(), float("-inf")
+    ration, swept, looked = Ration(), float("-inf"), float("-inf")
     while not trigger.ended:
         trigger.pause(ration.take())
         trigger.rung()
         due = desk.scan(trigger.rung)
         pco.service.ready(status(pco, desk))
+        cleaning.of_dropped(pco, runner)
         clock = attempt.clock()
+        if clock >= looked + RESCAN:
+            with suppress(TryLater):
+                halting.heed(pco, runner)
+            looked = clock
         if clock >= swept + SWEEP:
-            sweep(pco)
+            sweep(pco, runner)
             swept = clock
         due = min(due, wake_retries(pco, desk, clock), clock + RESCAN)
         trigger.wait(due - attempt.clock())
     pco.service.stopping()
 
 
-def look_once(pco: Pco, desk: Desk, trigger: Trigger) -> None:
+def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
     """One look, and the few that follow from it at once."""
     for _ in range(10):
         if desk.scan(trigger.rung) > attempt.clock() or trigger.ended:
             break
-    sweep(pco)
+    cleaning.of_dropped(pco, runner)
+    sweep(pco, runner)
 
 
 def status(pco: Pco, desk: Desk) -> str:
@@ -82,8 +94,9 @@ def wake_retries(pco: Pco, desk: Desk, clock: float) -> float:
     return min(desk.retries.values(), default=float("inf"))
 
 
-def sweep(pco: Pco) -> None:
-    """Once a day: what crashes left in tmp goes; an index that somebody removed is made again."""
+def sweep(pco: Pco, runner: Runner) -> None:
+    """Once a day: what crashes and old sessions left goes; an index that somebody removed is made again."""
+    cleaning.of_finished(pco, runner)
     for name in pco.spool.control.sweep():
         pco.log("info", f"removed tmp/{name}, left by a crash")
     if not pco.spool.index.whole():

@@ -1,8 +1,12 @@
 """The folder of one attempt, sessions/KEY/R.A/, and what the agent leaves in its `out/`.
 
     prompt.md    what the agent gets                            launch.json   see `Launch`; written by pco-launch
+    source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
     fence        made by pco-watch: a session that was not born by then must not begin
-    out/         written by the session, hostile input for everybody else:
+    result.json  see `Result`: how the session's unit ended (runner systemd)
+    screen       the last screen
+    out/         written by the session, hostile input for everybody else (runner systemd: in the session's own state
+                 folder, launch.json says where; after its end a copy of what is small lies here):
       birth        {"at", "pid", "boot_id"}: the session began; O_EXCL, the first thing it does
       events/N.json  see `ground.events`
       bell         a FIFO: one byte asks the session for a new screen
@@ -29,6 +33,7 @@ from pco.ground import durable, shape, text
 from pco.ground.errors import BadData, SystemFault
 
 SCHEMA = 1
+SOURCE = "source.bundle"
 MOST_SMALL = 1 << 16
 MOST_SCREEN = 1 << 20
 MOST_EVENTS = 20_000
@@ -72,6 +77,7 @@ def _count(value: Any) -> int:
 class Launch:
     """All that a session needs to know; no secret is in it.  Paths are absolute, durations seconds.
 
+    `source` is what the workspace is cloned from, a bundle; empty: the mirror itself.
     `grace` passes between the request to end and the agent's KILL, `screen_every` between two looks at the terminal.
     """
 
@@ -90,6 +96,7 @@ class Launch:
     clone_within: float = 600.0
     grace: float = 10.0
     screen_every: float = 60.0
+    source: str = ""
     schema: int = SCHEMA
 
 
@@ -108,6 +115,20 @@ class Exit:
     told: str = field(default="", metadata={"read": _one_line})
     problem: str = field(default="", metadata={"read": _one_line})
     boot: float = field(default=0.0, metadata={"read": _clock})
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True)
+class Result:
+    """How the unit of a session ended, as systemd says ($SERVICE_RESULT, $EXIT_CODE, $EXIT_STATUS of systemd.exec(5)).
+
+    `result` is success, exit-code, signal, timeout, oom-kill, …
+    """
+
+    at: datetime
+    result: str = field(metadata={"read": _one_line})
+    code: str = field(default="", metadata={"read": _one_line})
+    status: str = field(default="", metadata={"read": _one_line})
     schema: int = SCHEMA
 
 
@@ -214,9 +235,30 @@ def boot_id() -> str:
         return ""
 
 
+def write_result(home: Path, result: Result) -> None:
+    """Write result.json.  Raises OSError."""
+    durable.replace(home / "result.json", json.dumps(shape.dump(result)).encode(), 0o644)
+
+
+def read_result(home: Path) -> Result | None:
+    """How the session's unit ended; None if nobody said.  Raises BadData."""
+    path = home / "result.json"
+    try:
+        return shape.load(Result, json.loads(durable.read(path, MOST_SMALL)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadData(f"{path}: {error}") from error
+
+
 def open_out(out: Path) -> int:
-    """A descriptor of `out/`, which must not be a link; all reading goes through it.  Raises OSError."""
-    return os.open(out, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """A descriptor of `out`; all reading goes through it.  Neither it nor its folder may be a link.  Raises OSError."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    folder = os.open(out.parent, flags)
+    try:
+        return os.open(out.name, flags, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def read_exit(out: int) -> Exit | None:

@@ -139,7 +139,7 @@ class Triggers:
 class Sessions:
     """How sessions are run.  `runner: auto` is systemd when installed under it, else tmux."""
 
-    runner: Literal["auto", "tmux"] = "auto"
+    runner: Literal["auto", "systemd", "tmux"] = "auto"
     limit: int = _read(_at_least_one, 4)
     per_project: int = _read(_at_least_one, 2)
     agent: Literal["command"] = "command"
@@ -153,6 +153,7 @@ class Sessions:
     max_duration: timedelta = timedelta(hours=4)
     attempts: int = _read(_at_least_one, 2)
     retry_after: timedelta = timedelta(minutes=1)
+    keep: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Step(StrEnum):
 class Seen:
     """What is seen of a session.  `clock` is CLOCK_BOOTTIME in seconds, `alive` None if the runner does not know.
 
-    `exit` is its exit record, `meaning` what its agent says about that.
+    `exit` is its exit record, `meaning` what its agent says about that, `result` how its unit ended (systemd).
     """
 
     boot_id: str
@@ -43,6 +43,7 @@ class Seen:
     heard: Heard = Heard()
     exit: Exit | None = None
     meaning: Outcome | None = None
+    result: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def judge(ticket: Ticket, seen: Seen, limits: Sessions) -> Verdict:
     if not (born or seen.fenced or rebooted):
         # Without the fence a session that is late could begin after its ticket went elsewhere.
         asked = ticket.stop is not None or ticket.round.summary != ""
-        return Verdict(Step.FENCE) if asked or seen.clock >= due else Verdict(Step.WAIT, at=due)
+        return Verdict(Step.FENCE) if asked or seen.result or seen.clock >= due else Verdict(Step.WAIT, at=due)
     if rebooted or not seen.alive:
         return _gone(ticket, seen, limits, rebooted, born)
     if not born:
@@ -200,8 +201,12 @@ def _outcome(ticket: Ticket, seen: Seen, rebooted: bool, born: bool) -> tuple[st
         meaning = seen.meaning or Outcome(False, f"the agent ended without a summary (exit {exit.code})")
         return (retry.PASSING if meaning.passing else retry.FAILED), meaning.why
     if not born or (seen.fenced and not seen.heard.started):
-        return retry.NEVER_STARTED, _ENDINGS[retry.NEVER_STARTED]
-    return retry.DIED, "the session is gone without an exit record"
+        return retry.NEVER_STARTED, f"{_ENDINGS[retry.NEVER_STARTED]}{_of_unit(seen)}"
+    return retry.DIED, f"the session is gone without an exit record{_of_unit(seen)}"
+
+
+def _of_unit(seen: Seen) -> str:
+    return f" (its unit: {seen.result})" if seen.result not in ("", "success") else ""
 
 
 _ENDINGS = {

@@ -2,7 +2,9 @@
 
 wake/NAME            empty; set after a move, removed by its program before it scans
 control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is there
+control/halted       empty: that all sessions were stopped at once was heeded, and none has been started since
 control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
+control/clean/KEY    {"by", "at"}: pco-watch shall remove what sessions of a dropped ticket left; removed once it has
 """
 
 import json
@@ -65,22 +67,42 @@ class Control:
         durable.sync_folder(self.root / "control")
         return True
 
+    def halted(self) -> bool:
+        """Whether a stop of all sessions was heeded, and none has been started since."""
+        return (self.root / "control" / "halted").exists()
+
+    def set_halted(self, halted: bool) -> None:
+        """Remember that a stop of all sessions was heeded, or that sessions run again."""
+        path = self.root / "control" / "halted"
+        if halted:
+            durable.replace(path, b"")
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
     def ask_import(self, key: str, by: str, at: datetime) -> None:
         """Ask pco-poll to import an item of Plane: people hold no token."""
-        if not KEY.fullmatch(key):
-            raise BadData(f"{key[:40]!r} is no ticket key (a key looks like WEB-12)")
-        data = json.dumps({"by": by, "at": times.iso(at)}).encode() + b"\n"
-        durable.replace(self.root / "control" / "import" / key, data)
+        self._ask("import", key, by, at)
 
     def imports(self) -> dict[str, str]:
         """The keys that somebody asked to import, and who asked."""
-        folder = self.root / "control" / "import"
-        return {name: self._asker(folder / name) for name in sorted(os.listdir(folder)) if KEY.fullmatch(name)}
+        return self._asked("import")
 
     def imported(self, key: str) -> None:
         """The request is dealt with."""
-        with suppress(FileNotFoundError):
-            os.unlink(self.root / "control" / "import" / key)
+        self._done("import", key)
+
+    def ask_clean(self, key: str, by: str, at: datetime) -> None:
+        """Ask pco-watch to remove what the sessions of a dropped ticket left: people may not."""
+        self._ask("clean", key, by, at)
+
+    def cleanings(self) -> dict[str, str]:
+        """The keys whose sessions' files shall go, and who asked."""
+        return self._asked("clean")
+
+    def cleaned(self, key: str) -> None:
+        """The request is dealt with."""
+        self._done("clean", key)
 
     def sweep(self, older: timedelta = timedelta(days=1)) -> list[str]:
         """Remove what a crash left in tmp; returns the names."""
@@ -91,6 +113,20 @@ class Control:
                     os.unlink(entry.path)
                     gone.append(entry.name)
         return gone
+
+    def _ask(self, what: str, key: str, by: str, at: datetime) -> None:
+        if not KEY.fullmatch(key):
+            raise BadData(f"{key[:40]!r} is no ticket key (a key looks like WEB-12)")
+        data = json.dumps({"by": by, "at": times.iso(at)}).encode() + b"\n"
+        durable.replace(self.root / "control" / what / key, data)
+
+    def _asked(self, what: str) -> dict[str, str]:
+        folder = self.root / "control" / what
+        return {name: self._asker(folder / name) for name in sorted(os.listdir(folder)) if KEY.fullmatch(name)}
+
+    def _done(self, what: str, key: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self.root / "control" / what / key)
 
     def _asker(self, path: Path) -> str:
         try:

@@ -7,6 +7,7 @@ from pco.command import Pco
 from pco.commands.queue import terminal, verb
 from pco.commands.queue.change import NEXT, Refused, each, find, unknown
 from pco.commands.queue.select import Chosen, bulk
+from pco.ground import events
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.ticket import KEY, State
 
@@ -76,7 +77,10 @@ def _drop(pco: Pco, key: str, yes: bool, note: str) -> None:
     _remove_record(pco, key, state)
     pco.announce("dropped", None, {"key": key, "from": state.value if state else "", "why": note})
     pco.spool.control.wake("dashboard")
+    # What is not ours to remove, as the session's own folder under systemd, pco-watch does.
+    pco.spool.control.ask_clean(key, pco.who, pco.now())
     _remove_files(pco, key)
+    events.ring(str(pco.config.paths.trigger))
     pco.say(f"{key}: dropped")
 
 
@@ -95,6 +99,8 @@ def _remove_files(pco: Pco, key: str) -> None:
             folder.unlink()
         elif folder.exists():
             shutil.rmtree(folder)
+    except PermissionError:
+        return
     except OSError as error:
         hint = f"the record is gone; pco-queue drop {key} as a user who may remove them"
         raise SystemFault(f"its files in {folder} cannot be removed: {error.strerror}", hint) from error

@@ -30,6 +30,12 @@ def screen(ear: Ear) -> None:
         os.close(out)
 
 
+def tidy(ear: Ear) -> None:
+    """The attempt is over: the copy of the repository that was made for it goes."""
+    with suppress(OSError):
+        (ear.home / attempt.SOURCE).unlink(missing_ok=True)
+
+
 def work(ear: Ear, seen: Seen, pat: Callable[[], None]) -> Work | None:
     """Import out/work.bundle into the mirror; None if there is nothing to say.  A failure is noted in the record.
 

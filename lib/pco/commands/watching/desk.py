@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from pco.command import Pco
+from pco.commands import halting
 from pco.commands.watching import collect
 from pco.commands.watching.ears import Ear
 from pco.commands.watching.memory import Memory, numbers_of, slim
@@ -160,6 +161,8 @@ class Desk:
         """Collect what it left, then record and move, unless something changed the verdict meanwhile."""
         to = verdict.to
         assert to is not None
+        if to is State.APPROVED:
+            halting.heed(self.pco, self._runner)  # before it could be launched again
         collect.screen(ear)
         work = collect.work(ear, seen, self._pat) if to in (State.COMPLETED, State.FAILED) else None
 
@@ -173,6 +176,7 @@ class Desk:
         moved = self.spool.update(ticket.key, move, why=verdict.why)
         if moved.state is State.ACTIVE:
             return attempt.clock()
+        collect.tidy(ear)
         self._announce(moved, verdict, work)
         return NEVER
 

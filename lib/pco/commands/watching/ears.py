@@ -52,7 +52,7 @@ class Ear:
 
     def look(self, alive: bool | None, boot_id: str, clock: float) -> Seen:
         """All that is seen of the session now; `alive` is the runner's word."""
-        seen = Seen(boot_id, clock, alive, fenced=attempt.fenced(self.home))
+        seen = Seen(boot_id, clock, alive, fenced=attempt.fenced(self.home), result="" if alive else self._result())
         out = self.open()
         if out is None:
             return seen
@@ -140,6 +140,14 @@ class Ear:
         except BadData as error:
             self._say(str(error))
             return None
+
+    def _result(self) -> str:
+        try:
+            result = attempt.read_result(self.home)
+        except BadData as error:
+            self._say(str(error))
+            return ""
+        return result.result if result else ""
 
     def _say(self, message: str) -> None:
         if message not in self._said and len(self._said) < MOST_COMPLAINTS:

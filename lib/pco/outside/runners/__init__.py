@@ -1,4 +1,4 @@
-"""Runners: what a session runs in.  Five verbs: start, stop, alive, attach, list.
+"""Runners: what a session runs in.  The verbs: place, start, stop, alive, attach, list, halted, kept, clean.
 
 Claim, birth and exit record are in the payload (pco-session), so the promises do not depend on the runner.
 """
@@ -20,19 +20,37 @@ class Alive(StrEnum):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a session writes: `out` of its attempt, and its workspace, whose folder is its home.
+
+    `sealed`: it sees nothing but that and the attempt's folder, not even the mirror.
+    """
+
+    out: Path
+    workspace: Path
+    sealed: bool = False
+
+
+@dataclass(frozen=True)
 class RunnerSession:
-    """What to run, under which key; `environment` holds no secret.  Width and height are of the terminal."""
+    """What to run, under which key, for the attempt in `home`; `environment` holds no secret.
+
+    Width and height are of the terminal.
+    """
 
     key: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    cwd: Path = Path("/")
+    home: Path = Path("/")
     width: int = 200
     height: int = 50
 
 
 class Runner(Protocol):
-    """The five verbs.  They raise PcoError: TryLater if the runner does not answer, Unavailable if it is missing."""
+    """The verbs.  They raise PcoError: TryLater if the runner does not answer, Unavailable if it is missing."""
+
+    def place(self, home: Path) -> Place:
+        """Where the session of the attempt in `home` shall write."""
 
     def start(self, session: RunnerSession) -> None:
         """Start a session; one of that key that is there already is left as it is."""
@@ -49,11 +67,22 @@ class Runner(Protocol):
     def list(self) -> frozenset[str] | None:
         """The keys of all sessions that are there; None if that is unknown."""
 
+    def halted(self) -> bool:
+        """Whether an administrator has ended all sessions by the runner's own means; then none must be started."""
+
+    def kept(self) -> tuple[str, ...]:
+        """The keys of which something is where only the runner may remove it."""
+
+    def clean(self, key: str) -> None:
+        """Remove what the ended session of a ticket left where only the runner may."""
+
 
 def choose(name: str, run: Path, trigger: Path) -> Runner:
     """The runner that `sessions.runner` names; `run` is where its socket goes, `trigger` what it rings at an end."""
-    if name not in ("auto", "tmux"):
-        raise ValueError(name)
+    from pco.outside.runners.systemd import Systemd, fits
+
+    if name == "systemd" or (name == "auto" and fits(run)):
+        return Systemd()
     from pco.outside.runners.tmux import Tmux
 
     return Tmux(run / "tmux.sock", trigger)

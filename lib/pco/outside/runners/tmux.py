@@ -13,7 +13,7 @@ from pco.ground import text
 from pco.ground.errors import BadConfig, BadData, TryLater
 from pco.ground.ticket import KEY
 from pco.outside import process
-from pco.outside.runners import Alive, RunnerSession
+from pco.outside.runners import Alive, Place, RunnerSession
 
 _CONFIG = Path(__file__).with_name("tmux.conf")
 _PATIENCE = timedelta(seconds=10)
@@ -34,6 +34,10 @@ class Tmux:
         self.socket = socket
         self.trigger = trigger
 
+    def place(self, home: Path) -> Place:
+        """Where a session writes: beside its prompt, and the workspace in the ticket's folder."""
+        return Place(home / "out", home.parent / "workspace")
+
     def start(self, session: RunnerSession) -> None:
         """Start a session; one of that key that is there already is left as it is."""
         size = ("-x", str(session.width), "-y", str(session.height))
@@ -41,7 +45,7 @@ class Tmux:
         # A single word would be run by a shell.
         argv = session.argv if len(session.argv) > 1 else ("env", *session.argv)
         args = ("new-session", "-d", "-s", _checked(session.key), *size, *named, "--", *argv)
-        result = self._tmux(args, session.cwd)
+        result = self._tmux(args, session.home)
         if result.code != 0 and "duplicate session" not in result.error:
             raise TryLater(f"tmux cannot start the session: {text.line(result.error, 300)}")
 
@@ -77,6 +81,17 @@ class Tmux:
             gone = any(said in result.error for said in _NOBODY) and "ermission" not in result.error
             return frozenset() if gone else None
         return frozenset(name for name in result.out.decode("ascii", "replace").split("\n") if KEY.fullmatch(name))
+
+    def halted(self) -> bool:
+        """Never: nobody can tell a stopped tmux server from one that was not needed yet."""
+        return False
+
+    def kept(self) -> tuple[str, ...]:
+        """None: the same user wrote it all."""
+        return ()
+
+    def clean(self, key: str) -> None:
+        """Nothing is where pco could not remove it."""
 
     def _command(self) -> tuple[str, ...]:
         return ("tmux", "-u", "-S", str(self.socket), "-f", str(_CONFIG))
