@@ -49,18 +49,18 @@ def main(pco: Pco, once: bool) -> None:
 
 def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
     """Scan, sleep until something happens or a deadline is reached, for ever; returns after TERM or INT."""
-    ration, swept, looked = Ration(), float("-inf"), float("-inf")
+    ration, swept, looked, later = Ration(), float("-inf"), float("-inf"), frozenset[str]()
     while not trigger.ended:
         trigger.pause(ration.take())
         trigger.rung()
         due = desk.scan(trigger.rung)
         pco.service.ready(status(pco, desk))
-        cleaning.of_dropped(pco, runner)
+        later = cleaning.of_dropped(pco, runner, later)
         clock = attempt.clock()
         if clock >= looked + RESCAN:
             with suppress(TryLater):
                 halting.heed(pco, runner)
-            looked = clock
+            looked, later = clock, frozenset()
         if clock >= swept + SWEEP:
             sweep(pco, runner)
             swept = clock

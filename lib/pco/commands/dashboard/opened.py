@@ -128,9 +128,12 @@ def _papers(pco: Pco, ticket: Ticket) -> tuple[Papers | None, list[str], str]:
     home = attempt.folder(pco.config.paths.sessions, ticket.key, n, last)
     launch = signature(home / "launch.json")
     out = _out(home)
-    watch = [str(home / "launch.json"), str(out / "screen")]
-    stamp = f"{launch} {signature(out / 'screen')}"
-    screen, trouble = _screen(out)
+    screens = (str(home / "screen"), str(out / "screen"))
+    watch = [str(home / "launch.json"), *screens]
+    stamp = f"{launch} {signature(*screens)}"
+    screen, trouble = _screen(home)
+    if not (screen or trouble):
+        screen, trouble = _screen(out)
     return Papers(n, last, _prompt(home), screen, trouble), watch, stamp
 
 
@@ -149,10 +152,10 @@ def _prompt(home: Path) -> str:
         return ""
 
 
-def _screen(out: Path) -> tuple[bytes, str]:
-    """The screen, which is hostile: no link is followed, and a large file is refused; or why it is not shown."""
+def _screen(folder: Path) -> tuple[bytes, str]:
+    """The screen in an attempt's folder (the session has ended) or its out/: hostile; or why it is not shown."""
     try:
-        handle = attempt.open_out(out)
+        handle = attempt.open_out(folder)
     except OSError:
         return b"", ""  # not begun, or cleared away
     try:

@@ -11,18 +11,26 @@ from pco.outside.runners import Runner
 FINISHED = (State.POSTED, State.REJECTED)
 
 
-def of_dropped(pco: Pco, runner: Runner) -> None:
-    """Remove all files of the sessions of tickets that a person dropped, once their sessions are gone."""
-    for key in pco.spool.control.cleanings():
-        if pco.spool.find(key) is not None:
-            pco.spool.control.cleaned(key)  # it came back as a new ticket, and these are its files
-            continue
-        try:
-            if _clean(pco, runner, key):
-                _remove(pco, key)
-                pco.spool.control.cleaned(key)
-        except PcoError as error:
-            pco.fail(error, key)
+def of_dropped(pco: Pco, runner: Runner, later: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Remove all files of the sessions of tickets that a person dropped, once their sessions are gone.
+
+    Returns the keys of which it could not be done; those in `later` are not tried.
+    """
+    asked = pco.spool.control.cleanings().keys() - later
+    return later | {key for key in asked if not _done(pco, runner, key)}
+
+
+def _done(pco: Pco, runner: Runner, key: str) -> bool:
+    try:
+        if pco.spool.find(key) is None:  # else it came back as a new ticket, and these are its files
+            if not _clean(pco, runner, key):
+                return False
+            _remove(pco, key)
+        pco.spool.control.cleaned(key)
+    except PcoError as error:
+        pco.fail(error, key)
+        return False
+    return True
 
 
 def of_finished(pco: Pco, runner: Runner) -> None:
