@@ -15,7 +15,8 @@ import click
 
 from pco import __version__
 from pco.ground import text
-from pco.ground.errors import BadConfig, PcoError, TryLater
+from pco.ground.errors import BadConfig, PcoError, SystemFault, TryLater
+from pco.voice import Voice
 
 if TYPE_CHECKING:
     # Only for the types: --help must not wait for the record's dataclasses to be made.
@@ -37,9 +38,11 @@ class Pco:
 
     def __init__(self, program: str) -> None:
         self.program = program
+        self.voice = Voice(program)
         self.verb = ""
         self.config_file = ""
         self.loudness = 0
+        self.level: str | None = None  # that the environment asks for; empty: none
         self.color: bool | None = None
         self.trouble = 0  # the exit code that the run has earned so far
 
@@ -98,43 +101,65 @@ class Pco:
 
     # Speaking.
 
-    def log(self, level: str, message: str) -> None:
-        """One line to standard error, with the priority that journald reads."""
+    def log(self, level: str, message: str, subject: str = "", *, hint: str = "", event: str = "") -> None:
+        """Say something, about the ticket or project `subject`; `event` is its kind, if the journal explains it."""
         if LEVELS[level] > self._threshold():
             return
-        prefix = f"<{LEVELS[level]}>" if "JOURNAL_STREAM" in os.environ else f"{self.program}: "
-        click.echo(f"{prefix}{text.line(message, 2000)}", err=True)
+        fields: dict[str, Any] = {}
+        if self.voice.streams:
+            from pco.ground import messages
+
+            fields = {**messages.about(subject), "MESSAGE_ID": messages.message_id(event)}
+        self.voice.say(LEVELS[level], f"{subject}: {message}" if subject else message, fields, hint)
 
     def say(self, message: str = "") -> None:
         """One line of result to standard output; -q keeps it back."""
         if self.loudness >= 0:
             click.echo(text.lines(message), color=self.color)
 
-    def fail(self, error: PcoError, key: str = "") -> None:
-        """Say what went wrong with one ticket and go on; the run will exit with the gravest code it met."""
-        self.log("error", f"{key}: {error}" if key else str(error))
-        if error.hint:
-            click.echo(f"({text.line(error.hint, 500)})", err=True)
+    def fail(self, error: PcoError, subject: str = "") -> None:
+        """Say what went wrong with a ticket or project and go on; the run will exit with the gravest code it met."""
+        from pco.ground import messages
+
+        self.log("error", str(error), subject, hint=error.hint, event=messages.failure(error.exit, subject))
         self.trouble = gravest(self.trouble, error.exit)
 
     def announce(self, event: str, ticket: "Ticket | None", fields: dict[str, Any] | None = None) -> None:
-        """After each move, and only here: the audit record, the log line, later the hooks.
+        """After each move, and only here: the audit record, the journal, the log line, later the hooks.
 
-        `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.
+        `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.  Without a ticket
+        `fields` may have the `key` of one that has no record.
         """
-        from pco.ground import audit
+        from pco.ground import audit, messages
 
         fields = dict(fields or {})
         last = ticket.history[-1] if ticket and ticket.history else None
         if event == "moved" and last and ticket:
             fields = {"from": last.from_, "to": last.to, "round": ticket.round.n, **fields}
         by = fields.pop("by", "") or (last.by if last and event == "moved" else self.who)
-        audit.append(self.config.paths.audit, self.now(), event, by, ticket.key if ticket else "", fields)
-        self.log("info", _told(event, ticket, fields))
+        key = ticket.key if ticket else fields.pop("key", "")
+        audit.append(self.config.paths.audit, self.now(), event, by, key, fields)
+        self._tell(_told(event, key, fields), messages.told(event, ticket, key, fields, by))
+
+    def _tell(self, message: str, record: dict[str, Any]) -> None:
+        """An announcement is for the journal wherever it is made, so that this has the whole way of a ticket.
+
+        Not so that of a pco under a `paths.root` of its own, in a checkout or a test: the machine's journal is not its.
+        """
+        priority = record.pop("PRIORITY")
+        if self.voice.streams:
+            if priority <= self._threshold():
+                self.voice.say(priority, message, record)
+            return
+        if LEVELS["info"] <= self._threshold():
+            self.voice.write(LEVELS["info"], message)
+        if self.config.paths.root is None and priority <= LEVELS[self.config.log.level]:
+            self.voice.record(priority, message, record)
 
     def _threshold(self) -> int:
-        usual = LEVELS["warning" if self.program == "pco-queue" else self._level()]
-        return {-1: LEVELS["error"], 1: LEVELS["info"], 2: LEVELS["debug"]}.get(self.loudness, usual)
+        """The priority up to which this run speaks: by its options, else its environment, else its configuration."""
+        asked = {-1: "error", 1: "info", 2: "debug"}.get(self.loudness) or self.level
+        return LEVELS[asked or ("warning" if self.program == "pco-queue" else self._level())]
 
     def _level(self) -> str:
         try:
@@ -143,11 +168,11 @@ class Pco:
             return "info"
 
 
-def _told(event: str, ticket: "Ticket | None", fields: dict[str, Any]) -> str:
+def _told(event: str, key: str, fields: dict[str, Any]) -> str:
     shown = dict(fields)
     what = f"{shown.pop('from') or 'new'} -> {shown.pop('to')}" if event == "moved" and "to" in shown else event
     rest = " ".join(f"{name}={text.line(str(value), 200)}" for name, value in shown.items() if value not in ("", None))
-    return f"{ticket.key + ': ' if ticket else ''}{what} {rest}".rstrip()
+    return f"{key + ': ' if key else ''}{what} {rest}".rstrip()
 
 
 def gravest(one: int, other: int) -> int:
@@ -181,10 +206,21 @@ def configure(pco: Pco, config: str | None, verbose: int, quiet: bool, color: st
     """Put the common options into `pco`."""
     pco.config_file = config or pco.config_file
     pco.loudness = -1 if quiet else min(verbose, 2) or pco.loudness
+    if pco.level is None:
+        pco.level = _level_wanted(pco.voice)
     if color != "auto":
         pco.color = color == "always"
     elif "NO_COLOR" in os.environ:
         pco.color = False
+
+
+def _level_wanted(voice: Voice) -> str:
+    """What $PCO_LOG_LEVEL asks for, as a drop-in of a unit may; a wrong one is said, and passed over."""
+    level = os.environ.get("PCO_LOG_LEVEL", "")
+    if level in LEVELS or not level:
+        return level
+    voice.say(LEVELS["warning"], f"PCO_LOG_LEVEL={level!r} is none of {', '.join(LEVELS)}; passed over", {})
+    return ""
 
 
 def command(function: Callable[..., Any]) -> click.Command:
@@ -219,7 +255,7 @@ def run(program: click.Command) -> None:
         error.show()
         raise SystemExit(error.exit_code) from None
     except PcoError as error:
-        _complain(name, str(error), error.hint)
+        _complain(name, error)
         raise SystemExit(error.exit) from None
     except SystemExit as end:
         # click ends with 1 when the reader has what it wanted (`| head`); that it has put another stdout there tells.
@@ -231,15 +267,15 @@ def run(program: click.Command) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except OSError as error:
-        _complain(name, f"{error.filename or 'system'}: {error.strerror or error}", "")
-        raise SystemExit(71) from None
+        _complain(name, SystemFault(f"{error.filename or 'system'}: {error.strerror or error}"))
+        raise SystemExit(SystemFault.exit) from None
 
 
-def _complain(name: str, message: str, hint: str) -> None:
-    prefix = "<3>" if "JOURNAL_STREAM" in os.environ else f"{name}: "
-    click.echo(f"{prefix}{text.line(message, 2000)}", err=True)
-    if hint:
-        click.echo(f"({text.line(hint, 500)})", err=True)
+def _complain(name: str, error: PcoError) -> None:
+    from pco.ground import messages
+
+    event = messages.failure(error.exit, "")
+    Voice(name).say(LEVELS["error"], str(error), {"MESSAGE_ID": messages.message_id(event)}, error.hint)
 
 
 def put_aside(pco: Pco, key: str, state: "State", error: PcoError) -> None:
@@ -250,7 +286,7 @@ def put_aside(pco: Pco, key: str, state: "State", error: PcoError) -> None:
     pco.fail(error, key)
     if isinstance(error, BadData) and state is not State.ACTIVE:
         pco.spool.set_aside(key, state, str(error))
-        pco.announce("set aside", None, {"key": key, "from": state.value, "why": str(error)})
+        pco.announce("set aside", None, {"key": key, "from": state.value, "to": "corrupt", "why": str(error)})
 
 
 def changed(ticket: "Ticket", **changes: Any) -> "Ticket":

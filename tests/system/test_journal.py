@@ -19,7 +19,7 @@ def said(host: Host):
     }
 
     def said(message: str, **fields: object) -> None:
-        code = f"{SAY} assert journal.send({message}, {fields!r})"
+        code = f"{SAY} assert journal.Journal().send({message}, {fields!r})"
         host.run("/usr/bin/python3", "-c", code, properties=sandbox)
 
     return said

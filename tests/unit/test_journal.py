@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pco.outside import journal
+from pco.outside.journal import Journal
 
 
 @pytest.fixture
@@ -39,27 +40,27 @@ def fields(record: bytes) -> dict[str, str]:
 
 
 def test_a_record_has_its_message_and_each_field(heard):
-    sent = journal.send("WEB-12: approved -> active", {"PRIORITY": 6, "PCO_KEY": "WEB-12"}, path(heard))
+    sent = Journal(path(heard)).send("WEB-12: approved -> active", {"PRIORITY": 6, "PCO_KEY": "WEB-12"})
 
     assert sent
     assert heard.recv(1 << 16) == b"MESSAGE=WEB-12: approved -> active\nPRIORITY=6\nPCO_KEY=WEB-12\n"
 
 
 def test_a_message_of_several_lines_stays_one_field(heard):
-    journal.send("one\nPCO_KEY=FORGED-1", {"PCO_KEY": "WEB-12"}, path(heard))
+    Journal(path(heard)).send("one\nPCO_KEY=FORGED-1", {"PCO_KEY": "WEB-12"})
 
     assert fields(heard.recv(1 << 16)) == {"MESSAGE": "one\nPCO_KEY=FORGED-1", "PCO_KEY": "WEB-12"}
 
 
 def test_a_value_cannot_forge_a_field_nor_bring_control_characters(heard):
-    journal.send("red \x1b[31m\u202eevil\x00", {"PCO_STATE": "active\nPCO_KEY=FORGED-1\x1b]0;x\x07"}, path(heard))
+    Journal(path(heard)).send("red \x1b[31m\u202eevil\x00", {"PCO_STATE": "active\nPCO_KEY=FORGED-1\x1b]0;x\x07"})
 
     record = fields(heard.recv(1 << 16))
     assert record == {"MESSAGE": "red [31mevil", "PCO_STATE": "active PCO_KEY=FORGED-1]0;x"}
 
 
 def test_an_empty_value_is_left_out(heard):
-    journal.send("x", {"PCO_KEY": "", "PCO_ROUND": 0}, path(heard))
+    Journal(path(heard)).send("x", {"PCO_KEY": "", "PCO_ROUND": 0})
 
     assert fields(heard.recv(1 << 16)) == {"MESSAGE": "x", "PCO_ROUND": "0"}
 
@@ -73,7 +74,7 @@ def test_a_name_that_is_no_field_name_is_a_bug():
 def test_a_large_record_comes_as_a_sealed_file(heard):
     message = "é" * 500_000
 
-    sent = journal.send(message, {"PCO_KEY": "WEB-12"}, path(heard))
+    sent = Journal(path(heard)).send(message, {"PCO_KEY": "WEB-12"})
 
     data, (descriptor,), _, _ = socket.recv_fds(heard, 1 << 16, 1)
     with open(descriptor, "rb") as file:
@@ -91,29 +92,31 @@ def test_without_a_journal_the_caller_is_told(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as gone:
         gone.bind(str(dead))
 
-    assert not journal.send("x", {}, str(tmp_path / "absent"))
-    assert not journal.send("x", {}, str(dead))
-    assert not journal.send("x", {}, str(tmp_path / ("long" * 50)))
+    assert not Journal(str(tmp_path / "absent")).send("x", {})
+    assert not Journal(str(dead)).send("x", {})
+    assert not Journal(str(tmp_path / ("long" * 50))).send("x", {})
 
 
-def test_a_journal_that_does_not_read_holds_nobody_up(heard, monkeypatch):
-    monkeypatch.setattr(journal, "PATIENCE", 0.05)
-    before = time.monotonic()
+def test_a_journal_that_does_not_read_costs_its_patience_once(heard, monkeypatch):
+    monkeypatch.setattr(journal, "PATIENCE", 0.5)
+    full = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 1
+    sender, before = Journal(path(heard)), time.monotonic()
 
-    answers = [
-        journal.send("x", {}, path(heard))
-        for _ in range(int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 3)
-    ]
+    answers = [sender.send("x", {}) for _ in range(full + 40)]
 
     assert answers[0]
-    assert not answers[-1]
-    assert time.monotonic() - before < 10
+    assert not any(answers[full:])
+    assert time.monotonic() - before < 40 * 0.5
+    heard.recv(1 << 16)
+    assert not sender.send("x", {})
+    monkeypatch.setattr(sender, "_deaf_until", time.monotonic())
+    assert sender.send("x", {})
 
 
 def test_no_descriptor_is_left_open(heard):
     before = len(os.listdir("/proc/self/fd"))
 
-    journal.send("x" * 900_000, {}, path(heard))
-    journal.send("x", {}, "/nowhere")
+    Journal(path(heard)).send("x" * 900_000, {})
+    Journal("/nowhere").send("x", {})
 
     assert len(os.listdir("/proc/self/fd")) == before

@@ -54,14 +54,13 @@ def _end(run: Run, ticket: Ticket, outcome: str, why: str = "", to: PlaneState |
         return replace(now, plane_state=to) if to else now
 
     if why:
-        run.pco.log("info", f"{ticket.key}: its state in Plane is left alone: {why}")
+        run.pco.log("info", f"its state in Plane is left alone: {why}", ticket.key)
     return change(run, ticket, ended)
 
 
 def _refuse(run: Run, ticket: Ticket, error: PcoError) -> Ticket:
     """The comment is in Plane, the item stays where it is: say so, and let the exit code say so."""
-    run.pco.log("warning", f"{ticket.key}: the comment is in Plane, but its state was not changed: {error}")
-    if error.hint:
-        run.pco.log("warning", f"({error.hint})")
+    said = f"the comment is in Plane, but its state was not changed: {error}"
+    run.pco.log("warning", said, ticket.key, hint=error.hint, event="refused")
     run.pco.trouble = shared.gravest(run.pco.trouble, error.exit)
     return _end(run, ticket, "refused", str(error))

@@ -82,7 +82,7 @@ def launch(pco: Pco, wish: Wish) -> None:
         pco.spool.control.wake("launch")
     for turn in judged:
         if turn.why:
-            _tell(pco, wish, f"{turn.ticket.key}: waits: {turn.why}")
+            _tell(pco, wish, f"waits: {turn.why}", turn.ticket.key)
 
 
 def refresh(pco: Pco, wish: Wish) -> list[Turn]:
@@ -221,9 +221,9 @@ def show(pco: Pco, judged: list[Turn]) -> None:
     pco.say(tabulate(rows, headers=["KEY", "PRIORITY", "VERDICT"], tablefmt="plain", disable_numparse=True))
 
 
-def _tell(pco: Pco, wish: Wish, message: str) -> None:
+def _tell(pco: Pco, wish: Wish, message: str, key: str = "") -> None:
     """For a person who asks, by --verbose or by naming keys; a timer's run is silent about what waits."""
-    pco.log("info" if pco.loudness > 0 or wish.keys else "debug", message)
+    pco.log("info" if pco.loudness > 0 or wish.keys else "debug", message, key)
 
 
 def _runner(pco: Pco) -> Runner:

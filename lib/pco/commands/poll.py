@@ -181,7 +181,8 @@ def tell_corrupt(run: "Run") -> None:
     spool = run.pco.spool
     for key in sorted(spool.keys(State.CORRUPT)):
         why = spool.aside(key)
-        run.pco.log("warning", f"{key}: set aside as corrupt: {why.reason if why else 'no reason is known'}")
+        reason = why.reason if why else "no reason is known"
+        run.pco.log("warning", f"set aside as corrupt: {reason}", key, event="set aside")
 
 
 def wake(run: "Run", polled: bool) -> None:

@@ -24,7 +24,7 @@ def take_up(run: "Run", visits: "list[Visit]", all_polled: bool) -> None:
         prefix, _, number = key.rpartition("-")
         visit = by_prefix.get(prefix)
         if visit is None and not all_polled:
-            run.pco.log("info", f"{key}: the request to import it stays until its project has been polled")
+            run.pco.log("info", "the request to import it stays until its project has been polled", key)
             continue
         try:
             if visit is None:

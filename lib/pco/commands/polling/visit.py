@@ -236,8 +236,9 @@ class Visit:
     def _tell_clash(self, uuid: str, key: str) -> None:
         self.run.pco.log(
             "warning",
-            f"{key}: a second item has this key ({uuid}); nothing is made of it: give it another number in Plane, "
+            f"a second item has this key ({uuid}); nothing is made of it: give it another number in Plane, "
             f"or have the first ticket dropped",
+            key,
         )
 
     # At the end.

@@ -206,7 +206,7 @@ class Desk:
         self.spool.set_aside(key, State.ACTIVE, str(error))
         if self.spool.find(key) is not State.CORRUPT:
             return clock  # it was mended meanwhile
-        self.pco.announce("set aside", None, {"key": key, "from": State.ACTIVE.value, "why": str(error)})
+        self.pco.announce("set aside", None, {"key": key, "from": "active", "to": "corrupt", "why": str(error)})
         self._wake("launch", "dashboard", "notify")
         return NEVER
 
@@ -263,7 +263,7 @@ class Desk:
         """A warning, once as long as the ticket is active."""
         if (key, message) not in self._said:
             self._said.add((key, message))
-            self.pco.log("warning", f"{key}: {message}" if key else message)
+            self.pco.log("warning", message, key)
 
     def _wake(self, *names: str) -> None:
         for name in names:
