@@ -37,6 +37,7 @@ FILES = {
     "complete": [SESSIONS, SPOOL],
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
     "post": [CONFIGURATION, SPOOL, AUDIT],
+    "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
     "dashboard": [CONFIGURATION, SPOOL, ("/var/lib/pco/www/", "the pages; index.html, board.json, health.json")],
 }
 BUGS = {
@@ -47,6 +48,7 @@ BUGS = {
     "API can make pco post it again.",
     "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.",
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
+    "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",
 }
 EXITS = [

@@ -7,7 +7,7 @@ from host import Host
 from installed import UNITS, Installed
 
 OPEN = ("poll", "post", "launch")  # they talk to Plane and to repositories
-CLOSED = ("dashboard", "watch")
+CLOSED = ("dashboard", "watch", "alert@")
 FOLDER = "/usr/local/lib/systemd/system"
 
 

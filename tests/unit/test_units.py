@@ -44,6 +44,13 @@ def test_a_tool_runs_in_the_sandbox_with_a_time_out_and_in_the_slice_of_the_tool
     assert "WatchdogSec" in found or "RuntimeMaxSec" in found
 
 
+@pytest.mark.parametrize("path", [p for p in UNITS if p.suffix not in (".slice", ".target")], ids=lambda p: p.name)
+def test_whatever_fails_is_told_of_and_that_which_tells_is_not(path):
+    told = settings(path).get("OnFailure", [])
+
+    assert told == ([] if path.name == "pco-alert@.service" else ["pco-alert@%n.service"])
+
+
 @pytest.mark.parametrize("path", sorted(SYSTEMD.glob("*.path")), ids=lambda p: p.name)
 def test_a_wake_up_is_removed_before_the_program_it_wakes_reads_the_spool(path):
     (flag,) = settings(path)["PathExists"]

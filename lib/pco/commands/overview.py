@@ -29,6 +29,7 @@ TASKS = (
         (
             ("pco-session", "one session: clone, agent, record of its end"),
             ("pco-collect", "take in what a session left, once its unit has ended"),
+            ("pco-alert", "tell that a unit of pco has failed"),
         ),
     ),
 )
