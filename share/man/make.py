@@ -38,6 +38,11 @@ FILES = {
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
     "post": [CONFIGURATION, SPOOL, AUDIT],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
+    "setup": [
+        CONFIGURATION,
+        ("/etc/pco/pco.yaml.bak-TIME", "what stood in pco.yaml before pco-setup changed it"),
+        ("/etc/pco/credentials/plane-token", "the token; root alone can read it, units get it by LoadCredential="),
+    ],
     "dashboard": [CONFIGURATION, SPOOL, ("/var/lib/pco/www/", "the pages; index.html, board.json, health.json")],
 }
 BUGS = {
@@ -49,6 +54,8 @@ BUGS = {
     "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.",
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
+    "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
+    "pco.yaml.d/*.yaml goes before its answers.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",
 }
 EXITS = [

@@ -8,6 +8,10 @@ from pco.ground import text
 
 TASKS = (
     (
+        "At first, and to change an answer",
+        (("pco-setup", "configure pco: Plane, its projects and repositories, who may approve"),),
+    ),
+    (
         "Every day, from the shell",
         (
             ("pco-queue", "what waits for you; approve, review, accept, post, look, stop"),
@@ -62,7 +66,7 @@ def overview() -> str:
     parts = [f"pco {__version__}: tickets of Plane, worked on by agents, under human control.", "", f"  {WAY}", ""]
     for task, rows in TASKS:
         parts += [f"{task}:", *(f"  {program:<14} {what}" for program, what in rows), ""]
-    return "\n".join([*parts, "Each has --help.  Begin with: pco-queue"])
+    return "\n".join([*parts, "Each has --help.  Begin with: pco-setup, then pco-queue"])
 
 
 def _show_help(name: str) -> None:

@@ -21,6 +21,7 @@ from pco.ground.ticket import LOCAL
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PREFIX = re.compile(r"[A-Z0-9_]{1,12}")
 _REMOTE = re.compile(r"(https?|ssh|git)://[^\s]+|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+")
+MOST_TOKEN = 4096  # bytes of a file with a token
 _BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|[./]$))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 
 
@@ -251,9 +252,16 @@ def read_token(plane: Plane, environ: Mapping[str, str]) -> str:
 
 def _token_in(path: Path) -> str:
     try:
-        token = durable.read(os.path.realpath(path), 4096).decode("ascii").strip()
-    except (OSError, BadData, UnicodeDecodeError):
+        return as_token(durable.read(os.path.realpath(path), MOST_TOKEN))
+    except (OSError, BadData):
         raise BadConfig(f"{path} cannot be read, or is no token") from None
+    except BadConfig as error:
+        raise BadConfig(f"{path}: {error}") from None
+
+
+def as_token(data: bytes) -> str:
+    """The token that a file or a person gave.  Raises BadConfig, which does not repeat it."""
+    token = data.decode("ascii", "replace").strip()
     if not re.fullmatch(r"[\x21-\x7e]{8,512}", token):
-        raise BadConfig(f"{path} holds no token (one line of 8 to 512 characters)")
+        raise BadConfig("this is no token (one line of 8 to 512 characters)")
     return token

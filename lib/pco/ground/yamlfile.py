@@ -22,19 +22,24 @@ Places = dict[str, tuple[Path, int]]  # dotted path -> file and line
 
 def load(path: Path) -> Config:
     """Read `path`, then `path`.d/*.yaml by name, each over what came before.  Raises BadConfig: one line."""
-    values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     places: Places = {"": (path, 1)}
     for file in [path, *drop_ins(path)]:
         found, lines = _parse(file)
-        _merge(values, found)
+        _merge(given, found)
         places.update(lines)
     try:
-        _refuse_reserved(values)
-        config = shape.load(Config, values)
-        return _checked(replace(config, paths=rooted(config.paths, values.get("paths", {}))))
+        _refuse_reserved(given)
+        config = shape.load(Config, given)
+        return _checked(replace(config, paths=rooted(config.paths, given.get("paths", {}))))
     except shape.ShapeError as error:
         file, line = _place(places, error.where)
         raise BadConfig(f"{file}:{line}: {error}") from error
+
+
+def values(path: Path) -> dict[str, Any]:
+    """The plain values of one file alone, not checked against any section.  Raises BadConfig."""
+    return _parse(path)[0]
 
 
 def drop_ins(path: Path) -> list[Path]:

@@ -64,7 +64,7 @@ class Mirror:
         if "shallow" in result.error:
             raise BadConfig(f"{_shown(self.repository)} is a shallow clone", "name a complete repository")
         if re.search(r"transport '.*' not allowed|strange (hostname|pathname)", result.error):
-            raise BadConfig(f"{_shown(self.repository)}: git refuses this address: {_cause(result.error)}")
+            raise BadConfig(f"{_shown(self.repository)}: git refuses this address: {cause(result.error)}")
         kind = BadData if "fsck error" in result.error else TryLater
         _done(result, f"cannot fetch {_shown(self.repository)}", kind)
 
@@ -242,10 +242,11 @@ def _git(
 ) -> process.Result:
     # Said once more on the command line: a repository's own configuration goes before the global one.
     safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false"]
-    return process.run(["git", "--no-pager", *safe, *args], _environment(), timeout, most, stdin, cwd, umask)
+    return process.run(["git", "--no-pager", *safe, *args], environment(), timeout, most, stdin, cwd, umask)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What git runs with: nothing of a person's configuration, no question, no address that runs a program."""
     kept = {name: os.environ[name] for name in (*_KEPT, *_PROXIES) if name in os.environ}
     return {
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20 -oControlPath=none",
@@ -265,10 +266,10 @@ def _environment() -> dict[str, str]:
 
 def _done(result: process.Result, failed: str, kind: type[PcoError] = TryLater) -> None:
     if result.code != 0:
-        raise kind(f"{failed}: {_cause(result.error)}")
+        raise kind(f"{failed}: {cause(result.error)}")
 
 
-def _cause(error: str) -> str:
+def cause(error: str) -> str:
     """What git said, as one clean line without the password that an address may carry."""
     said = [line.strip() for line in error.splitlines() if line.strip()]
     main = [line for line in said if line.startswith(("fatal:", "error:"))]

@@ -1,0 +1,226 @@
+"""Configure pco: asks, or takes from options, what it needs to know, tries it, and writes it down.
+
+Plane's address, the token and the workspace are tried at once; projects, states and labels are then chosen from what
+is there; each repository is asked for its branches as user pco will ask.  All that will be written is shown before
+anything is: until the last question, Ctrl-C leaves the system as it was.
+
+It writes /etc/pco/pco.yaml and the credential /etc/pco/credentials/plane-token (root alone can read it), adds people
+to group pco, and starts pco.target.  What stands in pco.yaml already is offered as defaults, what pco-setup does not
+ask about stays, and the file that is replaced is kept as pco.yaml.bak-TIME.  So it can be run again, to change an
+answer; with --token-file alone it changes the token, which the next poll uses.
+
+With --config another configuration is written, for a site without systemd or for a second pco: nothing is started,
+nobody is added to a group; folders are set in it by hand (paths in pco.yaml.example).
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from pco.command import DEFAULT_CONFIG, Pco, command
+from pco.commands.setting import choosing, reaching, starting, writing
+from pco.commands.setting.reaching import Access
+from pco.commands.setting.talk import Talk, interactive
+from pco.commands.setting.writing import Change, Place, Present
+from pco.ground import config as configuration
+from pco.ground import durable, text
+from pco.ground.errors import BadConfig, BadData, NotPermitted
+from pco.outside import units
+from pco.rules import answers
+from pco.rules.answers import Answers
+
+USER = "pco"  # who fetches repositories, of an installed pco
+
+
+@command
+@click.option("--url", metavar="URL", help="Plane's address, such as https://plane.example.org.")
+@click.option("--workspace", metavar="NAME", help="As it stands in Plane's address: URL/NAME/.")
+@click.option("--token-file", metavar="FILE", help="Take the API token from it; - is standard input.")
+@click.option(
+    "--project",
+    "projects",
+    metavar="SPEC",
+    multiple=True,
+    help="NAME[:KEY]=REPOSITORY[#BRANCH]; NAME is its identifier in Plane.  Repeat it for each.",
+)
+@click.option("--into-state", "states", metavar="NAME", multiple=True, help="Moving into it makes a ticket.  Repeat.")
+@click.option("--label", "labels", metavar="NAME", multiple=True, help="Take items with one of these; - for all.")
+@click.option("--post-state", metavar="NAME", help="Where an item goes with the comment: a state, group:NAME, none.")
+@click.option("--command", "agent", metavar="COMMAND", help="What works on a ticket; one word, quoted.")
+@click.option("--member", "members", metavar="USER", multiple=True, help="May approve.  Default: who called sudo.")
+@click.option(
+    "--token-to", metavar="FILE", help="Where the token goes.  Default: credentials/ beside FILE of --config."
+)
+@click.option("--no-start", is_flag=True, help="Write all, start nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing; what is needed must be given, or be there already.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be written; write nothing.  Needs no root.")
+def main(
+    pco: Pco,
+    url: str | None,
+    workspace: str | None,
+    token_file: str | None,
+    projects: tuple[str, ...],
+    states: tuple[str, ...],
+    labels: tuple[str, ...],
+    post_state: str | None,
+    agent: str | None,
+    members: tuple[str, ...],
+    token_to: str | None,
+    no_start: bool,
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    """Configure pco: Plane, its projects and repositories, who may approve; then start it.
+
+    Asks what no option says, shows what it will write, and may be run again at any time.
+
+    \b
+    Examples:
+      sudo pco-setup                            ask everything
+      sudo pco-setup --token-file new-token     change the token, and nothing else
+      sudo pco-setup --label agent --yes        change one answer, keep the others
+      sudo pco-setup --yes --url https://plane.example.org --workspace acme --token-file - \\
+          --project 'WEB=git@git.example.org:web.git#main' --command /usr/local/bin/my-agent
+      pco-setup --dry-run                       see what it would do
+    """
+    file = Path(pco.config_file or os.environ.get("PCO_CONFIG") or DEFAULT_CONFIG).absolute()
+    permit(file, dry_run)
+    talk = Talk(pco, interactive() and not yes)
+    token = read_token(token_file, talk)
+    where = writing.place(file, token_to or "")
+    before = writing.present(talk, where)
+    options = (url, workspace, projects, states, labels, post_state, agent, members)
+    if token and before.token and before.complete and not any(options):
+        rotate(pco, talk, where, before, token, dry_run)
+        return
+    given, offered = access(talk, before, Access(url or "", workspace or "", token))
+    demand(talk, before, given, {"--project": projects, "--command": agent, "--yes": yes or dry_run})
+    wanted = [answers.wanted(spec) for spec in projects]
+    site = reaching.reach(talk, given, offered)
+    chosen = choosing.projects(talk, site, wanted, before.config, USER if where.installed else "")
+    there = choosing.lists(site, chosen)
+    was = before.config
+    said = Answers(
+        url=site.access.url,
+        workspace=site.access.workspace,
+        token_file=str(where.token),
+        projects=chosen,
+        into_states=choosing.into_states(talk, there, states, was.triggers.into_states if before.values else ()),
+        labels=choosing.labels(talk, there, labels, was.filters.labels),
+        post_state=choosing.post_state(talk, there, post_state or "", was.post.state),
+        command=choosing.command(talk, agent or "", was.sessions.command),
+    )
+    change = writing.drawn_up(talk, where, before, said, site.access.token)
+    people = starting.members(talk, members) if where.installed else ()
+    steps = starting.steps(talk, change, people, not no_start) if where.installed else starting.Steps((), ())
+    finish(pco, talk, change, steps, yes=yes, dry_run=dry_run)
+
+
+def permit(file: Path, dry_run: bool) -> None:
+    """Raises NotPermitted where only root can do it."""
+    if str(file) == DEFAULT_CONFIG and os.geteuid() != 0 and not dry_run:
+        again = shlex.join(["sudo", "pco-setup", *sys.argv[1:]])
+        raise NotPermitted("only root can write /etc/pco and start units", f"{again}; or look only: --dry-run")
+
+
+def read_token(source: str | None, talk: Talk) -> str:
+    """The token in a file, or on standard input; empty if it is to be asked for."""
+    if source is None or (source == "-" and talk.asks):
+        return ""
+    try:
+        if source == "-":
+            return configuration.as_token(sys.stdin.buffer.read(configuration.MOST_TOKEN))
+        return configuration.as_token(durable.read(os.path.realpath(source), configuration.MOST_TOKEN))
+    except OSError as error:
+        raise BadData(f"--token-file: {source}: {error.strerror}") from error
+    except BadConfig as error:
+        raise BadData(f"--token-file: {source}: {error}") from error
+
+
+def access(talk: Talk, before: Present, given: Access) -> tuple[Access, Access]:
+    """How Plane is reached: what is settled, and what is offered as an answer.
+
+    A token that is in place is of the Plane that is in place: it is not sent to another one.
+    """
+    plane = before.config.plane
+    known = before.token if not given.url or given.url.rstrip("/") == plane.url else ""
+    offered = Access(plane.url, plane.workspace, known)
+    try:
+        given = Access(
+            reaching.address(given.url) if given.url else "",
+            reaching.slug(given.workspace) if given.workspace else "",
+            given.token,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if talk.asks:
+        return given, offered
+    pairs = zip((given.url, given.workspace, given.token), (offered.url, offered.workspace, offered.token), strict=True)
+    return Access(*(one or other for one, other in pairs)), offered
+
+
+def demand(talk: Talk, before: Present, given: Access, others: dict[str, object]) -> None:
+    """Where nobody can be asked, everything must be known.  Raises UsageError that names the options."""
+    if talk.asks:
+        return
+    known = {"--url": given.url, "--workspace": given.workspace, "--token-file": given.token, **others}
+    known["--project"] = known["--project"] or before.config.plane.projects
+    known["--command"] = known["--command"] or before.config.sessions.command
+    missing = [option for option, value in known.items() if not value]
+    if missing:
+        raise click.UsageError(f"nobody is there to ask; add {', '.join(missing)}")
+
+
+def rotate(pco: Pco, talk: Talk, where: Place, before: Present, token: str, dry_run: bool) -> None:
+    """Change the token alone, once Plane has taken it."""
+    plane = before.config.plane
+    # Nobody is asked: the token is on the command line already, and nothing else can be wrong that was not before.
+    site = reaching.reach(Talk(pco, asks=False), Access(plane.url, plane.workspace, token), Access())
+    missing = {project.id for project in plane.projects} - {info.id for info in site.projects}
+    for project in plane.projects:
+        if project.id in missing:
+            talk.warn(f"project {project.key or project.id}: {site.me.name} cannot work in it", "it will not be polled")
+    if token == before.token:
+        talk.ok("this token is in place already; nothing to do")
+        return
+    change = Change(where, before.text, None, token)
+    if dry_run:
+        show(change, starting.Steps((), ()), "")
+        return
+    writing.write(change, "")
+    talk.ok(f"{where.token}: the token of {site.me.name}; the next poll uses it")
+
+
+def finish(pco: Pco, talk: Talk, change: Change, steps: starting.Steps, *, yes: bool, dry_run: bool) -> None:
+    """Show it, have it confirmed, do it, say how things stand."""
+    backup = writing.backup_name(change.place, pco.now())
+    shown = dry_run or not yes or pco.loudness >= 0
+    anything = shown and show(change, steps, backup)
+    if dry_run:
+        return
+    if anything and not yes and not talk.confirm("Do this?"):
+        raise click.Abort
+    writing.write(change, backup)
+    starting.take(talk, steps)
+    conclude(pco, change.place)
+
+
+def show(change: Change, steps: starting.Steps, backup: str) -> bool:
+    """Show what would be written and done; whether there is anything."""
+    lines = [*writing.described(change, backup), *steps.described()]
+    click.echo(text.lines("\n".join(["", *(lines or ["Everything is as it should be: nothing to do."]), ""])))
+    return bool(lines)
+
+
+def conclude(pco: Pco, where: Place) -> None:
+    """How things stand, and what a person does next."""
+    if where.installed and units.running():
+        pco.say(units.status(*starting.SHOWN))
+    option = "" if where.installed else f" --config {shlex.quote(str(where.config))}"
+    caller = os.environ.get("SUDO_USER", "")
+    who = f"   (as {text.line(caller, 40)}, after logging in anew)" if where.installed and caller else ""
+    pco.say(f"Next: pco-queue{option}{who}")
+    pco.say("The first poll only takes stock; an item that is new after it waits there for approval.")

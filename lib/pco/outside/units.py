@@ -1,0 +1,57 @@
+"""systemd's units, by systemctl: for people who set pco up, not for the tools that run under it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pco.ground.errors import SystemFault
+from pco.outside import process
+
+_PATIENCE = timedelta(minutes=3)  # pco-watch may take two to start
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+
+
+def running() -> bool:
+    """Whether this machine runs under systemd (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def exists(unit: str) -> bool:
+    """Whether systemd knows a unit file of that name."""
+    return bool(_systemctl("list-unit-files", "--no-legend", unit).out.strip())
+
+
+def enabled(unit: str) -> bool:
+    """Whether a unit starts with the machine."""
+    return _systemctl("is-enabled", "--quiet", unit).code == 0
+
+
+def active(unit: str) -> bool:
+    """Whether a unit runs now."""
+    return _systemctl("is-active", "--quiet", unit).code == 0
+
+
+def enable(unit: str) -> None:
+    """Start a unit now and with the machine.  Raises SystemFault."""
+    _done(_systemctl("enable", "--quiet", unit), f"systemctl enable {unit}")
+    # Not enable --now: of a target that is active already it leaves parts that are not as they are.
+    _done(_systemctl("start", unit), f"systemctl start {unit}")
+
+
+def restart(unit: str) -> None:
+    """Restart a unit if it runs.  Raises SystemFault."""
+    _done(_systemctl("try-restart", unit), f"systemctl try-restart {unit}")
+
+
+def status(*units: str) -> str:
+    """What `systemctl status` says."""
+    return _systemctl("status", "--no-pager", "--lines=0", *units).out.decode("utf-8", "replace")
+
+
+def _systemctl(*words: str) -> process.Result:
+    return process.run(["systemctl", *words], _ENVIRONMENT, _PATIENCE)
+
+
+def _done(result: process.Result, what: str) -> None:
+    if result.code != 0:
+        said = " ".join(result.error.split()) or f"exit {result.code}"
+        raise SystemFault(f"{what}: {said}", "journalctl -xe says more")

@@ -1,0 +1,41 @@
+"""Repositories that are not ours, asked for their branches without fetching anything, as the user who will fetch."""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pco.ground import text
+from pco.ground.errors import BadConfig, TryLater
+from pco.outside import accounts, git, process
+
+_HEAD = re.compile(r"ref: refs/heads/(\S+)\tHEAD")
+_BRANCH = re.compile(r"[0-9a-f]{40,64}\trefs/heads/(\S+)")
+_MOST = 8 << 20
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The branches of a repository, and which of them it is on (empty: none that is there)."""
+
+    branches: tuple[str, ...]
+    default: str
+
+
+def heads(repository: str, timeout: timedelta, user: str = "") -> Heads:
+    """Ask a repository, as `user` if root asks for one.  Raises TryLater, BadConfig, Unavailable."""
+    become: list[str] = []
+    environment = git.environment()
+    if user and os.geteuid() == 0 and (home := accounts.home(user)):
+        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--inh-caps=-all", "--"]
+        environment = {**environment, "HOME": home}
+    asked = ["git", "ls-remote", "--symref", "--", repository, "HEAD", "refs/heads/*"]
+    result = process.run([*become, *asked], environment, timeout, _MOST)
+    if result.code != 0:
+        raise TryLater(git.cause(result.error))
+    lines = result.out.decode("utf-8", "replace").splitlines()
+    branches = tuple(text.line(match[1], 200) for line in lines if (match := _BRANCH.fullmatch(line)))
+    if not branches:
+        raise BadConfig("it has no commits yet", "push a first one: sessions begin from it")
+    default = next((match[1] for line in lines if (match := _HEAD.fullmatch(line))), "")
+    return Heads(branches, default if default in branches else "")

@@ -1,0 +1,192 @@
+"""What a person answers pco-setup, and the configuration that says so.
+
+Values in, values out: `merged` puts answers into what a pco.yaml holds and leaves the rest of it alone, `render` writes
+that down.  Names come from Plane and are hostile: in YAML they are quoted, in its comments they are cleaned.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pco.ground import shape, text
+from pco.ground.config import PostTo, Project, Triggers
+
+WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+NOTHING = "-"  # says "none of them" where a list has a default
+
+_HEAD = """\
+# Configuration of pco, made by pco-setup.  Change it as you like: pco-setup offers what stands here as defaults.
+# All settings with their defaults, explained: pco.yaml.example beside this file.  What stands in pco.yaml.d/*.yaml
+# goes before this.  No secret belongs here; another token: pco-setup --token-file FILE.
+"""
+_ABOUT = {
+    "triggers": "New items and comments make tickets, and moving into one of these states.",
+    "filters": "Which items are taken, by name; an empty list lets everything pass.",
+    "sessions": "What works on a ticket: it gets the prompt on standard input, in a clone of its own.",
+    "post": "What becomes of the item's state with the comment.",
+}
+_ORDER = ("plane", "triggers", "filters", "sessions", "post")
+
+
+class Wanted(NamedTuple):
+    """A project as an option names it: by identifier, name or id; what is empty was not said."""
+
+    name: str
+    key: str = ""
+    repository: str = ""
+    branch: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A project that pco shall serve: its entry in pco.yaml, and what Plane calls it."""
+
+    entry: Project
+    identifier: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """What its tickets are called."""
+        return self.entry.key or self.identifier
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All of them."""
+
+    url: str
+    workspace: str
+    token_file: str
+    projects: tuple[Chosen, ...]
+    into_states: tuple[str, ...]
+    labels: tuple[str, ...]
+    post_state: str
+    command: tuple[str, ...]
+
+
+def wanted(spec: str) -> Wanted:
+    """Read `NAME[:KEY][=REPOSITORY[#BRANCH]]`; Plane allows none of : = # in an identifier."""
+    head, _, rest = spec.partition("=")
+    name, _, key = head.partition(":")
+    repository, sign, branch = rest.rpartition("#")
+    return Wanted(name.strip(), key.strip(), *((repository, branch) if sign else (rest, "")))
+
+
+def entry(id: str, repository: str, branch: str, key: str = "") -> Project:
+    """A project's entry.  Raises ValueError that says what is wrong with it."""
+    return shape.load(Project, {"id": id, "repository": repository, "branch": branch, **({"key": key} if key else {})})
+
+
+def fit(key: str) -> bool:
+    """Whether tickets can be called so."""
+    try:
+        entry("0" * 8 + "-0000-0000-0000-" + "0" * 12, "/", "main", key)
+    except ValueError:
+        return False
+    return bool(key)
+
+
+def proposed(identifier: str, taken: Sequence[str]) -> str:
+    """A key for a project whose identifier is none; empty if nothing suggests itself."""
+    plain = unicodedata.normalize("NFKD", identifier).upper()
+    key = re.sub(r"[^A-Z0-9_]", "", plain)[:12]
+    return key if fit(key) and key not in taken else ""
+
+
+def picked(said: str, names: Sequence[Sequence[str]]) -> list[int]:
+    """Which of the things with these names (keys, names, ids) are meant: by number from 1, or name; several by comma.
+
+    Raises ValueError.
+    """
+    found: list[int] = []
+    whole = _numbers(said.strip(), names)
+    for word in [said] if len(whole) == 1 else said.split(","):
+        if not word.strip():
+            continue
+        numbers = _numbers(word.strip(), names)
+        if len(numbers) != 1:
+            known = [name for each in names for name in each]
+            why = "is more than one of them" if numbers else f"is none of them{text.line(text.meant(word, known))}"
+            raise ValueError(f"{text.line(word, 60)} {why}")
+        found += [number for number in numbers if number not in found]
+    return found
+
+
+def _numbers(word: str, names: Sequence[Sequence[str]]) -> list[int]:
+    if re.fullmatch(r"[0-9]{1,4}", word) and 1 <= int(word) <= len(names):
+        return [int(word) - 1]
+    exact = [n for n, each in enumerate(names) if word in each]
+    folded = word.casefold()
+    return exact or [n for n, each in enumerate(names) if folded in [name.strip().casefold() for name in each]]
+
+
+# The file.
+
+
+def merged(before: dict[str, Any], answers: Answers) -> dict[str, Any]:
+    """What a pco.yaml that held `before` holds with the answers in it; what says the same already stays as it is."""
+    values = {name: dict(section) for name, section in before.items()}
+    plane = values.setdefault("plane", {})
+    plane.update(url=answers.url, workspace=answers.workspace, token_file=answers.token_file)
+    known = {str(each.get("id", "")).lower(): each for each in plane.get("projects", [])}
+    plane["projects"] = [_entry(known.get(chosen.entry.id, {}), chosen.entry) for chosen in answers.projects]
+    for section, name, value, default in (
+        ("triggers", "into_states", list(answers.into_states), list(Triggers().into_states)),
+        ("filters", "labels", list(answers.labels), []),
+        ("sessions", "agent", "command", "command"),
+        ("sessions", "command", list(answers.command), []),
+        ("post", "state", answers.post_state, PostTo().state),
+    ):
+        if not before or values.get(section, {}).get(name, default) != value:
+            values.setdefault(section, {})[name] = value
+    return values
+
+
+def _entry(before: dict[str, Any], now: Project) -> dict[str, Any]:
+    said = {"id": now.id, "repository": now.repository, "branch": now.branch, "key": now.key}
+    default = {"branch": "main", "key": ""}
+    kept = {name: value for name, value in said.items() if before.get(name, default.get(name)) != value}
+    if before and str(before["id"]).lower() == now.id:
+        kept.pop("id", None)
+    elif now.branch:
+        kept["branch"] = now.branch
+    return {**before, **kept}
+
+
+def render(values: dict[str, Any], names: dict[str, str]) -> str:
+    """The text of pco.yaml; `names` of projects by id stand beside their entries."""
+    order = [name for name in _ORDER if name in values] + [name for name in values if name not in _ORDER]
+    parts = [_HEAD]
+    for name in order:
+        about = f"# {_ABOUT[name]}\n" if name in _ABOUT else ""
+        body = _plane(values[name], names) if name == "plane" else _yaml({name: values[name]})
+        parts.append(f"{about}{body}")
+    return "\n".join(parts)
+
+
+def _plane(section: dict[str, Any], names: dict[str, str]) -> str:
+    lines = _yaml({"plane": {name: value for name, value in section.items() if name != "projects"}}).splitlines()
+    lines.append("  projects:")
+    for project in section["projects"]:
+        if name := text.line(names.get(project["id"], ""), 80):
+            lines.append(f"    # {name}")
+        lines += [f"    {line}" for line in _yaml([project]).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: Any) -> str:
+    """Block style, but lists of plain values in one line, as people write them."""
+    import yaml
+
+    class Neat(yaml.SafeDumper):
+        pass
+
+    def listed(dumper: Any, items: list[Any]) -> Any:
+        plain = not any(isinstance(item, dict | list) for item in items)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=plain)
+
+    Neat.add_representer(list, listed)
+    return str(yaml.dump(value, Dumper=Neat, sort_keys=False, allow_unicode=True, width=110))
