@@ -17,7 +17,7 @@ def arguments(program):
     return {"pco-complete": ["WEB-1", "done"], "pco-watch": ["--once"], "pco-queue": ["list"]}.get(program, [])
 
 
-@pytest.mark.parametrize("program", [*PROGRAMS, "pco-session", "pco-alert", "pco"])
+@pytest.mark.parametrize("program", [*PROGRAMS, "pco-setup", "pco-session", "pco-alert", "pco"])
 def test_help_teaches_with_examples_and_takes_both_forms(site, program):
     long, short = site.run(program, "--help").stdout, site.run(program, "-h").stdout
     assert long == short
@@ -26,7 +26,7 @@ def test_help_teaches_with_examples_and_takes_both_forms(site, program):
     assert max(map(len, long.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("program", [*PROGRAMS, "pco-session", "pco-alert", "pco"])
+@pytest.mark.parametrize("program", [*PROGRAMS, "pco-setup", "pco-session", "pco-alert", "pco"])
 def test_version_and_a_wrong_option(site, program):
     assert site.run(program, "--version").stdout == f"{program} 0.1.0\n"
     said = site.run(program, "--verison", code=2).stderr

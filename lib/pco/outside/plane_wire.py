@@ -10,6 +10,7 @@ import http.client
 import io
 import json
 import re
+import ssl
 import time
 import zlib
 from collections.abc import Iterator
@@ -181,6 +182,9 @@ def _failure(error: BaseException, span: Span) -> Unanswered:
         if wrong := getattr(reason, "verify_message", ""):
             hint = "is its signer known to this machine (update-ca-certificates)?"
             return Unanswered(f"Plane's certificate is not trusted: {wrong}", hint, passing=False)
+        if isinstance(reason, ssl.SSLError):
+            hint = "is plane.url right: does it speak TLS there, or only http://?"
+            return Unanswered(f"no TLS with Plane: {reason.reason or reason.strerror}", hint, passing=False)
     said = next((r.strerror for r in reversed(reasons) if isinstance(r, OSError) and r.strerror), "")
     if span.sent:
         return Unanswered(f"the connection to Plane broke: {said or 'closed by the other side'}")

@@ -189,4 +189,10 @@ def _yaml(value: Any) -> str:
         return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=plain)
 
     Neat.add_representer(list, listed)
-    return str(yaml.dump(value, Dumper=Neat, sort_keys=False, allow_unicode=True, width=110))
+
+    def dumped(unicode: bool) -> str:
+        return str(yaml.dump(value, Dumper=Neat, sort_keys=False, allow_unicode=unicode, width=110))
+
+    # YAML lets pass what can turn a line around on a terminal; such texts are written with escapes.
+    shown = dumped(unicode=True)
+    return shown if text.lines(shown) == shown else dumped(unicode=False)

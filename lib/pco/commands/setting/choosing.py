@@ -89,12 +89,14 @@ def _project(
     if talk.asks:
         click.echo(err=True)
     key = want.key or (before.key if before else "")
+    if want.key and not answers.fit(want.key):
+        raise click.UsageError(f"--project {label}: the key {want.key!r} is none: 1 to 12 of A-Z 0-9 _")
     if not answers.fit(key or info.identifier) or (key or info.identifier) in taken:
         key = _key(talk, info, taken)
     repository, found = _repository(talk, info, want.repository, before.repository if before else "", user)
     branch = want.branch or (before.branch if before else "")
     offered = branch or (found.default if found else "") or "main"
-    if talk.asks and not want.branch:
+    if talk.asks and not (want.repository or want.branch):
         branch = talk.ask(f"{label}: branch to begin from", offered, lambda said: _branch(info.id, said))
     try:
         entry = answers.entry(info.id, repository, branch or offered, key)
@@ -132,7 +134,11 @@ def _repository(
     if not talk.asks or wanted:
         if not (wanted or before):
             raise click.UsageError(f"--project {label}: which repository?  --project {label}=REPOSITORY[#BRANCH]")
-        return wanted or before, _looked(talk, label, wanted or before, user)
+        try:
+            repository = answers.entry(info.id, wanted or before, "main").repository
+        except ValueError as error:
+            raise click.UsageError(f"--project {label}: {error}") from None
+        return repository, _looked(talk, label, repository, user)
     while True:
         question = f"{label}: repository (path or address)"
         repository = talk.ask(question, before, lambda said: answers.entry(info.id, said, "main").repository)

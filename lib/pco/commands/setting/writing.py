@@ -64,8 +64,8 @@ def place(file: Path, token_to: str) -> Place:
         return Place(file, Path(token_to).absolute())
     if str(file) == DEFAULT_CONFIG:
         return Place(file, CREDENTIAL)
-    with suppress(BadConfig):
-        if named := yamlfile.load(file).plane.token_file:
+    with suppress(BadConfig, OSError, BadData):
+        if not _unedited(file) and (named := yamlfile.load(file).plane.token_file):
             return Place(file, named)
     return Place(file, file.parent / "credentials" / CREDENTIAL.name)
 
@@ -79,15 +79,22 @@ def present(talk: Talk, where: Place) -> Present:
         return Present(None, {}, Config(), token)
     except (BadData, UnicodeDecodeError) as error:
         raise BadConfig(f"{where.config}: {error}", "move it away, and run pco-setup again") from error
-    example = where.config.with_name(f"{where.config.name}.example")
-    with suppress(OSError, BadData):
-        if durable.read(example.resolve(), yamlfile.MOST_BYTES).decode("utf-8", "replace") == text:
-            return Present(text, {}, Config(), token)
+    if _unedited(where.config):
+        return Present(text, {}, Config(), token)
     try:
         return Present(text, yamlfile.values(where.config), yamlfile.load(where.config), token)
     except BadConfig as error:
         talk.warn(f"the present configuration offers no defaults: {error}", "it is kept under another name")
         return Present(text, {}, Config(), token)
+
+
+def _unedited(file: Path) -> bool:
+    """Whether a configuration is still the example that was installed."""
+    example = file.with_name(f"{file.name}.example")
+    if not example.exists():
+        return False
+    one, other = (durable.read(path.resolve(), yamlfile.MOST_BYTES) for path in (file, example))
+    return one == other
 
 
 def _token(path: Path) -> str:
@@ -155,6 +162,7 @@ def _write_config(path: Path, text: str, before: str | None, backup: str) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     if before is not None:
         mode = path.stat().st_mode & 0o777
+    if before is not None and not _unedited(path):
         durable.write_new(path.with_name(backup), durable.read(path, yamlfile.MOST_BYTES), mode)
     durable.replace(path, text.encode("utf-8"), mode)
 
