@@ -4,17 +4,12 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 PYTHON  ?= python3
 PY       = .venv/bin/python
-LIBDIR   = $(PREFIX)/lib/pco
-SHAREDIR = $(PREFIX)/share/pco
-UNITDIR  = $(PREFIX)/lib/systemd/system
-# polkit 122 reads no folder of /usr/local.
-RULESDIR = $(if $(filter /usr,$(PREFIX)),/usr/share,/etc)/polkit-1/rules.d
-DBUSDIR  = $(if $(filter /usr,$(PREFIX)),/usr/share,/etc)/dbus-1/system.d
-PROGRAMS = pco $(patsubst bin/%,%,$(wildcard bin/pco-*))
-UNITS    = $(notdir $(foreach kind,target slice timer path socket service,$(wildcard systemd/pco*.$(kind))))
+# What makes pages and completions: what pco will run on if it is there, so that installing needs no network.
+MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bin/python3,$(PY))
+INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench release-check install uninstall clean man
+.PHONY: help demo test check fast oldest bench release-check install needed uninstall clean man
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -47,44 +42,18 @@ release-check: test bench  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
 	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
 
-man: .venv/.ready  ## make the manual pages into build/man
+man: $(if $(filter $(PY),$(MAKER)),.venv/.ready)  ## make the manual pages into build/man
 	@mkdir -p build/man
-	@$(PY) share/man/make.py build/man
+	@$(MAKER) share/man/make.py build/man
 
-install: man  ## install under DESTDIR PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHAREDIR) $(DESTDIR)/etc/pco
-	rm -rf $(DESTDIR)$(LIBDIR)/pco
-	cd lib && find pco '(' -name '*.py' -o -name '*.conf' ')' -not -path 'pco/sim/*' -exec install -D -m 644 {} $(DESTDIR)$(LIBDIR)/{} \;
-	for p in $(PROGRAMS); do \
-	  sed -e '1s|.*|#!/usr/bin/python3|' -e 's|^sys.path.insert.*|sys.path.insert(0, "$(LIBDIR)")|' bin/$$p > build/$$p && \
-	  install -m 755 build/$$p $(DESTDIR)$(PREFIX)/bin/$$p; done
-	cp -r share/prompt.md share/www $(DESTDIR)$(SHAREDIR)/
-	for s in 1 5 7; do for m in build/man/*.$$s; do [ ! -e $$m ] || install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$$(basename $$m); done; done
-	[ -e $(DESTDIR)/etc/pco/pco.yaml ] || install -m 644 etc/pco.yaml $(DESTDIR)/etc/pco/pco.yaml
-	install -m 644 etc/pco.yaml $(DESTDIR)/etc/pco/pco.yaml.example
-	/usr/bin/python3 -m compileall -q -s $(DESTDIR)/ -p / $(DESTDIR)$(LIBDIR)
-	for u in $(UNITS); do \
-	  sed -e 's|@PREFIX@|$(PREFIX)|g' -e '/^@SANDBOX@$$/{r systemd/sandbox.in' -e 'd;}' systemd/$$u > build/$$u && \
-	  install -D -m 644 build/$$u $(DESTDIR)$(UNITDIR)/$$u; done
-	install -D -m 644 systemd/pco.preset $(DESTDIR)$(UNITDIR)-preset/80-pco.preset
-	install -D -m 644 systemd/pco.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/pco.catalog
-	install -D -m 644 systemd/pco.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf
-	install -D -m 644 systemd/pco.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf
-	install -D -m 644 systemd/pco-dbus.conf $(DESTDIR)$(DBUSDIR)/pco.conf
-	install -D -m 644 systemd/pco.rules $(DESTDIR)$(RULESDIR)/50-pco.rules
-	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || { systemd-sysusers pco.conf && systemd-tmpfiles --create pco.conf && \
-	  journalctl --update-catalog && systemctl daemon-reload; }
-	@echo "installed under $(DESTDIR)$(PREFIX); configuration: $(DESTDIR)/etc/pco/pco.yaml; next: pco help"
+needed:
+	@$(INSTALL) check
 
-uninstall:  ## remove what install put there; configuration and spool stay
-	for p in $(PROGRAMS); do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
-	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHAREDIR)
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man[157]/pco*.[157]
-	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now pco.target $(filter pco-%.service pco-%.timer pco-%.path,$(UNITS)) 2>/dev/null || true
-	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$u; done
-	rm -f $(DESTDIR)$(UNITDIR)-preset/80-pco.preset $(DESTDIR)$(PREFIX)/lib/systemd/catalog/pco.catalog
-	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/pco.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pco.conf $(DESTDIR)$(RULESDIR)/50-pco.rules $(DESTDIR)$(DBUSDIR)/pco.conf
-	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
+install: needed man  ## install under DESTDIR PREFIX
+	@$(INSTALL) install
+
+uninstall:  ## remove what install put there; configuration and spool stay (PURGE=1 removes them, too)
+	@$(INSTALL) uninstall $(if $(PURGE),--purge)
 
 clean:  ## remove what make made
 	rm -rf build .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage lib/*.egg-info

@@ -300,8 +300,8 @@ def share(name: str) -> "Path":
     """A file of share/: of the checkout, else as `make install` or pip put it there.  Raises BadConfig."""
     from pathlib import Path
 
-    lib = Path(__file__).resolve().parents[1]
-    places = (lib.parent / "share", lib.parents[1] / "share" / "pco", Path(sys.prefix) / "share" / "pco")
+    lib = Path(__file__).resolve().parents[1]  # of the checkout, or PREFIX/lib/pco/VERSION
+    places = (lib.parent / "share", lib.parents[2] / "share" / "pco", Path(sys.prefix) / "share" / "pco")
     found = next((place / name for place in places if (place / name).exists()), None)
     if found is None:
         raise BadConfig(f"{name} is not in {places[1]}", "install pco again")
