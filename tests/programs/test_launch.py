@@ -134,6 +134,7 @@ def test_an_approved_ticket_becomes_a_session_that_gets_its_prompt(field, tmp_pa
     said = field.launch()
 
     assert "WEB-1: approved -> active round=1 attempt=1" in said.stderr
+    assert said.stderr.splitlines()[-1] == "pco-launch: 1 session started, 0 approved tickets left"
     assert said.stdout == ""
     assert os.read(reader, 10)
     os.close(reader)

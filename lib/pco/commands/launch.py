@@ -33,12 +33,15 @@ TURNS = 3  # how often tickets that are changed under our hands are judged anew 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the caller asked for; `mirrors` (project: what went wrong, or empty) fills with those tried in this run."""
+    """What the caller asked for, and what this run has done: `mirrors` fills with those that were tried (project: what
+    went wrong, or empty), `started` with keys.
+    """
 
     keys: tuple[str, ...]  # none: all
     limit: int
     dry: bool
     mirrors: dict[str, str] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
 
 
 @command
@@ -80,9 +83,11 @@ def launch(pco: Pco, wish: Wish) -> None:
             break
     else:
         pco.spool.control.wake("launch")
-    for turn in judged:
-        if turn.why:
-            _tell(pco, wish, f"waits: {turn.why}", turn.ticket.key)
+    waiting = [turn for turn in judged if turn.why]
+    for turn in waiting:
+        _tell(pco, wish, f"waits: {turn.why}", turn.ticket.key)
+    counted = f"{text.count(len(wish.started), 'session')} started, {text.count(len(waiting), 'approved ticket')} left"
+    pco.log("info" if wish.started else "debug", counted)
 
 
 def refresh(pco: Pco, wish: Wish) -> list[Turn]:
@@ -102,6 +107,7 @@ def refresh_mirror(pco: Pco, id: str, keys: list[str]) -> str:
     """Fetch a project's repository; what went wrong is said once for all `keys`, and returned."""
     project = pco.config.project(id)
     assert project, id  # admission keeps back what has no project
+    pco.service.doing(f"refreshes the mirror for {' '.join(keys)}")
     mirror = Mirror(mirror_of(pco, project), project.repository)
     try:
         mirror.refresh(pco.config.sessions.clone_within)
@@ -143,6 +149,7 @@ def start_all(pco: Pco, wish: Wish, plans: list[Plan], runner: Runner) -> bool:
     settled = True
     for plan in plans:
         key = plan.ticket.key
+        pco.service.doing(f"starts {key}")
         try:
             lay_out(plan)
             claimed = claim(pco, plan.ticket, wish.limit)
@@ -157,6 +164,7 @@ def start_all(pco: Pco, wish: Wish, plans: list[Plan], runner: Runner) -> bool:
             continue
         pco.announce("moved", claimed, {"attempt": plan.launch.attempt})
         start(pco, plan, runner)
+        wish.started.append(key)
         pco.service.pat()
     return settled
 

@@ -20,6 +20,7 @@ class Run:
 
     def __init__(self, pco: Pco) -> None:
         self.pco = pco
+        self.posted = 0
         self._states: dict[str, tuple[PlaneState, ...]] = {}
 
     @cached_property

@@ -59,7 +59,8 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
         run = Run(pco, dry_run, patient=long)
         visits: list[Visit] = []
         try:
-            for project, head in heads:
+            for n, (project, head) in enumerate(heads, 1):
+                pco.service.doing(f"polls project {project.key or head.key or project.id}, {n} of {len(heads)}")
                 if visit := poll(run, project, head, backfill):
                     visits.append(visit)
             imports.take_up(run, visits, all_polled=len(visits) == len(pco.config.plane.projects))

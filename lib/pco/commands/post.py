@@ -53,9 +53,12 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
         pco.spool.control.awake("post")
         run = Run(pco)
         for ticket in waiting(pco, keys, lambda e, key: shared.put_aside(pco, key, State.OUTBOX, e)):
+            pco.service.doing(f"posts {ticket.key}")
             if not deliver(run, ticket):
                 break
             pco.service.pat()
+        left = pco.spool.count(State.OUTBOX)
+        pco.log("info" if run.posted else "debug", f"{text.count(run.posted, 'ticket')} posted, {left} left in outbox")
 
 
 def waiting(pco: Pco, keys: tuple[str, ...], trouble: Callable[[PcoError, str], None]) -> list[Ticket]:
@@ -133,6 +136,7 @@ def post(run: Run, ticket: Ticket) -> None:
         ticket = move_item(run, ticket)
     now = run.pco.now()
     ticket = change(run, ticket, lambda t: with_post(t, posted_at=now), State.POSTED)
+    run.posted += 1
     done = ticket.round.post
     run.pco.announce("moved", ticket, {"comment_id": done.comment_id, "item": done.state.outcome} if done else {})
     run.pco.spool.control.wake("dashboard")

@@ -15,13 +15,14 @@ from pco.commands import halting
 from pco.commands.watching import cleaning
 from pco.commands.watching.desk import Desk
 from pco.commands.watching.trigger import Ration, Trigger
-from pco.ground import attempt
+from pco.ground import attempt, text
 from pco.ground.errors import TryLater
-from pco.ground.ticket import State
+from pco.ground.ticket import Note, State
 from pco.outside import agents, runners
 from pco.outside.runners import Runner
 
 RESCAN = 60.0  # seconds: the net under lost wake-ups; the unit's WatchdogSec= must be longer
+SHOWN = 5  # keys in the sentence of `systemctl status`
 SWEEP = 86_400.0  # seconds between two cleanings of tmp
 
 
@@ -32,7 +33,7 @@ def main(pco: Pco, once: bool) -> None:
 
     \b
     Examples:
-      systemctl status pco-watch       how many are active, blocked, waiting
+      systemctl status pco-watch       what runs, what waits, for whom
       pco-watch --once -v              look once, say what happens
     """
     paths, sessions = pco.config.paths, pco.config.sessions
@@ -80,8 +81,22 @@ def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
 
 def status(pco: Pco, desk: Desk) -> str:
     """What `systemctl status` shows."""
-    active, waiting = pco.spool.count(State.ACTIVE), pco.spool.count(State.APPROVED)
-    return f"{active} active, {desk.blocked} blocked, {waiting} waiting"
+    spool = pco.spool
+    return sentence(spool.count(State.ACTIVE), desk.blocked, spool.count(State.APPROVED), spool.control.paused())
+
+
+def sentence(active: int, blocked: list[str], approved: int, paused: Note | None) -> str:
+    """`2 sessions run (waiting for a person: WEB-12); 1 approved ticket waits`."""
+    parts = []
+    if paused:
+        parts.append(f"paused by {paused.by}{f': {paused.text}' if paused.text else ''}")
+    if active:
+        more = ", …" if blocked[SHOWN:] else ""
+        whom = f" (waiting for a person: {', '.join(blocked[:SHOWN])}{more})" if blocked else ""
+        parts.append(f"{text.count(active, 'session')} {'runs' if active == 1 else 'run'}{whom}")
+    if approved:
+        parts.append(f"{text.count(approved, 'approved ticket')} {'waits' if approved == 1 else 'wait'}")
+    return "; ".join(parts) or "nothing to do"
 
 
 def wake_retries(pco: Pco, desk: Desk, clock: float) -> float:

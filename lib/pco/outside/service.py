@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from pco.ground import text
+
 
 class Service:
     """The unit that this program runs as, if it does.  All calls are harmless elsewhere."""
@@ -20,7 +22,12 @@ class Service:
         self.pat()
         if status != self._status or not status:
             self._status = status
-            self._tell(f"READY=1\nSTATUS={status}")
+            # One line: a line break would begin a word to systemd of its own.
+            self._tell(f"READY=1\nSTATUS={text.line(status, 300)}")
+
+    def doing(self, what: str) -> None:
+        """What the program, which is ready, is at now."""
+        self._tell(f"STATUS={text.line(what, 300)}")
 
     def pat(self) -> None:
         """A unit of progress is done: the watchdog waits anew."""

@@ -243,7 +243,7 @@ def test_systemd_is_told_ready_status_and_each_progress(yard: Yard, tmp_path: Pa
     watch.wait(10)
     words += heard(told, 0.1)
 
-    assert "READY=1\nSTATUS=1 active, 1 blocked, 2 waiting" in words
+    assert "READY=1\nSTATUS=1 session runs (waiting for a person: WEB-1); 2 approved tickets wait" in words
     assert words.count("WATCHDOG=1") >= 2
     assert words[-1] == "STOPPING=1"
 

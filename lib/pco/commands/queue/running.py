@@ -66,6 +66,7 @@ def pause(pco: Pco, note: str, stopping: bool) -> None:
         pco.spool.control.pause(Note(pco.now(), pco.who, note.strip()))
         pco.announce("paused", None, {"why": note})
         pco.spool.control.wake("dashboard")
+        events.ring(str(pco.config.paths.trigger))  # pco-watch shows it
         pco.say("paused: no session will be started (pco-queue resume)")
     if stopping:
         each(pco, sorted(pco.spool.keys(State.ACTIVE)), lambda key: ask_stop(pco, key, "approved", note))
@@ -86,6 +87,7 @@ def resume(pco: Pco) -> None:
     pco.announce("resumed", None)
     for name in ("launch", "dashboard"):
         pco.spool.control.wake(name)
+    events.ring(str(pco.config.paths.trigger))
     pco.say("resumed: approved tickets will be launched")
 
 

@@ -39,7 +39,7 @@ class Desk:
         self.spool = pco.spool
         self.limits = pco.config.sessions
         self.memory = Memory(pco.spool, pco.config.paths.sessions, agent, self._say)
-        self.blocked = 0  # how many wait for a person
+        self.blocked: list[str] = []  # those that wait for a person
         self.retries: dict[str, float] = {}  # key: the clock at which it may be launched again
         self._runner = runner
         self._pat = pat
@@ -59,7 +59,7 @@ class Desk:
         self._hear(keys, None)  # what was handed over is recorded before anybody is asked anything
         living, due = self._alive(keys)
         found, heard_at = self._hear(keys, living), attempt.clock()
-        self.blocked = sum(not isinstance(f, float) and f[0].blocked is not None for f in found.values())
+        self.blocked = sorted(key for key, f in found.items() if not isinstance(f, float) and f[0].blocked)
         for n, key in enumerate(keys):
             if attempt.clock() > heard_at + LONG and rung():
                 found, heard_at = self._hear(keys[n:], living), attempt.clock()

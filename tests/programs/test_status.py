@@ -1,0 +1,69 @@
+"""What the programs that timers run tell systemd meanwhile, and say in the end of what they did."""
+
+import socket
+
+import pytest
+
+from pco.ground.ticket import State
+from pco.outside.service import Service
+from support import a_ticket, put
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """Be a unit's systemd; `told()` is what it was told."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+        ours.bind(str(tmp_path / "notify"))
+        ours.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+
+        def told():
+            words = []
+            try:
+                while True:
+                    words += ours.recv(4096).decode().splitlines()
+            except BlockingIOError:
+                return words
+
+        yield told
+
+
+def as_a_unit(site, tmp_path):
+    return {**site.environment(), "NOTIFY_SOCKET": str(tmp_path / "notify")}
+
+
+def test_post_tells_which_ticket_it_is_at_and_in_the_end_how_many_it_posted(site, told, tmp_path):
+    for key in ("LOCAL-1", "LOCAL-2"):
+        put(site.spool(), a_ticket(key, local=True), State.OUTBOX)
+
+    said = site.run("pco-post", env=as_a_unit(site, tmp_path)).stderr
+
+    assert [word for word in told() if word.startswith("STATUS=")] == [
+        "STATUS=",
+        "STATUS=posts LOCAL-1",
+        "STATUS=posts LOCAL-2",
+    ]
+    assert said.splitlines()[-1] == "pco-post: 2 tickets posted, 0 left in outbox"
+
+
+def test_a_run_that_did_nothing_says_so_only_at_debug(site):
+    site.configure(sessions={"command": ["/bin/true"]})
+
+    for program, words in (("pco-post", "0 tickets posted, 0 left in outbox"), ("pco-launch", "0 sessions started")):
+        assert site.run(program).stderr == ""
+        assert words in site.run(program, env={**site.environment(), "PCO_LOG_LEVEL": "debug"}).stderr
+
+
+def test_a_status_is_one_line_whatever_is_in_it(told):
+    service = Service()
+
+    service.ready("paused by alice: x\nMAINPID=1\x1b[31m")
+    service.doing("polls\nREADY=0")
+
+    assert told() == ["WATCHDOG=1", "READY=1", "STATUS=paused by alice: x MAINPID=1[31m", "STATUS=polls READY=0"]
+
+
+def test_where_no_systemd_listens_nothing_is_told(monkeypatch):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+
+    Service().doing("anything")
