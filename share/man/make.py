@@ -58,6 +58,31 @@ BUGS = {
     "pco.yaml.d/*.yaml goes before its answers.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",
 }
+ENVIRONMENT = [
+    ("PCO_CONFIG", "the configuration, where --config names none"),
+    (
+        "PCO_LOG_LEVEL",
+        "debug, info, warning or error; goes before log.level of the configuration, as in a drop-in of a "
+        "unit: systemctl edit pco-poll, Environment=PCO_LOG_LEVEL=debug. Options --verbose and --quiet go before it.",
+    ),
+    ("NO_COLOR", "if set, no colours"),
+]
+JOURNAL = """
+Under systemd every program writes native records to the journal; where none is, lines to standard error. What people do
+in a shell (pco-queue, pco-complete) is written there, too, unless paths.root of the configuration is set: the pco of a
+checkout or a test stays out of the machine's journal. Reading it needs the group systemd-journal.
+
+    journalctl PCO_KEY=WEB-12           all of a ticket, from poll to post, across programs and people
+    journalctl -x PCO_KEY=WEB-12        the same, explained
+    journalctl PCO_PROJECT=WEB PCO_STATE=failed -S today
+    journalctl -t pco-alert             which units have failed
+    journalctl -u 'pco-*' -f            what all units say
+
+A record about a ticket has PCO_KEY, PCO_PROJECT (the prefix of the key), PCO_STATE, PCO_ROUND, PCO_ATTEMPT and PCO_USER
+(who decided, as the program says; _UID is the journal's own word for who ran it); one about a unit that has failed
+PCO_UNIT and PCO_RESULT. Each kind of event has a MESSAGE_ID. Any user of the machine can write such records:
+what counts as proof is the audit record.
+"""
 EXITS = [
     ("0", "done, or nothing to do"),
     ("2", "wrong usage"),
@@ -95,6 +120,10 @@ def page(name: str, program: str, description: str, command: click.Command) -> s
         parts += [".SH VERBS", *verbs(command, context)]
     if examples(help_text):
         parts += [".SH EXAMPLES", ".nf", *map(plain, examples(help_text)), ".fi"]
+    if program == "overview":
+        parts += [".SH JOURNAL", *paragraphs(JOURNAL)]
+    parts += [".SH ENVIRONMENT"]
+    parts += [line for names, what in ENVIRONMENT for line in (".TP", f".B {plain(names)}", plain(what))]
     if FILES[program]:
         parts += [".SH FILES", *(line for path, what in FILES[program] for line in (".TP", plain(path), plain(what)))]
     parts += [".SH EXIT STATUS", *(line for code, what in EXITS for line in (".TP", f".B {code}", plain(what)))]

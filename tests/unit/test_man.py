@@ -35,7 +35,7 @@ def test_there_is_a_page_for_every_program_in_bin(pages):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_page_has_its_sections_and_every_option(pages, program):
     page = pages["pco.1" if program == "overview" else f"pco-{program}.1"]
-    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"):
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "EXIT STATUS", "SEE ALSO"):
         assert f".SH {section}\n" in page
     command = import_module(f"pco.commands.{program}").main
     with click.Context(command) as context:
@@ -79,3 +79,19 @@ def test_pco_spool_names_every_event(pages):
     page = pages["pco-spool.5"]
     events = page[page.index('.\\" begin events') : page.index('.\\" end events')]
     assert set(re.findall(r"\.B (\w+)", events)) == set(get_args(attempt.Kind))
+
+
+def test_the_environment_that_a_page_names_is_the_one_the_programs_read(pages):
+    source = (TOP / "lib/pco/command.py").read_text()
+
+    for name in ("PCO_CONFIG", "PCO_LOG_LEVEL", "NO_COLOR"):
+        assert f'"{name}"' in source
+        assert f".B {name}\n" in pages["pco-poll.1"]
+
+
+def test_pco_names_every_field_that_a_record_of_the_journal_can_have(pages):
+    named = set(re.findall(r"PCO_[A-Z]+", (TOP / "lib/pco/ground/messages.py").read_text()))
+    named |= set(re.findall(r"PCO_[A-Z]+", (TOP / "lib/pco/commands/alert.py").read_text()))
+
+    assert [name for name in named if name not in pages["pco.1"]] == []
+    assert "systemd-journal" in pages["pco.1"]
