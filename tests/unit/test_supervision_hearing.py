@@ -45,11 +45,11 @@ def test_a_summary_after_an_empty_one_counts() -> None:
     assert heard(at("completed", 1, summary=" "), at("completed", 2, summary="done")).summary == "done"
 
 
-def test_a_summary_is_cleaned_and_bounded() -> None:
-    told = heard(at("completed", 1, summary=" \x1b[31mred\u202e\r\n" + "x" * 2 * MOST_SUMMARY, by="a\x1b\nb"))
+def test_a_summary_is_cleaned_and_bounded_and_always_the_agents() -> None:
+    told = heard(at("completed", 1, summary=" \x1b[31mred\u202e\r\n" + "x" * 2 * MOST_SUMMARY, by="alice"))
 
     assert told.summary.startswith("[31mred\nxxx") and len(told.summary) <= MOST_SUMMARY
-    assert told.summary_by == "a b"
+    assert told.summary_by == "agent"
 
 
 def test_blocked_time_runs_from_the_request_to_the_next_work() -> None:

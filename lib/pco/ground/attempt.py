@@ -289,7 +289,7 @@ def read_screen(out: int) -> bytes:
 
 
 def event_names(out: int) -> list[str]:
-    """The names of the event files, in the order of time, at most MOST_EVENTS of them.  Raises BadData."""
+    """The names of the event files, in the order of time; no more than MOST_EVENTS names are read.  Raises BadData."""
     try:
         events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
     except FileNotFoundError:
@@ -298,8 +298,7 @@ def event_names(out: int) -> list[str]:
         raise BadData(f"out/events: {error.strerror}") from error
     try:
         with os.scandir(events) as entries:
-            found = islice((entry.name for entry in entries if _EVENT.fullmatch(entry.name)), MOST_EVENTS)
-            return sorted(found)
+            return sorted(entry.name for entry in islice(entries, MOST_EVENTS) if _EVENT.fullmatch(entry.name))
     finally:
         os.close(events)
 

@@ -55,8 +55,8 @@ def _completed(heard: Heard, event: Event) -> Heard:
     summary = clean_summary(said) if isinstance(said, str) else ""
     if heard.summary or not summary:
         return heard
-    by = event.detail.get("by")
-    return replace(heard, summary=summary, summary_by=text.line(by, 64) if isinstance(by, str) else "")
+    # Whatever the event says: a person's summary goes into the record, not by way of the session.
+    return replace(heard, summary=summary, summary_by="agent")
 
 
 def _blocked(heard: Heard, event: Event, at: float) -> Heard:
