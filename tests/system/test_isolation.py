@@ -245,7 +245,7 @@ def test_tmp_lies_with_the_state_of_the_session_and_shared_memory_is_small(one, 
 def test_an_event_of_another_attempt_and_one_in_another_name_have_no_effect(pco, one):
     forge = f"""\
 import glob, sys
-sys.path.insert(0, '/usr/local/lib/pco')
+sys.path.insert(0, '/src/lib')
 from pco.ground import events
 out = glob.glob('/var/lib/pco-agent/{one.key}/out/1.1-*')[0]
 events.write(out, 1, 2, 'completed', {{'summary': 'forged'}})

@@ -240,6 +240,11 @@ def write_result(home: Path, result: Result) -> None:
     durable.replace(home / "result.json", json.dumps(shape.dump(result)).encode(), 0o644)
 
 
+def has_result(home: Path) -> bool:
+    """Whether the session's unit has ended."""
+    return os.path.lexists(home / "result.json")
+
+
 def read_result(home: Path) -> Result | None:
     """How the session's unit ended; None if nobody said.  Raises BadData."""
     path = home / "result.json"

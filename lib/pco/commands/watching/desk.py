@@ -140,7 +140,9 @@ class Desk:
             return self._end(ticket, verdict, seen.clock)
         if verdict.step is Step.MOVE:
             return self._move(ticket, ear, seen, verdict)
-        return NEVER if verdict.at is None else verdict.at
+        due = NEVER if verdict.at is None else verdict.at
+        # Its unit has ended; what takes it in rings, too, but while it still runs itself.
+        return min(due, seen.clock + TRUSTED) if attempt.has_result(ear.home) else due
 
     def _end(self, ticket: Ticket, verdict: Verdict, clock: float) -> float:
         """Record why, then ask the session to end."""
