@@ -124,6 +124,11 @@ class Pco:
         self.log("error", str(error), subject, hint=error.hint, event=messages.failure(error.exit, subject))
         self.trouble = gravest(self.trouble, error.exit)
 
+    def conclude(self, words: str, *, worth: bool) -> None:
+        """The last word of a run: what it did.  Shown by `systemctl status`, and logged if it is `worth` it."""
+        self.service.doing(words)
+        self.log("info" if worth else "debug", words)
+
     def announce(self, event: str, ticket: "Ticket | None", fields: dict[str, Any] | None = None) -> None:
         """After each move, and only here: the audit record, the journal, the log line, later the hooks.
 

@@ -42,6 +42,7 @@ def test_post_tells_which_ticket_it_is_at_and_in_the_end_how_many_it_posted(site
         "STATUS=",
         "STATUS=posts LOCAL-1",
         "STATUS=posts LOCAL-2",
+        "STATUS=2 tickets posted, 0 left in outbox",
     ]
     assert said.splitlines()[-1] == "pco-post: 2 tickets posted, 0 left in outbox"
 

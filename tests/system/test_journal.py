@@ -1,56 +1,313 @@
-"""Native records in the real journal."""
+"""The journal of a machine with pco on it: a ticket's whole way, what failed, how much is said."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from host import Host
+from installed import WEB, Installed
 
 from pco.ground import messages
 
-SAY = "import sys; sys.path.insert(0, '/src/lib'); from pco.outside import journal; "
+AGENT = """\
+sessions:
+  command: [sh, -c, "cat >/dev/null; pco-complete 'Looked at it.'"]
+  complete_grace: 1s
+"""
+REPOSITORY = """\
+set -e; umask 022; cd /srv; git init -q --bare shop.git; git init -q -b main shop; cd shop
+git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m First; git push -q /srv/shop.git main
+"""
+HOSTILE = "evil\x1b[31m\u202e\nPCO_USER=root\x07"
+FULL = """\
+import socket
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+out.connect("/run/systemd/journal/socket")
+out.setblocking(False)
+try:
+    while True:
+        out.send(b"MESSAGE=x")
+except BlockingIOError:
+    print("full")
+"""
 
 
-@pytest.fixture
-def said(host: Host):
-    """Send a record from a sandboxed unit."""
-    sandbox = {
-        "User": "daemon",
-        "ProtectSystem": "strict",
-        "PrivateNetwork": "yes",
-        "RestrictAddressFamilies": "AF_UNIX",
-    }
-
-    def said(message: str, **fields: object) -> None:
-        code = f"{SAY} assert journal.Journal().send({message}, {fields!r})"
-        host.run("/usr/bin/python3", "-c", code, properties=sandbox)
-
-    return said
-
-
-def test_a_ticket_is_found_by_its_key(host, said):
-    fields = {"PCO_STATE": "active", "PCO_ROUND": 2, "PRIORITY": 5, "SYSLOG_IDENTIFIER": "pco-launch"}
-    said("'WEB-12: approved -> active'", PCO_KEY="WEB-12", **fields)
-    said("'another'", PCO_KEY="WEB-13")
-
-    (entry,) = host.journal("PCO_KEY=WEB-12")
-
-    assert entry["MESSAGE"] == "WEB-12: approved -> active"
-    expected = {name: str(value) for name, value in fields.items()}
-    assert {name: entry[name] for name in fields} == expected
+@pytest.fixture(scope="module")
+def pco(able: None) -> Iterator[Installed]:
+    """A host of its own, whose pco runs real sessions of an agent that is quickly done."""
+    host = Host(f"j{os.getpid()}").up()
+    try:
+        pco = Installed(host)
+        pco.install()
+        pco.configure()
+        pco.simulate()
+        host.write("/etc/pco/pco.yaml.d/agent.yaml", AGENT)
+        host.exec("sh", "-c", REPOSITORY)
+        host.systemctl("enable", "--now", "pco.target")
+        seen = f"/var/lib/pco/plane/{WEB}/head.json"
+        pco.wait("the first poll", lambda: not host.exec("test", "-e", seen, code=None).returncode)
+        yield pco
+    finally:
+        host.down()
 
 
-def test_a_message_of_several_lines_and_a_very_long_one_arrive_whole(host, said):
-    said("'one\\ntwo'", PCO_KEY="WEB-21")
-    said("'x' * 500_000", PCO_KEY="WEB-22")
+@pytest.fixture(scope="module")
+def posted(pco: Installed) -> str:
+    """A ticket that went all the way, by the installed units and alice."""
+    key = new_ticket(pco, "Look at it")
+    pco.run("pco-queue", "approve", key)
+    pco.wait(f"{key} completed", lambda: pco.states().get(key) == "completed")
+    pco.run("pco-queue", "post", key, "--yes")
+    pco.wait(f"{key} posted", lambda: pco.states().get(key) == "posted")
+    return key
 
-    assert host.journal("PCO_KEY=WEB-21")[0]["MESSAGE"] == "one\ntwo"
-    assert len(host.journal("PCO_KEY=WEB-22")[0]["MESSAGE"]) == 500_000
+
+def new_ticket(pco: Installed, name: str) -> str:
+    """An item that somebody creates in Plane, once it is pending here."""
+    key = pco.maria(f"maria.key(maria.create({name!r}, state='Todo'))")
+    pco.wait(f"{key} pending", lambda: pco.states().get(key) == "pending")
+    return key
 
 
-def test_the_catalog_explains_a_message_with_the_key_of_its_ticket(host, said):
-    host.exec("install", "-D", "-m", "644", "/src/systemd/pco.catalog", "/usr/lib/systemd/catalog/pco.catalog")
-    host.exec("journalctl", "--update-catalog")
-    said("'WEB-31: active -> failed'", PCO_KEY="WEB-31", MESSAGE_ID=messages.message_id("moved", "active", "failed"))
+def drop_in(pco: Installed, unit: str, text: str) -> None:
+    """What `systemctl edit` does; an empty text takes it away."""
+    path = f"/etc/systemd/system/{unit}.d/test.conf"
+    pco.host.write(path, text) if text else pco.host.exec("rm", path)
+    pco.host.systemctl("daemon-reload")
 
-    explained = host.exec("journalctl", "-q", "-x", "PCO_KEY=WEB-31").stdout
 
-    assert "Ticket WEB-31 has failed; a person decides" in explained
-    assert "pco-queue retry WEB-31" in explained
+def alerts(pco: Installed, unit: str) -> list[dict[str, Any]]:
+    """The records that a unit has failed."""
+    id = messages.message_id("unit failed")
+    return pco.host.journal(f"MESSAGE_ID={id}", f"PCO_UNIT={unit}")
+
+
+def logged(pco: Installed, *matches: str) -> bool:
+    """Whether there is such a record."""
+    return bool(pco.host.journal(*matches))
+
+
+# A ticket's way.
+
+
+def test_one_match_tells_the_way_of_a_ticket_from_poll_to_post(pco, posted):
+    told = pco.host.journal(f"PCO_KEY={posted}")
+
+    steps = [(entry["SYSLOG_IDENTIFIER"], entry["PCO_STATE"], entry["PCO_USER"]) for entry in told]
+    assert steps == [
+        ("pco-poll", "pending", "pco-poll"),
+        ("pco-queue", "approved", "alice"),
+        ("pco-launch", "active", "pco-launch"),
+        ("pco-watch", "active", "agent"),
+        ("pco-watch", "completed", "pco-watch"),
+        ("pco-queue", "outbox", "alice"),
+        ("pco-post", "posted", "pco-post"),
+    ]
+    assert all(entry["_TRANSPORT"] == "journal" for entry in told)
+    assert {entry["PCO_PROJECT"] for entry in told} == {"WEB"}
+    assert {entry["PCO_ROUND"] for entry in told} == {"1"}
+    assert [entry.get("PCO_ATTEMPT") for entry in told] == [None, None, "1", "1", "1", "1", "1"]
+    assert len({entry["MESSAGE_ID"] for entry in told}) == len(told)
+
+
+def test_each_step_of_it_is_explained_with_the_key_in_the_commands(pco, posted):
+    explained = pco.host.exec("journalctl", "-q", "-x", f"PCO_KEY={posted}").stdout
+
+    assert explained.count("Defined-By: pco") == 7
+    assert f"Then: pco-queue approve {posted} or pco-queue reject {posted}" in explained
+    assert f"Subject: The summary of ticket {posted} is in Plane" in explained
+    assert "@PCO" not in explained
+
+
+def test_what_a_person_does_is_on_record_and_not_on_the_terminal(pco):
+    key = new_ticket(pco, "Not this one")
+
+    done = pco.host.exec("runuser", "-u", "alice", "--", "pco-queue", "reject", key, "--note", HOSTILE)
+
+    (entry,) = pco.host.journal(f"PCO_KEY={key}", "PCO_STATE=rejected")
+    assert done.stderr == ""
+    assert entry["PCO_USER"] == "alice"
+    assert entry["_UID"] == pco.host.exec("id", "-u", "alice").stdout.strip()
+    assert entry["MESSAGE"].isprintable()
+
+
+def test_what_a_private_pco_does_is_not_in_the_machines_journal(pco):
+    project = f"plane: {{projects: [{{id: {WEB}, repository: /srv/shop.git}}]}}\n"
+    pco.host.write("/tmp/own/pco.yaml", f"paths: {{root: /tmp/own}}\n{project}")
+    pco.python("from pathlib import Path; from pco.spool import Spool; Spool(Path('/tmp/own/spool'), 'x').lay_out()")
+    pco.host.exec("mkdir", "/tmp/own/audit")
+
+    pco.host.exec("pco-queue", "--config", "/tmp/own/pco.yaml", "add", "--test")
+    pco.run("pco-queue", "add", "--test")
+
+    told = pco.host.journal("PCO_PROJECT=LOCAL")
+    assert pco.host.exec("ls", "/tmp/own/spool/pending").stdout == "LOCAL-1.json\n"
+    assert [entry["PCO_USER"] for entry in told] == ["alice"]
+
+
+# What goes wrong.
+
+
+def test_a_silent_plane_is_a_record_that_explains_itself(pco):
+    pco.host.systemctl("stop", "plane.service")
+    match = f"MESSAGE_ID={messages.message_id('later')}"
+    pco.wait("a poll that fails", lambda: logged(pco, match, "_SYSTEMD_UNIT=pco-poll.service"))
+    pco.host.systemctl("start", "plane.service")
+
+    entry = pco.host.journal(match)[0]
+    assert (entry["PRIORITY"], entry["PCO_PROJECT"]) == ("3", "WEB")
+    assert "no connection" in entry["MESSAGE"]
+
+
+def test_an_error_of_a_ticket_is_found_by_its_key_with_what_may_mend_it(pco):
+    key = new_ticket(pco, "Gone soon")
+    pco.place(key, "failed")
+    pco.host.systemctl("stop", "pco-poll.timer", "pco-post.path")
+    pco.run("pco-queue", "post", key, "--yes", "--summary", "Done by hand.")
+    pco.maria(f"maria.delete({key!r})")
+
+    pco.host.systemctl("start", "pco-poll.timer", "pco-post.path")
+    pco.wait(f"{key} failed", lambda: pco.states().get(key) == "failed")
+
+    (entry,) = pco.host.journal(f"PCO_KEY={key}", f"MESSAGE_ID={messages.message_id('refused')}")
+    assert entry["SYSLOG_IDENTIFIER"] == "pco-post"
+    assert f"pco-queue post {key} tries again" in entry["MESSAGE"]
+
+
+def test_a_mistake_in_the_configuration_is_told_with_its_line_and_an_alert(pco):
+    pco.host.systemctl("stop", "pco-poll.timer")
+    pco.host.write("/etc/pco/pco.yaml.d/wrong.yaml", "log: {levle: info}\n")
+    pco.host.systemctl("start", "pco-poll.service", code=1)
+    pco.wait("the alert", lambda: bool(alerts(pco, "pco-poll.service")))
+    pco.host.exec("rm", "/etc/pco/pco.yaml.d/wrong.yaml")
+    pco.host.systemctl("start", "pco-poll.timer")
+
+    (entry,) = pco.host.journal(f"MESSAGE_ID={messages.message_id('misconfigured')}", "SYSLOG_IDENTIFIER=pco-poll")
+    assert "/etc/pco/pco.yaml.d/wrong.yaml:1: log.levle: unknown key (did you mean level?)" in entry["MESSAGE"]
+    assert "exit code 78 (the configuration" in alerts(pco, "pco-poll.service")[0]["MESSAGE"]
+
+
+def test_a_unit_that_fails_is_one_alert_one_notice_and_a_wake_up(pco):
+    before = alerts(pco, "pco-post.service")
+    drop_in(pco, "pco-post.service", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    pco.host.exec("rm", "-f", "/var/spool/pco/wake/notify")
+
+    pco.host.systemctl("start", "pco-post.service", code=1)
+    pco.wait("the alert", lambda: len(alerts(pco, "pco-post.service")) > len(before))
+    notice = "/var/spool/pco/notify/failed-pco-post.service.json"
+    pco.wait("the wake-up", lambda: not pco.host.exec("test", "-e", "/var/spool/pco/wake/notify", code=None).returncode)
+    drop_in(pco, "pco-post.service", "")
+
+    (entry,) = alerts(pco, "pco-post.service")[len(before) :]
+    assert (entry["PRIORITY"], entry["PCO_RESULT"]) == ("2", "exit-code")
+    assert "journalctl -u pco-post.service -n 50" in entry["MESSAGE"]
+    assert json.loads(pco.host.read(notice))["fields"]["why"] == "its program ended with exit code 1"
+    assert pco.host.exec("stat", "-c", "%a %U:%G", notice).stdout == "660 pco:pco\n"
+
+
+def test_a_wake_up_that_nobody_serves_any_more_is_one_alert_that_says_so(pco):
+    pco.host.exec("mv", "/etc/pco/credentials/plane-token", "/etc/pco/credentials/gone")
+    pco.run("touch", "/var/spool/pco/wake/post")
+    pco.wait("the alert", lambda: bool(alerts(pco, "pco-post.path")))
+    pco.host.exec("mv", "/etc/pco/credentials/gone", "/etc/pco/credentials/plane-token")
+    pco.host.exec("rm", "/var/spool/pco/wake/post")  # its limit still counts: it would be hit again at once
+    pco.host.systemctl("reset-failed", "pco-post.path")
+    pco.host.systemctl("start", "pco-post.path")
+
+    (entry,) = alerts(pco, "pco-post.path")
+    assert "systemd gave up on it" in entry["MESSAGE"]
+    assert "PCO_RESULT" not in entry
+    found = pco.host.exec("ls", "/var/spool/pco/notify").stdout.split()
+    assert found.count("failed-pco-post.path.json") == 1
+
+
+def test_an_alert_is_explained_with_the_unit_in_the_commands(pco):
+    explained = pco.host.exec("journalctl", "-q", "-x", "PCO_UNIT=pco-post.path").stdout
+
+    assert "Subject: pco-post.path has failed" in explained
+    assert "Then: systemctl reset-failed pco-post.path; systemctl start pco-post.path" in explained
+
+
+def test_an_alert_is_told_where_the_spool_is_what_is_missing(pco):
+    pco.host.exec("mv", "/var/spool/pco", "/var/spool/away")
+    pco.host.systemctl("start", "pco-alert@pco-x.service.service")
+    pco.wait("the alert", lambda: bool(alerts(pco, "pco-x.service")))
+    pco.wait("its end", lambda: pco.host.show("pco-alert@pco-x.service", "ActiveState")["ActiveState"] == "inactive")
+    pco.host.exec("mv", "/var/spool/away", "/var/spool/pco")
+
+    assert logged(pco, "SYSLOG_IDENTIFIER=pco-alert", "PRIORITY=4")
+
+
+# How much is said.
+
+
+def test_the_level_of_one_unit_is_a_drop_in(pco):
+    drop_in(pco, "pco-poll.service", "[Service]\nEnvironment=PCO_LOG_LEVEL=debug\n")
+    pco.wait("a debug line", lambda: logged(pco, "SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=7"))
+    drop_in(pco, "pco-poll.service", "")
+
+    assert not logged(pco, "SYSLOG_IDENTIFIER=pco-watch", "PRIORITY=7")
+
+
+def test_a_level_that_is_none_is_a_warning_and_the_poll_goes_on(pco):
+    drop_in(pco, "pco-poll.service", "[Service]\nEnvironment=PCO_LOG_LEVEL=loud\n")
+    pco.wait("the warning", lambda: logged(pco, "SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=4"))
+    key = new_ticket(pco, "In spite of it")
+    drop_in(pco, "pco-poll.service", "")
+
+    said = [entry["MESSAGE"] for entry in pco.host.journal("SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=4")]
+    assert "PCO_LOG_LEVEL='loud' is none of debug, info, warning, error; passed over" in said
+    assert logged(pco, f"PCO_KEY={key}", "SYSLOG_IDENTIFIER=pco-poll")
+
+
+def test_a_journal_that_hangs_holds_nobody_up(pco):
+    key = new_ticket(pco, "While it hangs")
+    leader = pco.host.show("systemd-journald", "MainPID")["MainPID"]
+    pco.host.exec("kill", "-STOP", leader)
+    try:
+        assert pco.python(FULL).stdout == "full\n"
+        before = time.monotonic()
+        pco.run("pco-queue", "approve", key)
+        took = time.monotonic() - before
+        pco.wait(f"{key} completed", lambda: pco.states().get(key) == "completed")
+    finally:
+        pco.host.exec("kill", "-CONT", leader)
+
+    assert took < 10
+
+
+# What systemctl shows.
+
+
+def test_the_next_runs_are_listed(pco):
+    def coming() -> set[str]:
+        """The timers whose next run has a time: while a service runs, that of its timer has none."""
+        listed = pco.host.systemctl("list-timers", "--no-legend", "pco-*").splitlines()
+        return {line.split()[-2] for line in listed if " left " in line}
+
+    pco.wait("all next runs", lambda: {"pco-poll.timer", "pco-launch.timer", "pco-post.timer"} <= coming())
+
+
+def test_a_pause_and_its_end_show_in_the_status_of_the_watcher_at_once(pco):
+    def status() -> str:
+        return pco.host.show("pco-watch", "StatusText")["StatusText"]
+
+    pco.run("pco-queue", "pause", "--note", "deployment\nMAINPID=1")
+    pco.wait("the pause", lambda: status().startswith("paused by alice: deployment MAINPID=1"), patience=10)
+    pco.run("pco-queue", "resume")
+    pco.wait("its end", lambda: "paused" not in status(), patience=10)
+
+    assert [e["PCO_USER"] for e in pco.host.journal(f"MESSAGE_ID={messages.message_id('paused')}")] == ["alice"]
+
+
+def test_a_run_that_is_over_still_says_what_it_did(pco):
+    key = new_ticket(pco, "Count me")
+
+    said = [entry["MESSAGE"] for entry in pco.host.journal("SYSLOG_IDENTIFIER=pco-poll")]
+
+    assert "1 project polled, 1 change" in said[-1]
+    assert key in said[-2]
+    assert "project polled" in pco.host.show("pco-poll", "StatusText")["StatusText"]

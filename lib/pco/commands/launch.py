@@ -87,7 +87,7 @@ def launch(pco: Pco, wish: Wish) -> None:
     for turn in waiting:
         _tell(pco, wish, f"waits: {turn.why}", turn.ticket.key)
     counted = f"{text.count(len(wish.started), 'session')} started, {text.count(len(waiting), 'approved ticket')} left"
-    pco.log("info" if wish.started else "debug", counted)
+    pco.conclude(counted, worth=bool(wish.started))
 
 
 def refresh(pco: Pco, wish: Wish) -> list[Turn]:

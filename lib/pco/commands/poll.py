@@ -218,7 +218,6 @@ def tally(run: "Run", polled: int) -> None:
     calls = run.plane.calls
     for call in calls:
         run.pco.log("debug", f"{call.method} {call.endpoint} {call.status or 'no answer'} {call.seconds:.3f}s")
-    level = "info" if run.happened else "debug"
     counted = ((polled, "project"), (run.happened, "change"), (len(calls), "request"))
     projects, changes, requests = (text.count(number, noun) for number, noun in counted)
-    run.pco.log(level, f"{projects} polled, {changes}, {requests}")
+    run.pco.conclude(f"{projects} polled, {changes}, {requests}", worth=run.happened > 0)

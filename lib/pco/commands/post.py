@@ -58,7 +58,7 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
                 break
             pco.service.pat()
         left = pco.spool.count(State.OUTBOX)
-        pco.log("info" if run.posted else "debug", f"{text.count(run.posted, 'ticket')} posted, {left} left in outbox")
+        pco.conclude(f"{text.count(run.posted, 'ticket')} posted, {left} left in outbox", worth=run.posted > 0)
 
 
 def waiting(pco: Pco, keys: tuple[str, ...], trouble: Callable[[PcoError, str], None]) -> list[Ticket]:
