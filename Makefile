@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench release-check install needed uninstall clean man
+.PHONY: help demo test check fast oldest bench release-check install needed uninstall clean man completion
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -32,6 +32,7 @@ check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
 	$(PY) -m pytest -q -n $(WORKERS) tests/unit
 
 oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of all packages
+	@share/need tmux git zsh
 	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
 
 bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
@@ -46,10 +47,14 @@ man: $(if $(filter $(PY),$(MAKER)),.venv/.ready)  ## make the manual pages into 
 	@mkdir -p build/man
 	@$(MAKER) share/man/make.py build/man
 
+completion:  ## make what bash and zsh complete with into build/completion
+	@mkdir -p build/completion
+	@$(PYTHON) share/completion/make.py build/completion
+
 needed:
 	@$(INSTALL) check
 
-install: needed man  ## install under DESTDIR PREFIX
+install: needed man completion  ## install under DESTDIR PREFIX
 	@$(INSTALL) install
 
 uninstall:  ## remove what install put there; configuration and spool stay (PURGE=1 removes them, too)

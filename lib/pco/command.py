@@ -249,6 +249,10 @@ def run(program: click.Command) -> None:
     for stream in (out, sys.stderr):
         # A terminal that knows no Unicode gets a question mark, not a traceback.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if f"_{name.upper().replace('-', '_')}_COMPLETE" in os.environ:
+        from pco.commands import completing
+
+        completing.prepare()
     try:
         program.main(prog_name=name, standalone_mode=False)
     except click.exceptions.Exit as end:

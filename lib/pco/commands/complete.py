@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,11 +19,21 @@ from pco.ground import attempt, events
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.text import meant
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 _KEY = re.compile(r"[A-Z0-9_]{1,12}-[0-9]{1,9}")  # as in ground.ticket, which a session need not wait for
 
 
+def first_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem[Any]]":  # noqa: ARG001
+    """For completion: the keys of active tickets, unless a word stands there already."""
+    from pco.commands.queue import suggest
+
+    return [] if ctx.params.get("words") else suggest.keys(ctx, ("active",), incomplete)
+
+
 @command
-@click.argument("words", nargs=-1, required=True, metavar="[KEY] SUMMARY|-")
+@click.argument("words", nargs=-1, required=True, metavar="[KEY] SUMMARY|-", shell_complete=first_key)
 def main(pco: Pco, words: tuple[str, ...]) -> None:
     """Hand over the SUMMARY of a ticket: the work is done.
 

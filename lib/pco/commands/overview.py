@@ -42,7 +42,7 @@ WAY = "Plane -> pending -> approved -> active -> completed -> outbox -> posted"
 
 @click.command("pco", cls=Program, context_settings=CONTEXT)
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
-@click.argument("what", nargs=-1, metavar="[help] [PROGRAM]")
+@click.argument("what", nargs=-1, metavar="[help] [PROGRAM]", shell_complete=lambda *given: _names(given[2]))
 def main(what: tuple[str, ...]) -> None:
     """Say which programs pco has, by task.
 
@@ -67,6 +67,12 @@ def overview() -> str:
     for task, rows in TASKS:
         parts += [f"{task}:", *(f"  {program:<14} {what}" for program, what in rows), ""]
     return "\n".join([*parts, "Each has --help.  Begin with: pco-setup, then pco-queue"])
+
+
+def _names(incomplete: str) -> list[str]:
+    """For completion: the programs that begin so."""
+    names = [program.removeprefix("pco-") for _, rows in TASKS for program, _ in rows]
+    return [name for name in ("help", *names) if name.startswith(incomplete)]
 
 
 def _show_help(name: str) -> None:

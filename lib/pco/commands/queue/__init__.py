@@ -4,12 +4,15 @@ Bare, it is the approver's inbox.  Each verb is loaded when it is called, so tha
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pco.command import CONTEXT, Pco, Program, configure, options
 from pco.ground import text
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Section, then verb, module, help.  A test holds the help against the verb's own docstring.
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -87,6 +90,14 @@ class Verbs(Program, click.Group):
             wrong = text.line(args[0], 40)
             ctx.fail(f"there is no verb {wrong}{text.meant(wrong, list(VERBS))}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        """The verbs that begin so, without importing one; or the options."""
+        from click.shell_completion import CompletionItem
+
+        rows = (row for _, verbs in SECTIONS for row in verbs)
+        verbs = [CompletionItem(verb, help=help) for verb, _, help in rows if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The verbs by section, without importing one."""

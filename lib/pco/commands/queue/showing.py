@@ -13,7 +13,7 @@ from pco.rules import prompt, rows
 
 
 @verb.verb
-@verb.keys()
+@verb.keys(*State)
 @verb.formats
 def show(pco: Pco, keys: tuple[str, ...], form: str) -> None:
     """Show all there is about a ticket: what is to be approved, what came of it.

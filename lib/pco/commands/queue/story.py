@@ -16,7 +16,7 @@ from pco.commands.queue.change import Refused, each, unknown
 from pco.commands.queue.terminal import echo, local, paint, width
 from pco.ground import text, times
 from pco.ground.errors import PcoError, SystemFault
-from pco.ground.ticket import KEY, Round, Ticket
+from pco.ground.ticket import KEY, Round, State, Ticket
 
 MOST_LINE = 1 << 20  # bytes of an audit line
 
@@ -32,7 +32,7 @@ class Happened:
 
 
 @verb.verb
-@verb.key()
+@verb.key(*State)
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "jsonl"]), default="table", help="Default: table."
 )

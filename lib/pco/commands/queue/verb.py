@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pco.command import CONTEXT, Pco, configure, options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 FORMATS = ("table", "json", "jsonl", "tsv", "keys")
 Function = Callable[..., Any]
@@ -28,11 +31,17 @@ def verb(function: Function) -> click.Command:
 
 
 class Keys(click.Argument):
-    """Keys of tickets; `states` are those in which the verb takes them, for completion."""
+    """Keys of tickets; `states` are those in which completion offers them."""
 
     def __init__(self, *args: Any, states: tuple[str, ...] = (), **more: Any) -> None:
         super().__init__(*args, **more)
         self.states = states
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        """The keys that fit, with their titles."""
+        from pco.commands.queue import suggest
+
+        return suggest.keys(ctx, self.states, incomplete)
 
 
 def keys(*states: str) -> Callable[[Function], Function]:
@@ -56,7 +65,9 @@ def filters(states: tuple[str, ...]) -> Callable[[Function], Function]:
             click.option("--priority", "priorities", multiple=True, type=click.Choice(PRIORITIES), help="Repeatable."),
             click.option("--label", "labels", metavar="LABEL", multiple=True, help="With any of these labels."),
             click.option("--state", "states", metavar="STATE", multiple=True, type=choice, help=said),
-            click.option("--project", metavar="KEY|UUID", default="", help="Only of this project."),
+            click.option(
+                "--project", metavar="KEY|UUID", default="", shell_complete=_projects, help="Only of this project."
+            ),
         ):
             function = option(function)
         return function
@@ -78,6 +89,12 @@ def note(function: Function) -> Function:
 def yes(function: Function) -> Function:
     """The option --yes."""
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
+
+
+def _projects(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from pco.commands.queue import suggest
+
+    return suggest.projects(ctx, param, incomplete)
 
 
 PRIORITIES = ("urgent", "high", "medium", "low", "none")
