@@ -25,10 +25,11 @@ plane:
 sessions:
   command: [/bin/true]
 """
-# It has started once it answers, and pco does not ask before.
+# It has started once it answers, and pco does not ask before.  (Not Before=*.path: paths come before all services, and
+# systemd would drop one of them to break the circle.)
 PLANE = """\
 [Unit]
-Before=pco-poll.timer pco-post.timer pco-post.path
+Before=pco-poll.service pco-post.service
 [Service]
 Environment=PYTHONPATH=/src/lib
 StateDirectory=plane
