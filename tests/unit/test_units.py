@@ -114,3 +114,12 @@ def test_a_session_gives_up_whatever_a_tool_gives_up_but_for_what_is_named():
         "MemoryDenyWriteExecute",
         "PrivateMounts",  # it has a mount namespace of its own already
     }
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in UNITS if "pco.target" in settings(p).get("WantedBy", [])], ids=lambda p: p.name
+)
+def test_what_the_target_starts_waits_for_a_configuration_and_what_it_wakes_would_spin_if_it_did(path):
+    assert "/etc/pco/pco.yaml" in settings(path).get("ConditionPathExists", [])
+    if path.suffix == ".path":
+        assert "/etc/pco/pco.yaml" not in settings(path.with_suffix(".service")).get("ConditionPathExists", [])
