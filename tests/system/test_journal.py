@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from host import Host
-from installed import WEB, Installed
+from installed import TOKEN, WEB, Installed
 
 from pco.ground import messages
 
@@ -311,3 +311,10 @@ def test_a_run_that_is_over_still_says_what_it_did(pco):
     assert "1 project polled, 1 change" in said[-1]
     assert key in said[-2]
     assert "project polled" in pco.host.show("pco-poll", "StatusText")["StatusText"]
+
+
+def test_the_token_is_nowhere_in_the_journal(pco):
+    said = pco.host.exec("journalctl", "-q", "-o", "export").stdout
+
+    assert "GET " in said  # what was asked is, at debug
+    assert TOKEN not in said

@@ -123,6 +123,16 @@ def test_where_no_journal_takes_it_the_lines_come_with_their_priority(tmp_path, 
     assert said() == "<3>WEB-12: no answer\n<3>(is it up?)\n"
 
 
+def test_a_hostile_line_cannot_bring_a_priority_of_its_own_into_the_stream(tmp_path, monkeypatch, unit):
+    monkeypatch.setattr(journal.Journal.__init__, "__defaults__", (str(tmp_path / "absent"),))
+
+    with unit as said:
+        a_pco(tmp_path).fail(TryLater(HOSTILE, HOSTILE), "WEB-12")
+
+    assert [line[:3] for line in said().splitlines()] == ["<3>", "<3>"]
+    assert "\x1b" not in said()
+
+
 def test_a_unit_whose_standard_error_is_led_elsewhere_writes_lines_as_for_a_person(tmp_path, heard, unit):
     with unit as said, open(tmp_path / "elsewhere", "w") as stream, redirect_stderr(stream):
         a_pco(tmp_path).log("warning", "hello", "WEB-12")

@@ -41,7 +41,7 @@ def main(pco: Pco, key: str) -> None:
     try:
         keep(Path(attempt.read_launch(home).out), home / "out")
     except (PcoError, OSError) as error:
-        pco.log("warning", f"{key}: what its session left cannot be kept: {error}")
+        pco.log("warning", f"what its session left cannot be kept: {error}", key)
     events.ring(str(pco.config.paths.trigger))
 
 

@@ -58,7 +58,7 @@ def _clean(pco: Pco, runner: Runner, key: str) -> bool:
     if living is None or key in living:
         return False
     runner.clean(key)
-    pco.log("info", f"{key}: what its sessions wrote was removed")
+    pco.log("info", "what its sessions wrote was removed", key)
     return True
 
 
