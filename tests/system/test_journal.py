@@ -68,6 +68,7 @@ def posted(pco: Installed) -> str:
 def new_ticket(pco: Installed, name: str) -> str:
     """An item that somebody creates in Plane, once it is pending here."""
     key = pco.maria(f"maria.key(maria.create({name!r}, state='Todo'))")
+    pco.host.systemctl("start", "pco-poll.service")
     pco.wait(f"{key} pending", lambda: pco.states().get(key) == "pending")
     return key
 
@@ -153,11 +154,11 @@ def test_what_a_private_pco_does_is_not_in_the_machines_journal(pco):
 
 def test_a_silent_plane_is_a_record_that_explains_itself(pco):
     pco.host.systemctl("stop", "plane.service")
-    match = f"MESSAGE_ID={messages.message_id('later')}"
-    pco.wait("a poll that fails", lambda: logged(pco, match, "_SYSTEMD_UNIT=pco-poll.service"))
+    match = (f"MESSAGE_ID={messages.message_id('later')}", "_SYSTEMD_UNIT=pco-poll.service")
+    pco.wait("a poll that fails", lambda: logged(pco, *match))
     pco.host.systemctl("start", "plane.service")
 
-    entry = pco.host.journal(match)[0]
+    entry = pco.host.journal(*match)[0]
     assert (entry["PRIORITY"], entry["PCO_PROJECT"]) == ("3", "WEB")
     assert "no connection" in entry["MESSAGE"]
 
@@ -208,6 +209,21 @@ def test_a_unit_that_fails_is_one_alert_one_notice_and_a_wake_up(pco):
     assert pco.host.exec("stat", "-c", "%a %U:%G", notice).stdout == "660 pco:pco\n"
 
 
+def test_a_watcher_that_the_watchdog_ends_again_and_again_is_one_alert_when_it_stays_down(pco):
+    # It looks around once a minute, if nobody rings: for this watchdog it hangs.
+    drop_in(pco, "pco-watch.service", "[Unit]\nStartLimitBurst=2\n[Service]\nWatchdogSec=300ms\n")
+    pco.host.systemctl("restart", "pco-watch.service")
+    pco.wait("the alert", lambda: bool(alerts(pco, "pco-watch.service")))
+    aborted = pco.host.journal("UNIT=pco-watch.service", "UNIT_RESULT=watchdog")
+    drop_in(pco, "pco-watch.service", "")
+    pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.systemctl("start", "pco-watch.service")
+
+    (entry,) = alerts(pco, "pco-watch.service")
+    assert len(aborted) >= 2
+    assert "has failed: it made no progress and was ended" in entry["MESSAGE"]
+
+
 def test_a_wake_up_that_nobody_serves_any_more_is_one_alert_that_says_so(pco):
     pco.host.exec("mv", "/etc/pco/credentials/plane-token", "/etc/pco/credentials/gone")
     pco.run("touch", "/var/spool/pco/wake/post")
@@ -246,6 +262,7 @@ def test_an_alert_is_told_where_the_spool_is_what_is_missing(pco):
 
 def test_the_level_of_one_unit_is_a_drop_in(pco):
     drop_in(pco, "pco-poll.service", "[Service]\nEnvironment=PCO_LOG_LEVEL=debug\n")
+    pco.host.systemctl("start", "pco-poll.service")
     pco.wait("a debug line", lambda: logged(pco, "SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=7"))
     drop_in(pco, "pco-poll.service", "")
 
@@ -254,8 +271,8 @@ def test_the_level_of_one_unit_is_a_drop_in(pco):
 
 def test_a_level_that_is_none_is_a_warning_and_the_poll_goes_on(pco):
     drop_in(pco, "pco-poll.service", "[Service]\nEnvironment=PCO_LOG_LEVEL=loud\n")
-    pco.wait("the warning", lambda: logged(pco, "SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=4"))
     key = new_ticket(pco, "In spite of it")
+    pco.wait("the warning", lambda: logged(pco, "SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=4"))
     drop_in(pco, "pco-poll.service", "")
 
     said = [entry["MESSAGE"] for entry in pco.host.journal("SYSLOG_IDENTIFIER=pco-poll", "PRIORITY=4")]
@@ -306,15 +323,17 @@ def test_a_pause_and_its_end_show_in_the_status_of_the_watcher_at_once(pco):
 def test_a_run_that_is_over_still_says_what_it_did(pco):
     key = new_ticket(pco, "Count me")
 
-    said = [entry["MESSAGE"] for entry in pco.host.journal("SYSLOG_IDENTIFIER=pco-poll")]
+    def said() -> list[str]:
+        return [entry["MESSAGE"] for entry in pco.host.journal("SYSLOG_IDENTIFIER=pco-poll")]
 
-    assert "1 project polled, 1 change" in said[-1]
-    assert key in said[-2]
+    pco.wait("the last word", lambda: said()[-1].startswith("1 project polled, 1 change"))
+    assert key in said()[-2]
+    pco.wait("its end", lambda: pco.host.show("pco-poll", "ActiveState")["ActiveState"] == "inactive")
     assert "project polled" in pco.host.show("pco-poll", "StatusText")["StatusText"]
 
 
 def test_the_token_is_nowhere_in_the_journal(pco):
-    said = pco.host.exec("journalctl", "-q", "-o", "export").stdout
+    said = pco.host.exec("journalctl", "-q", "-o", "json", "--all").stdout
 
     assert "GET " in said  # what was asked is, at debug
     assert TOKEN not in said
