@@ -1,7 +1,7 @@
 """Sessions in a test host whose agent does what a test says: Python, run inside the session, as its user.
 
 The agent makes two FIFOs in its state folder.  What is written into `ask` it runs in a process of its own; what that
-printed comes out of `answer`.
+printed comes out of `answer`; what begins with `#!` it does itself.
 """
 
 import ast
@@ -15,7 +15,7 @@ from installed import CONFIG, Installed
 STATES = "/var/lib/private/pco-agent"
 AGENT = """\
 #!/usr/bin/python3
-import os, subprocess, sys
+import os, signal, subprocess, sys
 ask, answer, said = (os.path.join(os.environ["HOME"], name) for name in ("ask", "answer", ".said"))
 for fifo in (ask, answer):
     if not os.path.exists(fifo):
@@ -23,6 +23,9 @@ for fifo in (ask, answer):
 while True:
     with open(ask) as file:
         code = file.read()
+    if code.startswith("#!"):
+        exec(code)
+        continue
     with open(said, "w+") as file:
         subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         file.seek(0)
