@@ -4,8 +4,10 @@ import socket
 
 import pytest
 
+import pco.sim
 from pco.ground.ticket import State
 from pco.outside.service import Service
+from programs.polling import TWO_PROJECTS, World
 from support import a_ticket, put
 
 
@@ -45,6 +47,17 @@ def test_post_tells_which_ticket_it_is_at_and_in_the_end_how_many_it_posted(site
         "STATUS=2 tickets posted, 0 left in outbox",
     ]
     assert said.splitlines()[-1] == "pco-post: 2 tickets posted, 0 left in outbox"
+
+
+def test_poll_tells_which_project_it_is_at_and_in_the_end_what_came_of_it(site, told, tmp_path):
+    with pco.sim.running(TWO_PROJECTS, rate=0) as sim:
+        World(site, sim).poll()
+        said = site.run("pco-poll", env={**as_a_unit(site, tmp_path), "INVOCATION_ID": "0"}).stderr
+
+    status = [word.removeprefix("STATUS=") for word in told() if word.startswith("STATUS=")]
+    assert status[1:3] == ["polls project WEB, 1 of 2", "polls project API, 2 of 2"]
+    assert status[3] == "2 projects polled, 0 changes, 2 requests"
+    assert said == ""
 
 
 def test_a_run_that_did_nothing_says_so_only_at_debug(site):
