@@ -2,6 +2,7 @@
 
 import os
 import socket
+import termios
 from contextlib import closing
 
 import pytest
@@ -109,6 +110,20 @@ def test_settings_that_it_does_not_ask_about_survive_and_the_edited_file_is_kept
     assert "-# mine" in said
 
 
+def test_who_could_read_the_configuration_can_read_the_new_one(desk):
+    if os.getuid():
+        pytest.skip("giving a file away needs root")
+    desk.configured()
+    os.chown(desk.config, 12345, 54321)
+    desk.config.chmod(0o640)
+
+    desk.run("--yes", "--label", "bug")
+
+    for path in [path for path in desk.config.parent.iterdir() if path.is_file()]:
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, setting.mode(path)) == (12345, 54321, "0o640")
+
+
 def test_a_hand_written_file_that_says_the_same_is_left_as_it_is(desk):
     desk.configured()
     id = desk.plane.project("WEB")["id"].upper()
@@ -209,6 +224,15 @@ def test_a_wrong_option_is_a_usage_error_that_helps(desk, changes, words):
 
     assert words in " ".join(said.split())
     assert not desk.config.exists()
+
+
+def test_a_repository_where_the_caller_stands_has_no_say(desk, tmp_path):
+    setting.git("init", "--quiet", str(tmp_path / "here"))
+    setting.git("-C", str(tmp_path / "here"), "config", "url./nowhere.insteadOf", str(desk.repository))
+
+    done = desk.run("--yes", *desk.options(), cwd=tmp_path / "here")
+
+    assert "warning" not in done.stderr
 
 
 # Plane.
@@ -437,7 +461,9 @@ def test_ctrl_c_leaves_the_system_as_it_was(desk, last):
         screen.until(QUESTIONS[last])
         screen.interrupt()
         screen.end(code=130)
+        shows = termios.tcgetattr(screen.master)[3] & termios.ECHO
 
+    assert shows, "the terminal stays dumb"
     assert not desk.config.parent.exists()
 
 

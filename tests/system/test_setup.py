@@ -1,6 +1,7 @@
 """pco-setup on a machine where pco was just installed: the tests follow one another as an administrator's day does."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,8 @@ PARTS = ["pco-poll.timer", "pco-launch.path", "pco-launch.timer", "pco-post.path
 PARTS += ["pco-dashboard.path", "pco-watch.service"]
 OFTEN = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n"
 OTHER = "plane_api_jonas"  # another user's, so that the log of the simulator tells who asks
+# In case that this pco has none of its own.
+STALE = "[Timer]\nOnCalendar=hourly\n[Install]\nWantedBy=timers.target\n"
 COMMIT = """\
 git init -q --bare --initial-branch=main /srv/shop.git && cd /srv/shop.git &&
 git update-ref refs/heads/main $(git -c user.name=a -c user.email=a@b commit-tree -m first $(git mktree </dev/null))
@@ -39,6 +42,9 @@ def pco(able: None) -> Iterator[Installed]:
         pco.install()
         host.write("/etc/systemd/system/pco-poll.timer.d/often.conf", OFTEN)
         host.exec("sh", "-c", COMMIT)
+        if pco.host.systemctl("list-unit-files", "--no-legend", "pco-stale.timer", code=None) == "":
+            host.write("/etc/systemd/system/pco-stale.timer", STALE)
+            host.write("/etc/systemd/system/pco-stale.service", "[Service]\nExecStart=/bin/true\n")
         pco.simulate()
         yield pco
     finally:
@@ -97,6 +103,11 @@ def test_who_called_sudo_may_approve(pco):
     assert pco.run("pco-queue", "list") == "No ticket is open.\n"
 
 
+def test_what_tells_that_pco_is_stopped_is_started_beside_the_target(pco):
+    assert pco.host.systemctl("is-enabled", "pco-stale.timer") == "enabled"
+    assert active(pco, "pco-stale.timer") == ["active"]
+
+
 def test_what_is_new_in_plane_then_waits_for_approval(pco):
     seen = f"/var/lib/pco/plane/{WEB}/head.json"
     pco.wait("the first poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode)
@@ -151,7 +162,10 @@ def test_a_repository_that_user_pco_cannot_read_is_a_warning_though_root_can(pco
     pco.host.exec("cp", "-r", "/srv/shop.git", "/srv/private.git")
     pco.host.exec("chmod", "700", "/srv/private.git")
 
-    done = setup(pco, "--dry-run", "--project", "WEB=/srv/private.git", "--url", ADDRESS)
+    pco.host.exec("chmod", "700", "/home/alice")
+    command = "cd /home/alice && exec pco-setup --dry-run --project WEB=/srv/private.git"
+
+    done = pco.host.exec("sh", "-c", command, stdin=subprocess.DEVNULL)
 
     assert "warning  WEB: /srv/private.git" in done.stderr
     assert "sudo -u pco -H git ls-remote /srv/private.git" in done.stderr
@@ -166,6 +180,28 @@ def test_further_members_are_added_and_unknown_ones_named(pco):
     assert "there is no user 'bbo'" in wrong.stderr
     assert "pco" in pco.host.exec("id", "-Gn", "bob").stdout.split()
     assert "pco" in pco.host.exec("id", "-Gn", "alice").stdout.split()
+
+
+def test_a_configuration_that_was_gone_is_made_again_and_what_waited_for_it_runs(pco):
+    pco.host.exec("rm", CONFIG)
+    pco.host.systemctl("restart", "pco.target")
+    assert active(pco, *PARTS) == ["inactive"] * len(PARTS)
+
+    setup(pco, *OPTIONS, token=OTHER)
+
+    assert active(pco, *PARTS) == ["active"] * len(PARTS)
+
+
+def test_a_part_that_somebody_disabled_for_good_stays_so(pco):
+    pco.host.systemctl("disable", "--now", "pco-launch.timer")
+
+    setup(pco, "--yes", "--post-state", "none")
+    pco.host.exec("rm", SECRET)
+    pco.host.systemctl("restart", "pco.target")
+    setup(pco, *OPTIONS)
+
+    assert active(pco, "pco-poll.timer", "pco-launch.timer") == ["active", "inactive"]
+    pco.host.systemctl("enable", "--now", "pco-launch.timer")
 
 
 def test_all_of_it_is_there_after_a_reboot(pco):

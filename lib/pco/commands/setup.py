@@ -88,6 +88,8 @@ def main(
     """
     file = Path(pco.config_file or os.environ.get("PCO_CONFIG") or DEFAULT_CONFIG).absolute()
     permit(file, dry_run)
+    if token_to and str(file) == DEFAULT_CONFIG:
+        raise click.UsageError(f"--token-to goes with --config: the units take the token from {writing.CREDENTIAL}")
     talk = Talk(pco, interactive() and not yes)
     token = read_token(token_file, talk)
     where = writing.place(file, token_to or "")

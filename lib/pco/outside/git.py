@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -245,9 +245,9 @@ def _git(
     return process.run(["git", "--no-pager", *safe, *args], environment(), timeout, most, stdin, cwd, umask)
 
 
-def environment() -> dict[str, str]:
+def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What git runs with: nothing of a person's configuration, no question, no address that runs a program."""
-    kept = {name: os.environ[name] for name in (*_KEPT, *_PROXIES) if name in os.environ}
+    kept = {name: given[name] for name in (*_KEPT, *_PROXIES) if name in given}
     return {
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20 -oControlPath=none",
         "PATH": os.defpath,

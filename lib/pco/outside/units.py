@@ -32,8 +32,9 @@ def active(unit: str) -> bool:
 
 def enable(unit: str) -> None:
     """Start a unit now and with the machine.  Raises SystemFault."""
-    _done(_systemctl("enable", "--quiet", unit), f"systemctl enable {unit}")
-    # Not enable --now: of a target that is active already it leaves parts that are not as they are.
+    if not enabled(unit):
+        # Else left alone: it would enable parts of a target, too, that somebody disabled for good.
+        _done(_systemctl("enable", "--quiet", unit), f"systemctl enable {unit}")
     _done(_systemctl("start", unit), f"systemctl start {unit}")
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from pco.ground import text
 from pco.ground.errors import BadConfig, TryLater
@@ -27,10 +28,12 @@ def heads(repository: str, timeout: timedelta, user: str = "") -> Heads:
     become: list[str] = []
     environment = git.environment()
     if user and os.geteuid() == 0 and (home := accounts.home(user)):
+        # Nothing of root's own: no agent with keys, no proxy; the units have neither.
+        environment = {**git.environment({}), "HOME": home}
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--inh-caps=-all", "--"]
-        environment = {**environment, "HOME": home}
     asked = ["git", "ls-remote", "--symref", "--", repository, "HEAD", "refs/heads/*"]
-    result = process.run([*become, *asked], environment, timeout, _MOST)
+    # Not from where the caller stands: git would read the configuration of a repository there.
+    result = process.run([*become, *asked], environment, timeout, _MOST, cwd=Path("/"))
     if result.code != 0:
         raise TryLater(git.cause(result.error))
     lines = result.out.decode("utf-8", "replace").splitlines()

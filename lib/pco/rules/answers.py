@@ -108,8 +108,7 @@ def picked(said: str, names: Sequence[Sequence[str]]) -> list[int]:
             continue
         numbers = _numbers(word.strip(), names)
         if len(numbers) != 1:
-            known = [name for each in names for name in each]
-            why = "is more than one of them" if numbers else f"is none of them{text.line(text.meant(word, known))}"
+            why = "is more than one of them" if numbers else f"is none of them{_meant(word, names)}"
             raise ValueError(f"{text.line(word, 60)} {why}")
         found += [number for number in numbers if number not in found]
     return found
@@ -121,6 +120,12 @@ def _numbers(word: str, names: Sequence[Sequence[str]]) -> list[int]:
     exact = [n for n, each in enumerate(names) if word in each]
     folded = word.casefold()
     return exact or [n for n, each in enumerate(names) if folded in [name.strip().casefold() for name in each]]
+
+
+def _meant(word: str, names: Sequence[Sequence[str]]) -> str:
+    known = {name.casefold(): name for each in names for name in each}
+    near = text.nearest(word.strip().casefold(), list(known))
+    return f" (did you mean {text.line(known[near], 60)}?)" if near else ""
 
 
 # The file.
@@ -153,7 +158,7 @@ def _entry(before: dict[str, Any], now: Project) -> dict[str, Any]:
         kept.pop("id", None)
     elif now.branch:
         kept["branch"] = now.branch
-    return {**before, **kept}
+    return {name: value for name, value in {**before, **kept}.items() if (name, value) != ("key", "")}
 
 
 def render(values: dict[str, Any], names: dict[str, str]) -> str:

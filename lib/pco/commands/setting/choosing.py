@@ -4,6 +4,7 @@ What an option says is taken, or is a usage error; else a person is asked; else 
 """
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ ANSWERS_WITHIN = timedelta(seconds=30)
 GROUPS = ("group:started", "group:completed", workflow.NONE)
 # What units with ProtectHome= and PrivateTmp= do not see.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
+_SSH = re.compile(r"ssh://|[^/:]+@[^/:]+:")
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ def _looked(talk: Talk, label: str, repository: str, user: str) -> upstream.Head
         return upstream.heads(repository, ANSWERS_WITHIN, user)
     except PcoError as error:
         become = f"sudo -u {user} -H " if user else ""
-        hint = error.hint or f"what does this say: {become}git ls-remote {shlex.quote(repository)}"
+        needs = "an ssh key there and the host's key here are needed; " if _SSH.match(repository) else ""
+        hint = error.hint or f"{needs}what does this say: {become}git ls-remote {shlex.quote(repository)}"
         talk.warn(f"{label}: {repository}: {error}", hint)
         return None
 

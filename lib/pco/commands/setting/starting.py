@@ -68,7 +68,8 @@ def steps(talk: Talk, change: Change, people: tuple[str, ...], start: bool) -> S
         return Steps(people, ())
     wanted = [TARGET, *([STALE] if units.exists(STALE) else [])]
     idle = tuple(unit for unit in wanted if not _runs(unit))
-    anew = change.token is not None and not _runs("pco-poll.timer")
+    # What an active target wants waits for both files (ConditionPathExists=) until the target is started again.
+    anew = bool(change.config or change.token) and not units.active("pco-poll.timer")
     restart = change.config is not None and units.active(WATCHER)
     return Steps(people, (TARGET, *idle) if anew and TARGET not in idle else idle, restart)
 

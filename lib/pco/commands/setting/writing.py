@@ -148,7 +148,7 @@ def write(change: Change, backup: str) -> None:
     """Do it.  Raises NotPermitted, SystemFault; then the old files are as they were, or whole new ones are there."""
     try:
         if change.config is not None:
-            _write_config(change.place.config.resolve(), change.config, change.before, backup)
+            _write_config(change.place.config.resolve(), change.config, backup)
         if change.token is not None:
             _write_token(change.place, change.token)
     except PermissionError as error:
@@ -157,14 +157,29 @@ def write(change: Change, backup: str) -> None:
         raise SystemFault(f"{error.filename or change.place.config}: {error.strerror}") from error
 
 
-def _write_config(path: Path, text: str, before: str | None, backup: str) -> None:
-    mode = 0o644
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if before is not None:
-        mode = path.stat().st_mode & 0o777
-    if before is not None and not _unedited(path):
-        durable.write_new(path.with_name(backup), durable.read(path, yamlfile.MOST_BYTES), mode)
-    durable.replace(path, text.encode("utf-8"), mode)
+def _write_config(path: Path, text: str, backup: str) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        path.parent.chmod(0o755)  # whatever the umask
+    # Looked at now, not when the questions began: what somebody put there meanwhile is kept, too.
+    if not path.exists():
+        durable.replace(path, text.encode("utf-8"), 0o644)
+        return
+    now = path.stat()
+    if not _unedited(path):
+        _write_as(now, path.with_name(backup), durable.read(path, yamlfile.MOST_BYTES))
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    _write_as(now, fresh, text.encode("utf-8"))
+    os.rename(fresh, path)
+    durable.sync_folder(path.parent)
+
+
+def _write_as(like: os.stat_result, path: Path, data: bytes) -> None:
+    """A new file with owner, group and mode of another one: who could read the old configuration can read the new."""
+    durable.write_new(path, data, like.st_mode & 0o777)
+    with suppress(PermissionError):  # not root: then it is the caller's
+        os.chown(path, like.st_uid, like.st_gid)
 
 
 def _write_token(where: Place, token: str) -> None:
