@@ -1,0 +1,74 @@
+"""How exposed each unit is, as systemd judges it where it has done its work."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from host import Host
+from inside import Inside, await_agent, begin, furnish, state
+from installed import UNITS, WEB, Installed
+
+# Tenths.  To Plane, to repositories, to a model: these units need a network.
+NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-session@"), 11)
+# Beside what sessions write.
+NEAR = dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), 6)
+ALONE = 4
+LOOK = "import socket, sys; socket.socket(socket.AF_UNIX).connect(f'/run/pco-attach/{sys.argv[1]}.sock')"
+SERVICES = sorted(path.stem for path in UNITS.glob("*.service"))
+
+
+@pytest.fixture(scope="module")
+def pco(able: None) -> Iterator[Installed]:
+    """A host of its own, with a simulated Plane, in which tickets went all ways."""
+    host = Host(f"e{os.getpid()}").up()
+    try:
+        pco = Installed(host)
+        pco.install()
+        pco.configure()
+        pco.simulate()
+        furnish(pco)
+        seen = f"/var/lib/pco/plane/{WEB}/head.json"
+        pco.wait("the first poll", lambda: not host.exec("test", "-e", seen, code=None).returncode)
+        yield pco
+    finally:
+        host.down()
+
+
+@pytest.fixture(scope="module")
+def ran(pco: Installed) -> dict[str, str]:
+    """The unit that did its work, by service: one ticket went from Plane to Plane, one session was killed."""
+    key = pco.maria("maria.key(maria.create('Do it', state='Todo'))")
+    good, bad = Inside(pco.host, key), begin(pco)[0]
+    pco.wait("the poll", lambda: state(pco, good) == "pending")
+    pco.run("pco-queue", "approve", "--yes", key)
+    await_agent(pco, good)
+    bad.does("import os; os.kill(-1, 9)")
+    if "pco-attach@" in SERVICES:
+        pco.python(LOOK, key, user="alice")
+    good.complete("All done.")
+    good.ends()
+    pco.wait("its end", lambda: state(pco, good) == "completed")
+    pco.run("pco-queue", "post", "--yes", key)
+    pco.wait("the post", lambda: state(pco, good) == "posted")
+    pco.wait("the end of the other", lambda: state(pco, bad) != "active")
+    pco.host.systemctl("start", "pco-collect@NO-1.service", code=None)  # there is nothing: it fails
+    names = {service: service for service in SERVICES}
+    names |= {service: service + key for service in SERVICES if service.endswith("@")}
+    return {
+        **names,
+        "pco-collect-failed@": f"pco-collect-failed@{bad.key}",
+        "pco-alert@": "pco-alert@pco-collect@NO-1.service",
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_did_its_work_is_exposed_no_more_than(pco, ran, service):
+    unit, most = f"{ran[service]}.service", {**NETWORK, **NEAR}.get(service, ALONE)
+    ended = f"{unit}: Deactivated successfully."
+
+    def worked() -> bool:
+        running = pco.host.show(unit, "ActiveState")["ActiveState"] == "active"
+        return running or any(entry["MESSAGE"] == ended for entry in pco.host.journal("-u", unit))
+
+    pco.wait(f"the work of {unit}", worked)
+    pco.host.exec("systemd-analyze", "security", "--no-pager", f"--threshold={most}", unit)
