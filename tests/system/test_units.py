@@ -6,8 +6,6 @@ import pytest
 from host import Host
 from installed import UNITS, Installed
 
-OPEN = ("poll", "post", "launch")  # they talk to Plane and to repositories
-CLOSED = ("dashboard", "watch", "alert@")
 FOLDER = "/usr/local/lib/systemd/system"
 
 
@@ -28,13 +26,6 @@ def test_systemd_finds_nothing_to_complain_about(pco):
 
     assert len(units) >= 14
     assert done.stdout + done.stderr == ""
-
-
-@pytest.mark.parametrize(("program", "threshold"), [*((p, 11) for p in OPEN), *((p, 4) for p in CLOSED)])
-def test_the_exposure_of_a_tool_stays_below_its_threshold(pco, program, threshold):
-    unit = f"{FOLDER}/pco-{program}.service"
-
-    pco.host.exec("systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={threshold}", unit)
 
 
 def test_a_fresh_install_starts_nothing_and_says_who_may_use_it(pco):
