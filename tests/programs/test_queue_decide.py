@@ -230,7 +230,7 @@ def test_ctrl_c_at_a_question_is_130_and_nothing_is_done(desk):
     desk.has("WEB-1")
     with desk.terminal("approve", "--all") as screen:
         screen.until("[y/N]")
-        os.killpg(screen.child.pid, 2)
+        screen.interrupt()
         assert "Traceback" not in screen.end(130)
     assert desk.read("WEB-1").state is State.PENDING
 
