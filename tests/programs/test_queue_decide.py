@@ -1,7 +1,6 @@
 """pco-queue approve, unapprove, reject, hold, release, and how tickets are chosen."""
 
 import json
-import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
