@@ -80,6 +80,16 @@ TRIGGER = {
     "put another in its place": ("os.mkfifo('t'); os.rename('t', '/run/pco/trigger')", "EBUSY EROFS EXDEV"),
     "close it to others": ("os.chmod('/run/pco/trigger', 0)", "EPERM EROFS"),
 }
+# It listens before it forks.
+LISTEN = """\
+import os, socket, time
+one, two = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 8099))
+one.bind("\\0shared")
+one.listen()
+if os.fork() == 0:
+    os.closerange(0, 3)
+    time.sleep(60)
+"""
 ORDERS = (
     ("systemctl", "--no-ask-password", "start", "pco-session@WEB-99.service"),
     ("systemctl", "--no-ask-password", "stop", "pco-session@{other}.service"),
@@ -262,14 +272,38 @@ print('forged')
     assert "forged" not in pco.host.read(record)
 
 
-def test_sessions_share_loopback_and_abstract_sockets(one, other):
-    """The limit of it, which SECURITY.md names."""
-    listen = "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('\\0shared'); s.listen(); time.sleep(60)"
-    one.says(f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {listen!r}], stdout=subprocess.DEVNULL)")
-    connect = "socket.socket(socket.AF_UNIX).connect('\\0shared')"
-    again = f"import time\nfor n in range(50):\n try: {connect}; break\n except OSError: time.sleep(0.1)\n"
+def test_the_terminal_of_a_session_is_closed_to_the_other(one, other):
+    terminal = other.says("import os; print(os.readlink(f'/proc/{os.getppid()}/fd/1'))").strip()
 
-    assert other.tries(f"{again}\n{connect}") == "done"
+    assert terminal.startswith("/dev/pts/")
+    assert other.tries(f"os.open({terminal!r}, os.O_WRONLY)") == "done"
+    assert one.tries(f"os.open({terminal!r}, os.O_WRONLY)") == "EACCES"
+    assert one.tries(f"os.open({terminal!r}, os.O_RDONLY)") == "EACCES"
+
+
+# The limits of it, which SECURITY.md names.
+
+
+def test_sessions_see_each_others_keys(one, other):
+    assert other.key in one.says("print(open('/proc/net/unix').read())")
+    assert one.tells("getent", "passwd", f"pco-{other.key}")[0] == 0
+
+
+def test_sessions_share_loopback_and_abstract_sockets_until_a_drop_in_closes_loopback(one, other):
+    one.says(LISTEN)
+    abstract = "socket.socket(socket.AF_UNIX).connect('\\0shared')"
+    loopback = "socket.create_connection(('127.0.0.1', 8099), timeout=1)"
+    before = other.tries(abstract), other.tries(loopback)
+    drop_in = "/etc/systemd/system/pco-session@.service.d/override.conf"
+
+    one.host.write(drop_in, "[Service]\nIPAddressDeny=localhost\n")
+    one.host.systemctl("daemon-reload")
+    after = other.tries(abstract), other.tries(loopback)
+    one.host.exec("rm", drop_in)
+    one.host.systemctl("daemon-reload")
+
+    assert before == ("done", "done")
+    assert after == ("done", "timed out")
 
 
 def test_after_all_this_nothing_has_failed(pco, one, other):
