@@ -422,7 +422,8 @@ def test_a_wrong_answer_is_asked_again_and_the_right_ones_are_not(desk):
         assert "expected an address" in answer(screen, "Address of Plane", desk.plane.url)
         answer(screen, "Workspace", "acme")
         answer(screen, "it is not shown", "plane_api_of_nobody")
-        assert "not valid" in answer(screen, "it is not shown", desk.plane.token)
+        again = answer(screen, "it is not shown:", desk.plane.token)
+        assert "not valid" in again
         answer(screen, "Which?", "3")
         assert "3 is none of them" in answer(screen, "Which?", "1")
         answer(screen, "repository", "/nowhere.git")

@@ -206,6 +206,10 @@ def finish(pco: Pco, talk: Talk, change: Change, steps: starting.Steps, *, yes: 
     if anything and not yes and not talk.confirm("Do this?"):
         raise click.Abort
     writing.write(change, backup)
+    if change.config is not None:
+        talk.ok(f"{change.place.config} is written")
+    if change.token is not None:
+        talk.ok(f"{change.place.token} is written")
     starting.take(talk, steps)
     conclude(pco, change.place)
 

@@ -13,7 +13,9 @@ from pco.rules import answers
 TIMEOUT = timedelta(seconds=15)
 PATIENCE = timedelta(seconds=75)  # Plane throttles by the minute, and a pco that runs uses the same token
 MEMBER = 15  # a guest may not change states
-_TOKEN_HINT = "in Plane: a user of its own for pco, there Profile settings, Personal access tokens; copy it whole"  # noqa: S105
+_TOKEN_HINT = (
+    "in Plane: a user of its own for pco, there Profile settings, Personal access tokens (or API tokens); copy it whole"  # noqa: S105
+)
 _MEMBER_HINT = "in Plane: the project's settings, Members; role Member"
 
 
@@ -49,7 +51,8 @@ def reach(talk: Talk, given: Access, offered: Access) -> Site:
             if not talk.asks:
                 raise
             talk.fail(error)
-            given, offered = _without_the_wrong(error, access), access
+            given = _without_the_wrong(error, access)
+            offered = replace(access, token=given.token)
 
 
 def _asked(talk: Talk, given: Access, offered: Access) -> Access:
@@ -91,7 +94,7 @@ def _reached(talk: Talk, access: Access) -> Site:
         error.hint = "the workspace stands in Plane's address: URL/WORKSPACE/; is the token's user invited to it?"
         told = f"Plane has no workspace {access.workspace} that {me.name} is in"
         raise Forbidden(told, error.kind, error.hint) from error
-    fit = tuple(p for p in every if p.is_member and not p.archived and (p.role or 0) >= MEMBER)
+    fit = tuple(p for p in every if p.is_member and not p.archived and (p.role is None or p.role >= MEMBER))
     talk.ok(f"workspace {access.workspace}: {text.count(len(fit), 'project')} that {me.name} can work in")
     if others := [p for p in every if p not in fit and not p.archived]:
         names = [f"{p.identifier} ({'guest' if p.is_member else 'no member'})" for p in others[:10]]

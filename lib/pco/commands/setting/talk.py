@@ -72,7 +72,10 @@ class Talk:
     def choose(
         self, title: str, rows: Sequence[Sequence[str]], default: str, *, empty: bool = False, one: bool = False
     ) -> list[int]:
-        """Show a numbered list and have some of it chosen.  `empty`: also none of it; `one`: just one."""
+        """Show a numbered list (of each row two columns; all count as names) and have some of it chosen.
+
+        `empty`: also none of it; `one`: just one.
+        """
 
         def check(said: str) -> list[int]:
             chosen = [] if said == answers.NOTHING and empty else answers.picked(said, rows)
@@ -86,7 +89,7 @@ class Talk:
         wide = max((text.columns(text.line(row[0], 40)) for row in rows), default=0)
         for number, row in enumerate(rows, 1):
             first = text.line(row[0], 40)
-            rest = "  ".join(text.line(each, 60) for each in row[1:])
+            rest = "  ".join(text.line(each, 60) for each in row[1:2])
             padding = " " * (wide - text.columns(first))
             click.echo(f"{number:>4}  {first}{padding}  {rest}".rstrip(), err=True)
         how = "Which one? (number or name)" if one else "Which? (numbers or names, with commas)"
