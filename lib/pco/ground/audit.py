@@ -7,11 +7,12 @@ the next record is bound to it as it is: what was torn stays visible.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,15 @@ def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: di
 
 def line_hash(line: bytes) -> str:
     """The hash that the next record carries; `line` without its newline."""
-    return hashlib.sha256(line).hexdigest()
+    return str(_sha256(line).hexdigest())
+
+
+def _sha256(data: bytes) -> Any:
+    """SHA-256 as Python itself brings it: hashlib would load OpenSSL, which the resident pco-watch had to carry."""
+    for name in ("_sha2", "_sha256", "hashlib"):  # since Python 3.12; before; where Python was built without
+        with suppress(ImportError):
+            return import_module(name).sha256(data)
+    raise AssertionError("hashlib is always there")
 
 
 def _lock(handle: int, path: Path, patience: float = 10.0) -> None:

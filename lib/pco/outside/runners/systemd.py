@@ -7,7 +7,6 @@ units of pco see, read-only, under the same path.  polkit lets the user pco star
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,7 +59,7 @@ class Systemd:
     def place(self, home: Path) -> Place:
         """Where a session writes: its state folder; `out` has a name that an earlier attempt could not guess."""
         state = AGENTS / home.parent.name
-        return Place(state / "out" / f"{home.name}-{secrets.token_hex(4)}", state / "workspace", sealed=True)
+        return Place(state / "out" / f"{home.name}-{os.urandom(4).hex()}", state / "workspace", sealed=True)
 
     def start(self, session: RunnerSession) -> None:
         """Start a session; one of that key that is there already is left as it is."""
