@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench release-check install needed uninstall clean man completion
+.PHONY: help demo test check fast oldest bench release-check install needed uninstall clean man completion deb
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -59,6 +59,11 @@ install: needed man completion  ## install under DESTDIR PREFIX
 
 uninstall:  ## remove what install put there; configuration and spool stay (PURGE=1 removes them, too)
 	@$(INSTALL) uninstall $(if $(PURGE),--purge)
+
+deb:  ## make build/pco_VERSION_all.deb (VERSION= another one than that of the source)
+	@share/need dpkg-deb:dpkg git
+	@$(MAKE) -s man completion
+	@$(PYTHON) share/deb/make.py build $(VERSION)
 
 clean:  ## remove what make made
 	rm -rf build .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage lib/*.egg-info
