@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Make a Debian package: make.py FOLDER [VERSION], with man/ and completion/ in FOLDER; writes FOLDER/pco_VERSION_all.deb.
+"""Make a Debian package: make.py FOLDER [VERSION] writes FOLDER/pco_VERSION_all.deb.
 
-The package is what `make install PREFIX=/usr` puts in place, without bytecode (the package's scripts make that), plus
-the files that Debian's policy asks for.  The same source and SOURCE_DATE_EPOCH give the same bytes.
+FOLDER has man/ and completion/.  The package is what `make install PREFIX=/usr` puts in place, without bytecode (the
+package's scripts make that), plus the files that Debian's policy asks for.  The same source and SOURCE_DATE_EPOCH give
+the same bytes.
 """
 
 import gzip
@@ -21,7 +22,7 @@ TOP = HERE.parents[1]
 sys.path.insert(0, str(TOP / "share/install"))
 
 from install import put  # noqa: E402
-from live import STATE  # noqa: E402
+from live import STATE, STATE_GLOBS  # noqa: E402
 from put import replace  # noqa: E402
 from tree import Tree  # noqa: E402
 
@@ -43,7 +44,7 @@ def main(made: Path, version: str) -> None:
     # Not the package's but the administrator's: postinst makes it of the example.
     (root / "etc/pco/pco.yaml").unlink()
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or committed())
-    document(root, tree, version, datetime.fromtimestamp(epoch, UTC))
+    document(root, version, datetime.fromtimestamp(epoch, UTC))
     control(root, tree, version)
     for path in [root, *root.rglob("*")]:
         os.utime(path, (epoch, epoch), follow_symlinks=False)
@@ -61,7 +62,7 @@ def committed() -> str:
     return done.stdout.strip() or str(int((TOP / "NEWS").stat().st_mtime))
 
 
-def document(root: Path, tree: Tree, version: str, at: datetime) -> None:
+def document(root: Path, version: str, at: datetime) -> None:
     """What lies in share/doc, and compressed manual pages."""
     terms = (TOP / "LICENSE").read_text().partition("\n\n")[2].partition("\n\n")[2].strip()
     terms = "\n".join(f" {line}" if line else " ." for line in terms.splitlines())
@@ -85,7 +86,7 @@ def control(root: Path, tree: Tree, version: str) -> None:
     size = sum(-(-path.stat().st_size // 1024) for path in files)
     plain = [unit for unit in tree.unit_names() if "@" not in unit and not unit.endswith(".slice")]
     words = {"VERSION": version, "SIZE": str(size), "LIBRARY": tree.library_name()}
-    words |= {"PLAIN": " ".join(plain), "STATE": " ".join(STATE)}
+    words |= {"PLAIN": " ".join(plain), "STATE": " ".join(STATE), "GLOBS": " ".join(STATE_GLOBS)}
     names = [str(path.relative_to(root)) for path in files]
     sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {name}" for path, name in zip(files, names, strict=True)]
     written = {name: (HERE / name).read_text() for name in SCRIPTS}

@@ -18,7 +18,10 @@ NEEDED |= {"libnss-systemd": "/lib/*/libnss_systemd.so.2", "dbus": "/usr/bin/dbu
 # The only program that goes on with the code it was started with; a session does, too, and is left alone.
 RESIDENT = "pco-watch.service"
 STATE = ("/etc/pco", "/var/spool/pco", "/var/lib/pco", "/var/lib/private/pco-agent", "/var/lib/pco-agent")
-STATE += ("/var/backups/pco", "/run/pco", "/run/pco-attach")
+STATE += ("/var/backups/pco", "/run/pco", "/run/pco-attach", "/run/pco-session")
+# What an administrator changed of units, and when systemd last ran a timer of pco.
+STATE_GLOBS = ("/etc/systemd/system/pco.target.*", "/etc/systemd/system/pco-*.d")
+STATE_GLOBS += ("/etc/systemd/system/multi-user.target.wants/pco.target", "/var/lib/systemd/timers/stamp-pco-*")
 EXISTS = "import sys; from importlib.util import find_spec; print(*(n for n in sys.argv[1:] if not find_spec(n)))"
 PATIENCE = 40.0  # seconds for what sessions left to be taken in; more than a session has to end
 
@@ -92,7 +95,8 @@ def stop(units: list[str]) -> None:
 def purge(root: Path) -> list[str]:
     """Remove everything that pco and its administrator made; returns what was removed."""
     gone = []
-    for path in [root / name.lstrip("/") for name in STATE] + sorted((root / "etc/systemd/system").glob("pco[.-]*.d")):
+    globbed = [path for pattern in STATE_GLOBS for path in sorted(root.glob(pattern.lstrip("/")))]
+    for path in [*(root / name.lstrip("/") for name in STATE), *globbed]:
         if path.is_symlink() or path.exists():
             gone.append(str(path) if clear(path) else f"all in {path}, which is a mount point")
     if root == Path("/"):

@@ -19,7 +19,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 KINDS = ("target", "slice", "timer", "path", "socket", "service")
-FIND = 'sys.path.insert(0, os.path.realpath("{}/current"))'
+# Bytecode is made by who installs: a program that runs as root must not litter a library that is about to go.
+FIND = 'sys.dont_write_bytecode = True\nsys.path.insert(0, os.path.realpath("{}/current"))'
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ PACKAGES = {
     "tmux": "/usr/bin/tmux",
     "git": "/usr/bin/git",
     "make": "/usr/bin/make",
+    "lintian": "/usr/bin/lintian",
     "python3-click": "/usr/lib/python3/dist-packages/click",
     "python3-filelock": "/usr/lib/python3/dist-packages/filelock",
     "python3-markdown-it": "/usr/lib/python3/dist-packages/markdown_it",
