@@ -62,7 +62,7 @@ def install(root: Path, tree: Tree) -> None:
     if not live.systemd():
         print("no systemd runs here: the user pco and the folders in /var are made when one does")
         return
-    live.settle(putter.changed)
+    live.settle(putter.changed, tree.share)
     fresh = sorted(units - putter.units_before)
     for row in live.advice(tree.unit_names(), sorted(units), fresh, before != now):
         print(row)
@@ -87,6 +87,7 @@ def uninstall(root: Path, tree: Tree, purge: bool) -> None:
     told = root == Path("/") and live.systemd()
     if told:
         live.stop(tree.unit_names())
+    live.unlink_site(root, tree.share)
     gone = [path for path in installed(root, tree) if (root / path.lstrip("/")).exists()]
     for path in gone:
         (root / path.lstrip("/")).unlink()

@@ -46,10 +46,13 @@ def call(*command: str, check: bool = True) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=more, text=True, check=check).stdout.strip()
 
 
-def settle(changed: list[str]) -> None:
-    """Make user and folders, and have everybody read what `changed`."""
+def settle(changed: list[str], share: str) -> None:
+    """Make user, folders and a certificate for the pages, and have everybody read what `changed`."""
     call("systemd-sysusers", "pco.conf")
     call("systemd-tmpfiles", "--create", "pco.conf")
+    maker = f"{share}/nginx/make-certificate"
+    if os.path.exists(maker) and subprocess.run([maker], check=False).returncode:
+        print(f"the pages need a certificate: {maker}")
     reread(changed)
 
 
@@ -90,6 +93,13 @@ def stop(units: list[str]) -> None:
         time.sleep(0.2)
     call("systemctl", "stop", "pco.*", "pco-*", check=False)
     call("systemctl", "reset-failed", "pco.*", "pco-*", check=False)
+
+
+def unlink_site(root: Path, share: str) -> None:
+    """Take the pages out of nginx: a link to a file that is gone keeps it from starting."""
+    for link in (root / "etc/nginx/sites-enabled").glob("*"):
+        if link.is_symlink() and os.readlink(link) == f"{share}/nginx/pco.conf":
+            link.unlink()
 
 
 def purge(root: Path) -> list[str]:

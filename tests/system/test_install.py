@@ -112,7 +112,7 @@ def test_an_edited_configuration_is_kept_and_one_that_was_not_follows_the_exampl
     assert "/etc/pco/pco.yaml is yours and stays; as shipped: /etc/pco/pco.yaml.example" in said
 
 
-def test_an_upgrade_leaves_a_session_running_and_says_what_to_restart(pco):
+def test_two_upgrades_leave_a_session_running_and_say_what_to_restart(pco):
     pco.host.exec("useradd", "--groups", "pco", "alice")
     inside.furnish(pco)
     (session,) = inside.begin(pco)
@@ -128,13 +128,20 @@ def test_an_upgrade_leaves_a_session_running_and_says_what_to_restart(pco):
     assert "systemctl restart pco-watch.service   (sessions go on)" in said
     assert (session.main, pco.host.show("pco-watch", "MainPID")["MainPID"]) == (tmux, watch)
     assert pco.run("pco-queue", "--version") == "pco-queue 0.1.1\n"
+
+    # Now the library goes from which the session was started.
+    pco.host.systemctl("restart", "pco-watch.service")
+    pco.host.exec("sed", "-i", "s/0[.]1[.]1/0.1.2/", "/src/lib/pco/__init__.py")
+    make(pco, "install")
+
+    assert "0.1.0" not in pco.host.exec("ls", "/usr/local/lib/pco").stdout
     session.complete()
     session.ends()
     pco.wait("its end", lambda: inside.state(pco, session) == "completed")
 
 
 def test_a_library_stays_until_the_install_after_the_next_and_a_file_that_is_no_longer_part_goes(pco):
-    pco.host.exec("sed", "-i", "s/0[.]1[.]1/0.1.2/", "/src/lib/pco/__init__.py")
+    pco.host.exec("sed", "-i", "s/0[.]1[.]2/0.1.3/", "/src/lib/pco/__init__.py")
     pco.host.write("/src/systemd/pco-old.timer", "[Timer]\nOnCalendar=monthly\n")
     make(pco, "install")
     pco.host.exec("rm", "/src/systemd/pco-old.timer")
@@ -142,7 +149,7 @@ def test_a_library_stays_until_the_install_after_the_next_and_a_file_that_is_no_
     said = make(pco, "install").stdout
 
     found = sorted(pco.host.exec("ls", "/usr/local/lib/pco").stdout.split())
-    assert [re.sub("-[0-9a-f]{8}", "", name) for name in found] == ["0.1.1", "0.1.2", "current"]
+    assert [re.sub("-[0-9a-f]{8}", "", name) for name in found] == ["0.1.2", "0.1.3", "current"]
     assert counts(said)["removed"] == 1
     assert pco.host.systemctl("list-unit-files", "--no-legend", "pco-old*", code=None) == ""
 
