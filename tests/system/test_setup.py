@@ -1,6 +1,7 @@
 """pco-setup on a machine where pco was just installed: the tests follow one another as an administrator's day does."""
 
 import os
+import pty
 import subprocess
 from collections.abc import Iterator
 
@@ -180,6 +181,24 @@ def test_further_members_are_added_and_unknown_ones_named(pco):
     assert "there is no user 'bbo'" in wrong.stderr
     assert "pco" in pco.host.exec("id", "-Gn", "bob").stdout.split()
     assert "pco" in pco.host.exec("id", "-Gn", "alice").stdout.split()
+
+
+def test_at_a_terminal_it_asks_who_may_approve_and_again_for_whom_nobody_knows(pco):
+    pco.host.exec("useradd", "carol")
+    pco.host.write("/root/token", TOKEN, "600")
+    given = [word if word != "-" else "/root/token" for word in OPTIONS if word != "--yes"]
+    given += ["--into-state", "Todo", "--label", "-", "--post-state", "none"]
+    master, slave = pty.openpty()
+    os.write(master, b"caro\ncarol\ny\n")
+
+    said = pco.host.exec("env", "SUDO_USER=alice", "pco-setup", *given, stdin=slave)
+    os.close(slave)
+    os.close(master)
+
+    assert "Who may approve, besides root? (user names, with commas; - for nobody) [alice]" in said.stderr
+    assert "there is no user 'caro'" in said.stderr
+    assert "group pco: carol may approve" in said.stdout
+    assert "pco" in pco.host.exec("id", "-Gn", "carol").stdout.split()
 
 
 def test_a_configuration_that_was_gone_is_made_again_and_what_waited_for_it_runs(pco):
