@@ -27,6 +27,7 @@ SPOOL = ("/var/spool/pco/STATE/KEY.json", "the tickets; see pco-spool(5)")
 AUDIT = ("/var/lib/pco/audit/YYYY-MM.jsonl", "who did what, each record bound to the one before")
 SESSIONS = ("/var/lib/pco/sessions/KEY/R.A/", "the folder of attempt A of round R; see pco-spool(5)")
 AGENTS = ("/var/lib/pco-agent/KEY/", "what the agent of a ticket writes: workspace, out/R.A-NONCE/ (runner systemd)")
+ATTACH = ("/run/pco-attach/KEY.sock", "where members of group pco reach the relay of a session")
 FILES = {
     "overview": [],
     "poll": [CONFIGURATION, SPOOL, ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"), AUDIT],
@@ -37,6 +38,8 @@ FILES = {
     "complete": [SESSIONS, SPOOL],
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
     "post": [CONFIGURATION, SPOOL, AUDIT],
+    "attach": [ATTACH],
+    "relay": [ATTACH, ("/run/pco-session/KEY/tmux.sock", "the session's tmux server")],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
     "setup": [
         CONFIGURATION,

@@ -32,6 +32,8 @@ TASKS = (
         "Run by other programs",
         (
             ("pco-session", "one session: clone, agent, record of its end"),
+            ("pco-attach", "put a terminal before a session; pco-queue attach runs it"),
+            ("pco-relay", "let people look at a session, beside which it runs"),
             ("pco-collect", "take in what a session left, once its unit has ended"),
             ("pco-alert", "tell that a unit of pco has failed"),
         ),

@@ -92,28 +92,32 @@ def resume(pco: Pco) -> None:
 
 
 @verb.verb
+@click.option("--read-only", is_flag=True, help="Only look: no key is passed on.")
 @verb.key(State.ACTIVE)
-def attach(pco: Pco, key: str) -> None:
+def attach(pco: Pco, key: str, read_only: bool) -> None:
     """Watch a running session, and answer it.
 
-    With runner tmux: leave it with Ctrl-B, then D; the session goes on.
+    Leave with Ctrl-B, then D; the session goes on.  Under systemd q also leaves a read-only look, and Ctrl-] three
+    times within a second leaves whatever the session does.  The agent draws the screen, all of it.
 
     \b
     Examples:
       pco-queue attach WEB-12
+      pco-queue attach --read-only WEB-12
     """
     try:
-        argv = attachable(pco, key)
+        argv = attachable(pco, key, read_only)
     except PcoError as error:
         pco.fail(error, key)
         return
     try:
         os.execvp(argv[0], argv)  # noqa: S606 (no shell is what we want)
     except FileNotFoundError:
-        raise Unavailable(f"{argv[0]} is not installed", f"apt install {argv[0]}") from None
+        hint = f"apt install {argv[0]}" if argv[0] == "tmux" else f"is the folder of {pco.program} in PATH?"
+        raise Unavailable(f"{argv[0]} is not installed", hint) from None
 
 
-def attachable(pco: Pco, key: str) -> tuple[str, ...]:
+def attachable(pco: Pco, key: str, read_only: bool) -> tuple[str, ...]:
     """The command that shows the session of `key`.  Raises Refused if it has none."""
     from pco.outside.runners import Alive, choose
 
@@ -124,4 +128,4 @@ def attachable(pco: Pco, key: str) -> tuple[str, ...]:
     if runner.alive(key) is Alive.NO:
         hint = f"pco-watch notices that it is gone; pco-queue log {key}"
         raise Refused("cannot be attached to: its session is not running", hint)
-    return runner.attach(key)
+    return runner.attach(key, read_only=read_only)

@@ -61,8 +61,8 @@ class Runner(Protocol):
     def alive(self, key: str) -> Alive:
         """Whether a session is there."""
 
-    def attach(self, key: str) -> tuple[str, ...]:
-        """The command that puts a person before a session's terminal."""
+    def attach(self, key: str, *, read_only: bool = False) -> tuple[str, ...]:
+        """The command that puts a person before a session's terminal; with `read_only` no key reaches the session."""
 
     def list(self) -> frozenset[str] | None:
         """The keys of all sessions that are there; None if that is unknown."""

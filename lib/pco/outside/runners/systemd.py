@@ -77,9 +77,9 @@ class Systemd:
             return Alive.UNKNOWN
         return Alive.YES if _checked(key) in living else Alive.NO
 
-    def attach(self, key: str) -> tuple[str, ...]:
-        """The command that puts a person before a session's terminal."""
-        return ("pco-attach", _checked(key))
+    def attach(self, key: str, *, read_only: bool = False) -> tuple[str, ...]:
+        """The command that puts a person before a session's terminal, by the relay that runs beside the session."""
+        return ("pco-attach", *(("--read-only",) if read_only else ()), _checked(key))
 
     def list(self) -> frozenset[str] | None:
         """The keys of all sessions that are there; None if systemd did not answer."""

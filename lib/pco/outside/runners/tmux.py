@@ -66,9 +66,9 @@ class Tmux:
             return Alive.UNKNOWN
         return Alive.YES if _checked(key) in living else Alive.NO
 
-    def attach(self, key: str) -> tuple[str, ...]:
-        """The command that puts a person before a session's terminal."""
-        return (*self._command(), "attach-session", "-t", f"={_checked(key)}")
+    def attach(self, key: str, *, read_only: bool = False) -> tuple[str, ...]:
+        """The command that puts a person before a session's terminal; read-only it takes only the keys that leave."""
+        return (*self._command(), "attach-session", *(("-r",) if read_only else ()), "-t", f"={_checked(key)}")
 
     def list(self) -> frozenset[str] | None:
         """The keys of all sessions that are there; None if tmux did not answer."""
