@@ -69,7 +69,8 @@ def document(root: Path, version: str, at: datetime) -> None:
     replace(root / DOC / "copyright", ((HERE / "copyright").read_text() + terms + "\n").encode(), 0o644)
     replace(root / "usr/share/lintian/overrides/pco", (HERE / "lintian-overrides").read_bytes(), 0o644)
     news = (TOP / "NEWS").read_text()
-    items = re.findall(r"^- (.+(?:\n  .+)*)$", news.partition("\n\npco ")[0], re.M)
+    found = re.findall(r"^- (.+(?:\n  .+)*)$", news.partition("\n\npco ")[0], re.M)
+    items = [" ".join(item.split()) for item in found]
     entry = f"pco ({version}) stable; urgency=medium\n\n"
     bullet = {"width": 78, "initial_indent": "  * ", "subsequent_indent": "    ", "break_on_hyphens": False}
     entry += "".join(f"{textwrap.fill(item, **bullet)}\n" for item in items)
