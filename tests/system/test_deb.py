@@ -11,12 +11,15 @@ from installed import WEB, Installed
 
 PACKAGE = "/src/build/pco_{}_all.deb"
 FIRST, SECOND = "0.1.0", "0.1.1"
-# Starts a program again and again, until the file `stop` is there; whatever fails is told.
+# Starts programs again and again, two at once, until the file `stop` is there; whatever fails is told.
 STARTER = """\
-until [ -e /tmp/stop ]; do
-    for program in pco-queue pco-complete; do $program --version >/tmp/said 2>&1 || cat /tmp/said >>/tmp/trouble; done
-    echo . >>/tmp/starts
-done
+starts() {
+    until [ -e /tmp/stop ]; do
+        "$@" >/tmp/said.$$ 2>&1 || cat /tmp/said.$$ >>/tmp/trouble
+        echo . >>/tmp/starts
+    done
+}
+starts pco-queue list & starts pco-dashboard --help & wait
 """
 
 
