@@ -43,8 +43,7 @@ def ran(pco: Installed) -> dict[str, str]:
     pco.run("pco-queue", "approve", "--yes", key)
     await_agent(pco, good)
     bad.does("import os; os.kill(-1, 9)")
-    if "pco-attach@" in SERVICES:
-        pco.python(LOOK, key, user="alice")
+    pco.python(LOOK, key, user="alice")
     good.complete("All done.")
     good.ends()
     pco.wait("its end", lambda: state(pco, good) == "completed")

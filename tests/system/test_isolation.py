@@ -19,6 +19,7 @@ HIDDEN = (
     "/proc/{pid}/fd",
     "/proc/{pid}/maps",
     "/run/pco-session/{other}/tmux.sock",
+    "/run/pco-attach/{other}.sock",
     "/run/credentials/pco-session@{other}.service/agent",
     "/var/lib/pco/sessions/{other}",
     "/var/lib/pco-agent/{other}",
