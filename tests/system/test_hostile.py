@@ -223,6 +223,18 @@ def test_a_hog_of_memory_and_a_fork_bomb_end_at_the_limits_that_an_administrator
     limit(pco)
 
 
+def test_a_session_that_was_killed_is_judged_as_soon_as_it_was_taken_in_however_long_that_took(pco):
+    drop_in = "/etc/systemd/system/pco-collect-failed@.service.d/slow.conf"
+    pco.host.write(drop_in, "[Service]\nExecStopPost=/bin/sleep 2\n")  # it has rung by then
+    pco.host.systemctl("daemon-reload")
+    (session,) = begin(pco)
+
+    session.does("import os; os.kill(-1, 9)")
+    pco.wait("the judgement", lambda: state(pco, session) == "approved", patience=20)  # not the rescan's 60
+    pco.host.exec("rm", drop_in)
+    pco.host.systemctl("daemon-reload")
+
+
 def test_after_all_this_nothing_has_failed(pco, left):
     assert pco.failed() == ""
     assert begin(pco)[0].says("print('here')") == "here\n"
