@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pco.ground import markup, text
@@ -24,6 +24,7 @@ def test_nothing_that_moves_a_terminal_passes(hostile):
         assert all(unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in made)
 
 
+@example(" ")
 @given(st.text())
 def test_a_line_is_one_line_and_clean(anything):
     made = text.line(anything)

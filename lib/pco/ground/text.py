@@ -21,7 +21,7 @@ def lines(text: str, limit: int = 1_000_000) -> str:
 
 def line(text: str, width: int = 0) -> str:
     """Make one clean line of it; with `width`, cut it to that many terminal columns, with an ellipsis."""
-    one = text if _PLAIN.fullmatch(text) and "  " not in text else " ".join(lines(text[:100_000]).split())
+    one = text.strip() if _PLAIN.fullmatch(text) and "  " not in text else " ".join(lines(text[:100_000]).split())
     if not width or columns(one) <= width:
         return one
     kept, used = [], 0
