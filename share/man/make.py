@@ -66,8 +66,8 @@ BUGS = {
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
     "pco.yaml.d/*.yaml goes before its answers.",
-    "dashboard": "A page that was drawn before pco stopped goes on saying that all was well, though its foot says when; "
-    "only health.json grows old.",
+    "dashboard": "A page that was drawn before pco stopped goes on saying that all was well; its foot says when. "
+    "Only health.json grows old.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",
 }
 ENVIRONMENT = [

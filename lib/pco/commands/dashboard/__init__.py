@@ -5,11 +5,11 @@ what has changed since the last run is written.  What was remembered of that run
 --full, everything is made anew.  pco-dashboard only reads the spool, and does so without its lock.
 
 health.json says whether pco is well, and why not: Plane does not answer, a disk is nearly full, a unit has failed, the
-watcher hangs, a comment does not get out.  ok.json is the same, and is there only while pco is well; by it a web server
-tells 200 from 503.  Both, and metrics.txt for Prometheus, are written at least every two minutes, whatever happens, and
-pco-stale.timer takes away what is older than three minutes; it runs on when pco is stopped.  So the word that pco is
-well is never older than three and a half minutes, and after a boot it is not believed at all until it has been said
-anew.
+watcher hangs, a comment does not get out. ok.json is the same, and is there only while pco is well; by it a web server
+tells 200 from 503. Both, and metrics.txt for Prometheus, are written at least every two minutes, whatever happens, and
+pco-stale.timer takes away what is older than three minutes; it runs on when pco is stopped. So the word that pco is
+well is never older than three and a half minutes (one more where the clock was set back meanwhile), and after a boot it
+is not believed at all until it has been said anew.
 """
 
 import hashlib
