@@ -20,5 +20,11 @@ def heed(pco: Pco, runner: Runner) -> None:
             pco.announce("paused", None, {"why": WHY})
             control.wake("dashboard")
         control.set_halted(True)
-    elif control.halted() and not halted:
-        control.set_halted(False)
+    elif not halted:
+        begun(pco)
+
+
+def begun(pco: Pco) -> None:
+    """Sessions run again: the next stop of all of them is another one."""
+    if pco.spool.control.halted():
+        pco.spool.control.set_halted(False)

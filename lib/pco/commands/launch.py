@@ -195,6 +195,7 @@ def start(pco: Pco, plan: Plan, runner: Runner) -> None:
     argv = (sys.executable, str(program), str(plan.home))
     try:
         runner.start(RunnerSession(plan.ticket.key, argv, passed, plan.home))
+        halting.begun(pco)
     except PcoError as error:
         pco.fail(
             type(error)(f"{error}; stays active until pco-watch gives this attempt up", error.hint), plan.ticket.key

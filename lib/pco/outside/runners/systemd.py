@@ -43,8 +43,8 @@ class Unit:
 
     @property
     def stays(self) -> bool:
-        """Whether it runs, and is not being stopped."""
-        return self.job != "stop" and self.state not in _GONE
+        """Whether it runs and is not being stopped, or is being started."""
+        return self.job == "start" or (self.job != "stop" and self.state not in _GONE)
 
 
 def fits(run: Path) -> bool:
