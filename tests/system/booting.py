@@ -191,6 +191,10 @@ def lay_out(scratch: Path, spec: dict[str, str]) -> None:
     units.mkdir()
     for unit in UNWANTED:
         (units / unit).symlink_to("/dev/null")
+    # A sandbox with a /proc of its own would show the machine's boot id, which no power cut of the host changes.
+    (units / "pco-.service.d").mkdir()
+    boot_id = "[Service]\nBindReadOnlyPaths=/proc/sys/kernel/random/boot_id\n"
+    (units / "pco-.service.d" / "boot-id.conf").write_text(boot_id)
     (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
     (upper / "etc/systemd/journald.conf").write_text("[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\n")
 
