@@ -35,6 +35,8 @@ class Place:
         self.path = folder / "relay.sock"
         self.people = []
         self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "WEB-1", "-x", "80", "-y", "24", "sh")
+        # tmux takes keys that come within a millisecond for pasted text, in which Ctrl-B D does nothing.
+        self.tmux("set-option", "-g", "assume-paste-time", "0")
         door = socket.socket(socket.AF_UNIX)
         door.bind(str(self.path))
         door.listen()

@@ -161,6 +161,7 @@ class Seat:
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             become_client(self._tmux, self._key, hello)
+        plain(self._terminal)  # here, for keys may come before the client has done anything
         os.set_blocking(self._terminal, False)
         os.set_inheritable(self._terminal, False)
 
@@ -186,7 +187,6 @@ def become_client(tmux: Path, key: str, hello: Hello) -> NoReturn:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         resize(0, hello.size)
-        plain(0)
         environment = {"PATH": os.defpath, "HOME": "/", "SHELL": "/bin/sh", "LC_ALL": "C.UTF-8"}
         environment["TERM"] = hello.terminal if known(hello.terminal) else "xterm-256color"
         # -N: without a session it must not start a server, here.

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from pco.outside.relay import Size
 
-_OFF = (9, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 2004, 2026, 2031)  # mouse, focus, paste, …
+_OFF = (9, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2026, 2031)  # mouse, focus, paste, …
 RESET = b"".join(
     (
         b"\x18\x1b\\",  # an escape sequence, or a string, that was begun is over
@@ -28,7 +28,7 @@ RESET = b"".join(
         b"\x1b7\x1b[?69l\x1b[r\x1b8",  # no margins; to take them away moves the cursor
         b"\x1b[?1l\x1b>\x1b[?5l\x1b[?7h\x1b[4l\x1b[20l",  # cursor keys, keypad, not reversed, wraps, does not insert
         b"\x1b[?25h\x1b[0 q\x1b[?12l",  # the cursor shows, in its usual form
-        b"\x1b(B\x1b)B\x0f\x1b[0m\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\",  # characters, colours
+        b"\x1b(B\x1b)B\x0f\x1b[0m\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b[K",  # characters, colours
     )
 )
 _ASK, _ANSWER = b"\x1b[c", re.compile(rb"\x1b\[\?[0-9;]*c")
