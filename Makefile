@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench release-check install needed uninstall clean man completion deb
+.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -38,6 +38,10 @@ oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of 
 bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
 	@share/need tmux git
 	$(PY) tests/bench/run.py $(if $(JSON),--json $(JSON))
+
+soak: .venv/.test  ## as root: wake-ups as often as the figures ask, 300 and 200 of each kind; about 10 min
+	share/need --install $$($(PY) tests/system/machine.py)
+	PCO_SOAK=1 $(PY) -m pytest -q --timeout 1800 tests/system/test_waking.py
 
 release-check: test bench  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests

@@ -49,7 +49,11 @@ def test_whatever_fails_is_told_of_and_that_which_tells_is_not(path):
     told = settings(path).get("OnFailure", [])
 
     # How a session fails is a matter of its ticket, and who takes in what it left is watched itself.
-    instead = {"pco-alert@.service": [], "pco-session@.service": ["pco-collect-failed@%i.service"]}
+    instead = {
+        "pco-alert@.service": [],
+        "pco-attach@.socket": [],
+        "pco-session@.service": ["pco-collect-failed@%i.service"],
+    }
     assert told == instead.get(path.name, ["pco-alert@%n.service"])
 
 
