@@ -44,6 +44,30 @@ def test_a_tool_runs_in_the_sandbox_with_a_time_out_and_in_the_slice_of_the_tool
     assert "WatchdogSec" in found or "RuntimeMaxSec" in found
 
 
+@pytest.mark.parametrize("name", ["poll", "launch", "post", "watch"])
+def test_who_works_for_long_tells_its_watchdog_and_is_bounded_in_starting_and_in_dying(name):
+    found = settings(SYSTEMD / f"pco-{name}.service")
+
+    assert (found["Type"], found["NotifyAccess"]) == (["notify"], ["main"])
+    assert {"WatchdogSec", "TimeoutStartSec", "TimeoutAbortSec"} <= found.keys()
+
+
+def test_the_start_limit_of_the_watcher_is_met_by_one_that_hangs_each_time():
+    found = settings(SYSTEMD / "pco-watch.service")
+    seconds = {name: spoken(found[name][0]) for name in found if name.endswith("Sec") or name.endswith("IntervalSec")}
+
+    hangs = seconds["WatchdogSec"] + seconds["TimeoutAbortSec"] + seconds["RestartSec"]
+    does_not_start = seconds["TimeoutStartSec"] + seconds["TimeoutStopSec"] + seconds["RestartSec"]
+
+    assert int(found["StartLimitBurst"][0]) * max(hangs, does_not_start) < seconds["StartLimitIntervalSec"]
+
+
+def spoken(span: str) -> float:
+    """The seconds of a time span as systemd writes it."""
+    units = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(ms|min|s|h)", span))
+
+
 @pytest.mark.parametrize("path", [p for p in UNITS if p.suffix not in (".slice", ".target")], ids=lambda p: p.name)
 def test_whatever_fails_is_told_of_and_that_which_tells_is_not(path):
     told = settings(path).get("OnFailure", [])
