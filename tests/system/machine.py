@@ -17,6 +17,7 @@ PACKAGES = {
     "dbus": "/usr/bin/dbus-daemon",
     "libnss-systemd": "/lib/*/libnss_systemd.so.2",
     "polkitd": "/usr/bin/pkcheck",
+    "bindfs": "/usr/bin/bindfs",
     "util-linux": "/usr/bin/nsenter",
     "tmux": "/usr/bin/tmux",
     "git": "/usr/bin/git",

@@ -1,0 +1,131 @@
+"""Programs that hang: a stopped process, a folder that does not answer, a Plane that says nothing."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+from host import Host
+from inside import Inside, begin, furnish, state
+from installed import TOKEN, WEB, Installed
+
+from pco.ground import messages
+
+QUICK = (
+    "[Unit]\nStartLimitBurst=3\n[Service]\nTimeoutStartSec=5s\nWatchdogSec=4s\nTimeoutAbortSec=1s\nTimeoutStopSec=1s\n"
+)
+ALERT = messages.message_id("unit failed")
+
+
+@pytest.fixture(scope="module")
+def pco(able: None) -> Iterator[Installed]:
+    """A host of its own, where agents do what a test says and watchdogs are quick."""
+    host = Host(f"g{os.getpid()}").up()
+    try:
+        pco = Installed(host)
+        pco.install()
+        host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+        for name in ("watch", "poll"):
+            host.write(f"/etc/systemd/system/pco-{name}.service.d/quick.conf", QUICK)
+        host.systemctl("daemon-reload")
+        pco.simulate()
+        furnish(pco)
+        yield pco
+    finally:
+        host.down()
+
+
+def watcher(pco: Installed) -> dict[str, str]:
+    """How the watcher is."""
+    return pco.host.show("pco-watch", "MainPID", "NRestarts", "ActiveState", "Result")
+
+
+def alerts(pco: Installed, unit: str) -> list[str]:
+    """What was told of a unit."""
+    return [entry["MESSAGE"] for entry in pco.host.journal(f"MESSAGE_ID={ALERT}", f"PCO_UNIT={unit}")]
+
+
+def notices(pco: Installed) -> list[str]:
+    """The files for who notifies people."""
+    return pco.host.exec("ls", "/var/spool/pco/notify").stdout.split()
+
+
+def summary(pco: Installed, session: Inside) -> str:
+    """The summary in the record of a session's ticket."""
+    path = f"/var/spool/pco/{state(pco, session)}/{session.key}.json"
+    return str(json.loads(pco.host.exec("cat", path, code=None).stdout or "{}").get("rounds", [{}])[-1].get("summary"))
+
+
+def test_a_stopped_watcher_is_replaced_and_what_was_handed_over_meanwhile_is_recorded(pco):
+    (session,) = begin(pco)
+    before = watcher(pco)
+    pco.host.systemctl("kill", "--signal=STOP", "pco-watch.service")
+
+    session.complete("Said while nobody listened.")
+
+    pco.wait("another watcher", lambda: watcher(pco)["MainPID"] not in ("0", before["MainPID"]))
+    pco.wait("the record", lambda: summary(pco, session) == "Said while nobody listened.")
+    assert int(watcher(pco)["NRestarts"]) == int(before["NRestarts"]) + 1
+    assert alerts(pco, "pco-watch.service") == []
+    session.ends()
+    pco.wait("its end", lambda: state(pco, session) == "completed")
+
+
+def test_a_folder_that_does_not_answer_ends_the_watcher_again_and_again_and_then_one_alert_is_given(pco):
+    stuck, other = begin(pco, 2)
+    folder = f"/var/lib/pco/sessions/{stuck.key}"
+    pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.exec("mkdir", "/srv/copy")
+    pco.host.exec("cp", "-a", f"{folder}/.", "/srv/copy")
+    mount = ("systemd-run", "--quiet", "--unit=slow", "bindfs", "-f", "-o", "nonempty", "/srv/copy", folder)
+    pco.host.exec(*mount)
+    pco.wait("the mount", lambda: not pco.host.exec("mountpoint", "-q", folder, code=None).returncode)
+    pco.host.systemctl("kill", "--signal=STOP", "slow.service")
+
+    # It hangs where it is, then at each start.
+    other.complete("Said to nobody.")
+    pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=110)
+    pco.wait("the alert", lambda: alerts(pco, "pco-watch.service") != [])
+
+    assert len(alerts(pco, "pco-watch.service")) == 1
+    assert notices(pco) == ["failed-pco-watch.service.json"]
+    assert stuck.main
+    assert other.main
+
+    pco.host.systemctl("kill", "--signal=CONT", "slow.service")
+    pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.systemctl("start", "pco-watch.service")
+
+    pco.wait("the record", lambda: summary(pco, other) == "Said to nobody.")
+    assert state(pco, stuck) == "active"
+    stuck.complete("All the same.")
+    for session in (stuck, other):
+        session.ends()
+    pco.wait("their ends", lambda: {state(pco, session) for session in (stuck, other)} == {"completed"})
+    pco.host.systemctl("stop", "slow.service")
+    pco.host.exec("rm", f"/var/spool/pco/notify/{notices(pco)[0]}")
+
+
+def test_a_poll_that_hangs_is_ended_and_the_timer_starts_the_next(pco):
+    seen = f"/var/lib/pco/plane/{WEB}/head.json"
+    pco.wait("a poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode, patience=100)
+    # A Plane that takes what is said to it and never answers.
+    pco.host.systemctl("stop", "plane.service")
+    deaf = "import socket, time; s = socket.create_server(('127.0.0.1', 8480)); time.sleep(1000)"
+    pco.host.exec("systemd-run", "--quiet", "--unit=deaf", "/usr/bin/python3", "-c", deaf)
+    often = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\n"
+    pco.host.write("/etc/systemd/system/pco-poll.timer.d/often.conf", often)
+    pco.host.systemctl("daemon-reload")
+    pco.host.systemctl("restart", "pco-poll.timer")
+    pco.wait("a poll that waits", lambda: pco.host.show("pco-poll", "ActiveState")["ActiveState"] == "active")
+
+    pco.host.systemctl("kill", "--signal=STOP", "pco-poll.service")
+    pco.host.systemctl("stop", "deaf.service")
+    pco.host.systemctl("start", "plane.service")
+    pco.wait("its end", lambda: alerts(pco, "pco-poll.service") != [])
+    key = pco.maria("maria.key(maria.create('After the silence', state='Todo'))")
+
+    pco.wait("the next poll", lambda: pco.states().get(key) == "pending")
+    (told,) = alerts(pco, "pco-poll.service")
+    assert "it made no progress and was ended" in told
+    assert notices(pco) == ["failed-pco-poll.service.json"]
