@@ -191,10 +191,6 @@ def lay_out(scratch: Path, spec: dict[str, str]) -> None:
     units.mkdir()
     for unit in UNWANTED:
         (units / unit).symlink_to("/dev/null")
-    # A sandbox with a /proc of its own would show the machine's boot id, which no power cut of the host changes.
-    (units / "pco-.service.d").mkdir()
-    boot_id = "[Service]\nBindReadOnlyPaths=/proc/sys/kernel/random/boot_id\n"
-    (units / "pco-.service.d" / "boot-id.conf").write_text(boot_id)
     (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
     (upper / "etc/systemd/journald.conf").write_text("[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\n")
 
@@ -216,6 +212,7 @@ def become_systemd(folder: Path, spec: dict[str, str]) -> NoReturn:
         mount_devices(root / "dev")
         mount("tmpfs", root / "run", NOSUID | NODEV, "mode=755")
         mount("tmpfs", root / "tmp", NOSUID | NODEV, "mode=1777")
+        show_boot_id(root / "run/systemd/system")
         (root / "run/host").mkdir()
         bind(folder / "notify", root / "run/host")
         socket.sethostname(spec["name"])
@@ -264,6 +261,17 @@ def mount_kernel(scratch: Path, root: Path) -> None:
     (scratch / "boot_id").write_text(f"{uuid.uuid4()}\n")
     bind(scratch / "boot_id", root / "proc/sys/kernel/random/boot_id", RDONLY)
     mount("sysfs", root / "sys", PLAIN | RDONLY)
+
+
+def show_boot_id(units: Path) -> None:
+    """Show the host's boot id to those of pco's units that read it.
+
+    A sandbox with a /proc of its own would show the machine's, which no power cut of the host changes.
+    """
+    for unit in ("pco-launch", "pco-watch", "pco-dashboard", "pco-session@"):
+        folder = units / f"{unit}.service.d"
+        folder.mkdir(parents=True)
+        (folder / "boot-id.conf").write_text("[Service]\nBindReadOnlyPaths=/proc/sys/kernel/random/boot_id\n")
 
 
 def mount_groups(top: Path, trees: list[machine.Tree]) -> None:

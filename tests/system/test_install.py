@@ -60,6 +60,7 @@ def test_a_missing_package_is_one_line_that_names_the_command(pco):
 
 def test_a_plain_user_can_install_into_a_folder_and_systemd_is_not_told(pco):
     pco.host.exec("useradd", "--create-home", "bob")
+    pco.host.exec("mkdir", "-p", "/src/build")  # as in a checkout of bob's own
     pco.host.exec("chown", "-R", "bob", "/src/build")
     install = "umask 077; make -C /src install DESTDIR=/home/bob/root PREFIX=/opt/pco"
 
