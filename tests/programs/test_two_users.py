@@ -4,13 +4,14 @@ import os
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pco.ground import audit, durable
+from pco.ground.errors import NotPermitted
 from pco.ground.ticket import Note, State, to_bytes
 from pco.spool import MOVES, Spool
 from support import T0, a_ticket
@@ -43,12 +44,12 @@ def shared():
     shutil.rmtree(home)
 
 
-def become(uid: int, umask: int, act: Callable[[], object]) -> None:
+def become(uid: int, umask: int, act: Callable[[], object], groups: Sequence[int] = (GROUP,)) -> None:
     """Run `act` in a child as `uid`, member of the group."""
     pid = os.fork()
     if pid == 0:
         try:
-            os.setgroups([GROUP])
+            os.setgroups(groups)
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             os.umask(umask)
@@ -130,3 +131,13 @@ def test_a_member_of_the_group_cannot_remove_the_lock(shared):
             os.unlink(shared / "spool" / ".lock")
 
     become(ALICE, 0o022, alice)
+
+
+@needs_root
+def test_who_is_not_in_the_group_is_told_how_to_get_in(shared):
+    def ask() -> None:
+        with pytest.raises(NotPermitted) as refused:
+            Spool(shared / "spool", "pco-queue").check()
+        assert "adduser" in refused.value.hint
+
+    become(BOB, 0o022, ask, groups=())

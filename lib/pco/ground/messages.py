@@ -42,6 +42,7 @@ _TOLD = {
     "refreshed": "6c71250bae194194ab4cd5ef796a1dd9",
     "noted": "1db502f045f4427186117d9849dc12de",
     "stop": "a2b8c21d7296404d8c48e7801c5b24b2",
+    "attached": "4138bb6f58124a0e8fa4e31359fb3814",
     "import asked": "a04351ed7a914fa4b3a72756f1abc6d1",
     "repaired": "45e8358f5b384cb0bfa4b72e27593f52",
     "dropped": "d03dc030298f468cbdf9743e8c7a795d",

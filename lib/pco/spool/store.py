@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pco.ground import durable, times
-from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
+from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, SystemFault, TryLater
 from pco.ground.ticket import FINISHED, KEY, MOST_BYTES, Entry, State, Ticket, from_bytes, to_bytes
 from pco.spool.control import Control
 from pco.spool.index import Index
@@ -64,8 +64,16 @@ class Spool:
             (self.root / name).touch(0o660)
 
     def check(self) -> None:
-        """Raise BadConfig if the spool is not there: an unmounted spool must not be mistaken for an empty one."""
-        if not (self.root / ".lock").exists() or not (self.root / State.PENDING).is_dir():
+        """Raise BadConfig if the spool is not there: an unmounted spool must not be mistaken for an empty one.
+
+        Raises NotPermitted for who may not use it.
+        """
+        try:
+            there = (self.root / ".lock").exists() and (self.root / State.PENDING).is_dir()
+        except PermissionError:
+            hint = "members of group pco may: sudo adduser YOU pco, then log in again"
+            raise NotPermitted(f"{self.root}: you may not use this spool", hint) from None
+        if not there:
             raise BadConfig(f"no spool at {self.root}", "is it mounted? `make install` or systemd-tmpfiles lays it out")
 
     @contextmanager

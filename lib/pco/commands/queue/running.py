@@ -106,10 +106,11 @@ def attach(pco: Pco, key: str, read_only: bool) -> None:
       pco-queue attach --read-only WEB-12
     """
     try:
-        argv = attachable(pco, key, read_only)
+        ticket, argv = attachable(pco, key, read_only)
     except PcoError as error:
         pco.fail(error, key)
         return
+    pco.announce("attached", ticket, {"read_only": "yes" if read_only else ""})
     try:
         os.execvp(argv[0], argv)  # noqa: S606 (no shell is what we want)
     except FileNotFoundError:
@@ -117,8 +118,8 @@ def attach(pco: Pco, key: str, read_only: bool) -> None:
         raise Unavailable(f"{argv[0]} is not installed", hint) from None
 
 
-def attachable(pco: Pco, key: str, read_only: bool) -> tuple[str, ...]:
-    """The command that shows the session of `key`.  Raises Refused if it has none."""
+def attachable(pco: Pco, key: str, read_only: bool) -> tuple[Ticket, tuple[str, ...]]:
+    """The ticket, and the command that shows its session.  Raises Refused if it has none."""
     from pco.outside.runners import Alive, choose
 
     ticket = read(pco, key)
@@ -128,4 +129,4 @@ def attachable(pco: Pco, key: str, read_only: bool) -> tuple[str, ...]:
     if runner.alive(key) is Alive.NO:
         hint = f"pco-watch notices that it is gone; pco-queue log {key}"
         raise Refused("cannot be attached to: its session is not running", hint)
-    return runner.attach(key, read_only=read_only)
+    return ticket, runner.attach(key, read_only=read_only)
