@@ -58,6 +58,10 @@ def test_the_fence_may_be_made_twice(tmp_path: Path) -> None:
     assert attempt.fenced(tmp_path)
 
 
+def test_a_folder_that_is_gone_is_as_good_as_fenced(tmp_path: Path) -> None:
+    assert attempt.fenced(tmp_path / "1.1")
+
+
 def test_the_exit_record_is_read_as_it_was_written(tmp_path: Path, out: int) -> None:
     assert attempt.read_exit(out) is None
     record = Exit(T0, 143, "", 3, "TERM", "no bundle", 17.5)

@@ -37,7 +37,7 @@ def main(pco: Pco, key: str) -> None:
     try:
         attempt.write_result(home, ended(pco))
     except OSError as error:
-        raise SystemFault(f"{home}: {error.strerror}") from error
+        pco.fail(SystemFault(f"{home}: {error.strerror}"), key)
     try:
         keep(Path(attempt.read_launch(home).out), home / "out")
     except (PcoError, OSError) as error:

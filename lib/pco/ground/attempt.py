@@ -195,8 +195,8 @@ def fence(home: Path) -> None:
 
 
 def fenced(home: Path) -> bool:
-    """Whether the fence is there."""
-    return os.path.lexists(home / "fence")
+    """Whether the fence is there; where the folder itself is gone, nothing may begin either."""
+    return os.path.lexists(home / "fence") or not os.path.lexists(home)
 
 
 def bear(out: Path, at: datetime) -> bool:
