@@ -88,7 +88,8 @@ def test_a_wake_up_is_removed_before_the_program_it_wakes_reads_the_spool(path):
     service = settings(path.with_suffix(".service"))
 
     assert flag.startswith("/var/spool/pco/wake/")
-    assert service["ExecStartPre"] == [f"/bin/rm -f {flag}"]
+    assert service["ExecStartPre"] == [f"/bin/sh -c 'rm -f {flag} || exec sleep 10'"]
+    assert service["StartLimitIntervalSec"] == ["0"]
 
 
 @pytest.mark.parametrize(

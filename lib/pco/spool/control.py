@@ -35,10 +35,10 @@ class Control:
             os.close(handle)
 
     def awake(self, name: str) -> bool:
-        """Remove a flag, before the scan, so that no wake-up is lost; says whether it was set."""
+        """Remove a flag, before the scan, so that no wake-up is lost; says whether it was set, and is gone."""
         try:
             os.unlink(self.root / "wake" / name)
-        except FileNotFoundError:
+        except OSError:
             return False
         return True
 
