@@ -6,7 +6,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = "/etc/pco/pco.yaml"
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # priorities of syslog(3)
+PATIENCE = timedelta(seconds=10)  # for a run by hand; below the units' TimeoutStartSec=
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -303,6 +305,22 @@ def changed(ticket: "Ticket", **changes: Any) -> "Ticket":
     from dataclasses import replace
 
     return replace(ticket, **changes)
+
+
+@contextmanager
+def alone(pco: Pco, flag: str) -> Iterator[None]:
+    """Be the only run of a program that `flag` wakes.  Raises TryLater if another stays under way.
+
+    That one may have looked already, and the flag is gone: set again, it makes the unit look once more.
+    """
+    with ExitStack() as stack:
+        try:
+            # A unit waits, for it would be started again at once, and again.
+            stack.enter_context(pco.spool.alone(PATIENCE if pco.service.present else timedelta(0)))
+        except TryLater:
+            pco.spool.control.wake(flag)
+            raise
+        yield
 
 
 def share(name: str) -> "Path":

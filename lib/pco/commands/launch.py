@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco, command, put_aside
+from pco.command import Pco, alone, command, put_aside
 from pco.commands import halting
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
 from pco.ground import attempt, events, polled, text
@@ -62,9 +62,10 @@ def main(pco: Pco, keys: tuple[str, ...], limit: int | None, dry_run: bool) -> N
     if dry_run:
         show(pco, judge(pco, wish))
         return
-    with pco.spool.alone():
+    with alone(pco, "launch"):
         pco.service.ready()
-        pco.spool.control.awake("launch")
+        if not keys:
+            pco.spool.control.awake("launch")  # else others may wait, whom this run passes over
         launch(pco, wish)
 
 

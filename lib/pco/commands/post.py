@@ -48,9 +48,10 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
         for ticket in waiting(pco, keys, pco.fail):
             preview(pco, ticket)
         return
-    with pco.spool.alone():
+    with shared.alone(pco, "post"):
         pco.service.ready()
-        pco.spool.control.awake("post")
+        if not keys:
+            pco.spool.control.awake("post")  # else others may wait, whom this run passes over
         run = Run(pco)
         for ticket in waiting(pco, keys, lambda e, key: shared.put_aside(pco, key, State.OUTBOX, e)):
             pco.service.doing(f"posts {ticket.key}")

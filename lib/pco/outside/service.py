@@ -17,6 +17,11 @@ class Service:
 
             self._socket = SystemdNotifier()
 
+    @property
+    def present(self) -> bool:
+        """Whether it is one."""
+        return self._socket is not None
+
     def ready(self, status: str = "") -> None:
         """The program has started and works; patted, and the status is shown by `systemctl status`."""
         self.pat()

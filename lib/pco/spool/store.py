@@ -83,9 +83,9 @@ class Spool:
             yield
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold this program's own lock: one run at a time.  Raises TryLater at once if another run is under way."""
-        with Lock(self.root / f".{self.program.removeprefix('pco-')}.lock", timedelta(0)).held():
+    def alone(self, patience: timedelta = timedelta(0)) -> Iterator[None]:
+        """Hold this program's own lock: one run at a time.  Raises TryLater if another run stays under way."""
+        with Lock(self.root / f".{self.program.removeprefix('pco-')}.lock", patience).held():
             yield
 
     # Reading.
