@@ -15,11 +15,10 @@ from support import TOP
 sys.path.insert(0, str(TOP / "tests" / "system"))
 
 from host import Host
-from installed import ADDRESS, WEB, Installed
+from installed import ADDRESS, RARE, WEB, Installed
 
 TICKETS = 50
 IDLE = 60.0  # seconds
-RARE = "[Timer]\nOnCalendar=\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=10min\nOnUnitInactiveSec=10min\n"
 CONFIG = f"""\
 plane:
   url: {ADDRESS}

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from host import Host
 from inside import REPOSITORY
-from installed import ADDRESS, TOKEN, WEB, Installed
+from installed import ADDRESS, RARE, TOKEN, WEB, Installed
 
 SOAK = "PCO_SOAK" in os.environ
 ENDS = 300 if SOAK else 60  # arrivals at the end of a run of pco-post,
@@ -19,7 +19,6 @@ STARTS = 300 if SOAK else 25  # and of pco-launch, each of which starts a sessio
 BURST = 200
 CROWD = 200 if SOAK else 25  # tickets that wait for three slots
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING (sd-messages.h)
-RARE = "[Timer]\nOnCalendar=\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=10min\nOnUnitInactiveSec=10min\n"
 CONFIG = f"""\
 plane:
   url: {ADDRESS}
