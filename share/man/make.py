@@ -46,7 +46,14 @@ FILES = {
         ("/etc/pco/pco.yaml.bak-TIME", "what stood in pco.yaml before pco-setup changed it"),
         ("/etc/pco/credentials/plane-token", "the token; root alone can read it, units get it by LoadCredential="),
     ],
-    "dashboard": [CONFIGURATION, SPOOL, ("/var/lib/pco/www/", "the pages; index.html, board.json, health.json")],
+    "dashboard": [
+        CONFIGURATION,
+        SPOOL,
+        ("/var/lib/pco/www/", "the pages; index.html, board.json"),
+        ("/var/lib/pco/www/health.json", "how pco is; ok.json: the same, only while it is well"),
+        ("/var/lib/pco/www/metrics.txt", "the same for Prometheus"),
+        ("/etc/pco/nginx/*.inc", "who may read them, from where, under which names, with which certificate"),
+    ],
 }
 BUGS = {
     "poll": "Plane cannot filter on its side and gives no list of what was removed, so a removed item is noticed when "
@@ -59,6 +66,8 @@ BUGS = {
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
     "pco.yaml.d/*.yaml goes before its answers.",
+    "dashboard": "A page that was drawn before pco stopped goes on saying that all was well; its foot says when. "
+    "Only health.json grows old.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",
 }
 ENVIRONMENT = [

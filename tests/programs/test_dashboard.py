@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from pco.spool import Spool
 from support import T0, TOP, WEB, Site, a_ticket, put
 
 NOW = datetime.now(UTC)
+FEEDS = {"board.json", "health.json", "metrics.txt"}  # and ok.json, when all is well
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +89,7 @@ def post_by_program(site: Site, key: str) -> None:
 def test_an_empty_pco_gets_a_board(site):
     site.run("pco-dashboard")
 
-    assert set(files(site)) == {"index.html", "board.json", "health.json", "style.css", "icon.svg"}
+    assert set(files(site)) == FEEDS | {"index.html", "style.css", "icon.svg"}
     assert "Nothing waits for a person." in page(site)
     assert dead_links(site) == []
 
@@ -143,7 +146,7 @@ def test_a_run_without_change_reads_no_record(site, spool):
     assert "/pending/WEB-1" not in opened and "/posted/WEB-2" not in opened and "2026-11.jsonl" not in opened
 
 
-def test_the_board_is_written_again_when_its_clock_is_a_minute_old(site, spool):
+def test_the_board_is_written_again_when_its_clock_is_old(site, spool):
     put(spool, a_ticket(), State.PENDING)
     site.run("pco-dashboard")
     built = www(site) / ".built" / "now.json"
@@ -151,7 +154,7 @@ def test_the_board_is_written_again_when_its_clock_is_a_minute_old(site, spool):
     memory["listed"]["at"] = "2026-11-22T12:00:00Z"
     built.write_text(json.dumps(memory))
 
-    assert written(site) | {"index.html"} == {"index.html", "board.json", "health.json"}  # its clock shows seconds
+    assert written(site) | {"index.html"} == FEEDS | {"index.html"}  # its clock shows seconds
 
 
 def test_only_the_changed_ticket_is_written(site, spool):
@@ -161,7 +164,7 @@ def test_only_the_changed_ticket_is_written(site, spool):
 
     spool.update("WEB-3", lambda t: (replace(t, notes=(Note(T0, "anna", "look here"),)), None))
 
-    assert written(site) - {"index.html"} == {"board.json", "ticket/WEB-3.html", "health.json"}
+    assert written(site) - {"index.html"} == FEEDS | {"ticket/WEB-3.html"}
     assert "look here" in page(site, "ticket/WEB-3.html")
 
 
@@ -481,6 +484,85 @@ def test_health_json_tells_the_truth_about_polls_and_the_watch(site, spool):
     assert "Well" in page(site)
 
 
+@pytest.fixture
+def watched(site: Site) -> Iterator[Path]:
+    """A pco-watch that holds its lock, as far as others can see; gives the lock's file."""
+    path = site.home / "spool" / ".watch.lock"
+    with open(path) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield path
+
+
+def test_ok_json_says_the_same_and_is_there_only_while_pco_is_well(site, spool, watched):
+    site.run("pco-dashboard")
+    well = (www(site) / "ok.json").read_bytes()
+    same = (www(site) / "health.json").read_bytes()
+
+    site.configure(health={"disk_free": "99.99%"})
+    site.run("pco-dashboard")
+
+    assert json.loads(well)["status"] == "ok" and well == same
+    assert not (www(site) / "ok.json").exists()
+    assert value(site, "health.json")["status"] == "degraded"
+
+
+def test_at_no_moment_is_pco_called_well_that_is_not(site, spool, watched):
+    def writes() -> list[str]:
+        trace = site.home / "trace"
+        program = [sys.executable, str(TOP / "bin" / "pco-dashboard")]
+        calls = "trace=/^(rename|unlink).*"
+        subprocess.run(["strace", "-f", "-e", calls, "-o", str(trace), *program], env=site.environment(), check=True)
+        return re.findall(r"/(ok\.json|health\.json|index\.html)\"", trace.read_text())
+
+    recovering = writes()
+    site.configure(health={"disk_free": "99.99%"})
+    failing = writes()
+
+    assert recovering == ["index.html", "health.json", "ok.json"]
+    assert failing == ["ok.json", "index.html", "health.json"]
+
+
+def test_a_board_that_cannot_be_drawn_is_not_called_well(site, spool, watched):
+    site.run("pco-dashboard")
+    (www(site) / "board.json").unlink()
+    (www(site) / "board.json").mkdir()
+    put(spool, a_ticket(), State.PENDING)
+
+    site.run("pco-dashboard", code=71)
+
+    assert not (www(site) / "ok.json").exists()
+
+
+def test_a_watch_that_holds_its_lock_and_does_nothing_is_said_to_hang(site, spool, watched):
+    before = time.time() - 150
+    os.utime(watched, (before, before))
+
+    site.run("pco-dashboard")
+
+    assert value(site, "health.json")["reasons"] == ["pco-watch has done nothing for 2m: it hangs"]
+
+
+def test_the_watch_shows_its_progress_by_the_time_of_its_lock(site, spool):
+    lock = site.home / "spool" / ".watch.lock"
+    os.utime(lock, (1, 1))
+
+    site.run("pco-watch", "--once")
+
+    assert time.time() - lock.stat().st_mtime < 60
+
+
+def test_metrics_are_those_of_the_board(site, spool, watched):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    put(spool, a_ticket("WEB-2"), State.COMPLETED)
+
+    site.run("pco-dashboard")
+
+    lines = (www(site) / "metrics.txt").read_text().splitlines()
+    assert {"plane_pending_tickets 1", "plane_active_sessions 0", "plane_completed_tickets 1", "pco_health 1"} < set(
+        lines
+    )
+
+
 def test_a_pause_is_shown_with_its_reason(site, spool):
     spool.control.pause(Note(NOW, "anna", "release day"))
 
@@ -633,4 +715,4 @@ def test_a_hundred_finished_tickets_are_on_their_month_and_not_on_the_board(site
 
     finish(spool, a_ticket("WEB-101"), T0 + timedelta(minutes=200))
 
-    assert written(site) == {"ticket/WEB-101.html", "2026-11.html", "index.html", "board.json", "health.json"}
+    assert written(site) == FEEDS | {"ticket/WEB-101.html", "2026-11.html", "index.html"}

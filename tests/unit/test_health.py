@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from pco.commands import watch
 from pco.ground import config
 from pco.ground.polled import Head
 from pco.ground.ticket import Note, State
-from pco.rules.health import PATIENCE, Disk, Facts, judge, overdue
-from support import T0, WEB
+from pco.rules.health import PATIENCE, SILENCE, Disk, Facts, judge, overdue
+from support import T0, TOP, WEB
 
 LIMITS = config.Health()
 WELL = Head(WEB, key="WEB", polled_at=T0 - timedelta(seconds=30))
@@ -68,6 +69,27 @@ def test_corrupt_tickets_are_ill_health_and_named_up_to_five():
 def test_a_watch_that_is_not_running_is_ill_health():
     assert reasons(watching=True) == reasons(watching=None) == ()
     assert reasons(watching=False) == ("pco-watch is not running: nobody notices what sessions do",)
+
+
+def test_a_watch_that_holds_its_lock_and_does_nothing_is_ill_health():
+    assert reasons(watching=True, watched=T0 - SILENCE) == ()
+    assert reasons(watching=True, watched=T0 - 3 * MINUTE) == ("pco-watch has done nothing for 3m: it hangs",)
+    assert reasons(watching=None, watched=T0 - 3 * MINUTE) == ()
+
+
+def test_the_silence_of_a_watch_is_what_its_unit_calls_too_long():
+    unit = (TOP / "systemd" / "pco-watch.service").read_text()
+
+    assert f"WatchdogSec={SILENCE // MINUTE}min\n" in unit
+    assert timedelta(seconds=watch.RESCAN) < SILENCE
+
+
+def test_each_unit_that_has_failed_is_named():
+    assert reasons(failed=()) == reasons(failed=None) == ()
+    assert [reason.split()[0] for reason in reasons(failed=("pco-poll.service", "pco-post.path"))] == [
+        "pco-poll.service",
+        "pco-post.path",
+    ]
 
 
 def test_a_comment_that_waits_for_more_than_ten_minutes_is_ill_health():

@@ -472,6 +472,21 @@ def test_health_json_has_the_keys_of_old_and_more():
     assert set(value["counts"]) == {state.value for state in State}
 
 
+def test_health_json_tells_how_long_things_wait_in_seconds():
+    waiting = [(3, State.PENDING), (1, State.PENDING), (2, State.OUTBOX)]
+    cards = [Card(f"WEB-{n}", state, since=T0 - n * HOUR) for n, state in waiting]
+    heads = (Head(WEB, polled_at=T0 - timedelta(seconds=30)), Head("never"))
+
+    value = json.loads(feeds.health(snapshot(*cards, heads=heads)))
+
+    assert value["ages"] == {
+        "last_poll": 30,
+        "oldest_pending": 3 * 3600,
+        "oldest_completed": None,
+        "oldest_outbox": 2 * 3600,
+    }
+
+
 @pytest.mark.parametrize(("watching", "said"), [(True, "running"), (False, "stopped"), (None, "unknown")])
 def test_health_json_tells_whether_the_sessions_are_watched(watching, said):
     assert json.loads(feeds.health(snapshot(watching=watching)))["tmux_service"] == said

@@ -38,9 +38,10 @@ def main(pco: Pco, once: bool) -> None:
     """
     paths, sessions = pco.config.paths, pco.config.sessions
     with pco.spool.alone():
+        pco.spool.alive()
         trigger = Trigger(paths.trigger)
         runner = runners.choose(sessions.runner, paths.run, paths.trigger)
-        desk = Desk(pco, runner, agents.named(sessions.agent), pco.service.pat)
+        desk = Desk(pco, runner, agents.named(sessions.agent), lambda: progress(pco))
         desk.remember_retries()
         if once:
             look_once(pco, desk, trigger, runner)
@@ -55,6 +56,7 @@ def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
         trigger.pause(ration.take())
         trigger.rung()
         due = desk.scan(trigger.rung)
+        pco.spool.alive()
         pco.service.ready(status(pco, desk))
         later = cleaning.of_dropped(pco, runner, later)
         clock = attempt.clock()
@@ -68,6 +70,12 @@ def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
         due = min(due, wake_retries(pco, desk, clock), clock + RESCAN)
         trigger.wait(due - attempt.clock())
     pco.service.stopping()
+
+
+def progress(pco: Pco) -> None:
+    """A ticket is dealt with: said to systemd, and to pco-dashboard."""
+    pco.service.pat()
+    pco.spool.alive()
 
 
 def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:

@@ -1,12 +1,16 @@
-"""systemd's units, by systemctl: for people who set pco up, not for the tools that run under it."""
+"""systemd's units, by systemctl: for people who set pco up, and for the board, which says what has failed."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
-from pco.ground.errors import SystemFault
+from pco.ground.errors import PcoError, SystemFault
 from pco.outside import process
 
 _PATIENCE = timedelta(minutes=3)  # pco-watch may take two to start
+_BRIEFLY = timedelta(seconds=5)
+# A session that fails is its ticket's affair, and a person's terminal that breaks is nobody's.
+_OTHERS = ("pco-session@", "pco-attach@")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
 
 
@@ -48,8 +52,21 @@ def status(*units: str) -> str:
     return _systemctl("status", "--no-pager", "--lines=0", *units).out.decode("utf-8", "replace")
 
 
-def _systemctl(*words: str) -> process.Result:
-    return process.run(["systemctl", *words], _ENVIRONMENT, _PATIENCE)
+def failed() -> tuple[str, ...] | None:
+    """The units of pco that have failed; None when this is no unit itself, or systemd does not answer."""
+    # Not INVOCATION_ID: a desktop's terminal hands that down, and a checkout would tell of the installed pco.
+    if os.environ.get("SYSTEMD_EXEC_PID") != str(os.getpid()):
+        return None
+    try:
+        said = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "--full", "pco*", patience=_BRIEFLY)
+    except PcoError:
+        return None
+    names = [line.split()[0] for line in said.out.decode("utf-8", "replace").splitlines() if line.strip()]
+    return None if said.code else tuple(sorted(name for name in names if not name.startswith(_OTHERS)))
+
+
+def _systemctl(*words: str, patience: timedelta = _PATIENCE) -> process.Result:
+    return process.run(["systemctl", *words], _ENVIRONMENT, patience)
 
 
 def _done(result: process.Result, what: str) -> None:

@@ -5,17 +5,20 @@ board.json   {"schema", "generated_at", "version", "status", "counts": {STATE: N
              "round", "cost_usd", "finished_at"}, the latest first]}
 health.json  {"status": "ok" or "degraded", "tmux_service": "running", "stopped" or "unknown" (pco-watch, which
              watches over the sessions), "pending_count", "active_count", "completed_count", "counts", "reasons",
-             "notes", "last_poll" (of the project that waits longest; null: never), "paused" (null, or {"by", "at",
-             "why"}), "generated_at", "version"}
+             "notes", "last_poll" (of the project that waits longest; null: never), "ages" (in seconds, as of
+             generated_at, null for what is not: {"last_poll", "oldest_pending", "oldest_completed",
+             "oldest_outbox"}), "paused" (null, or {"by", "at", "why"}), "generated_at", "version"}
+ok.json      the same, there only while the status is "ok"
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from pco.ground import times
 from pco.ground.ticket import State
 from pco.pages.board import MOST_RECENT
-from pco.pages.snapshot import Snapshot
+from pco.pages.snapshot import Snapshot, waiting_since
 from pco.spool.index import Finished
 
 SCHEMA = 1
@@ -52,11 +55,18 @@ def health(snapshot: Snapshot) -> bytes:
         "reasons": list(snapshot.health.reasons),
         "notes": list(snapshot.health.notes),
         "last_poll": times.iso(last) if last else None,
+        "ages": _ages(snapshot, last),
         "paused": {"by": paused.by, "at": times.iso(paused.at), "why": paused.text} if paused else None,
         "generated_at": times.iso(snapshot.clock.now),
         "version": snapshot.version,
     }
     return _bytes(value)
+
+
+def _ages(snapshot: Snapshot, polled: datetime | None) -> dict[str, int | None]:
+    oldest = {f"oldest_{state}": since for state, since in waiting_since(snapshot.cards).items()}
+    begun = {"last_poll": polled, **oldest}
+    return {name: int((snapshot.clock.now - at).total_seconds()) if at else None for name, at in begun.items()}
 
 
 def _counts(snapshot: Snapshot) -> dict[str, int]:

@@ -149,6 +149,12 @@ def card(ticket: Ticket) -> Card:
     )
 
 
+def waiting_since(cards: tuple[Card, ...]) -> dict[State, datetime | None]:
+    """Since when the oldest ticket waits that nobody works on: for an approval, to be accepted, to be posted."""
+    waits = (State.PENDING, State.COMPLETED, State.OUTBOX)
+    return {state: min((c.since for c in cards if c.state is state and c.since), default=None) for state in waits}
+
+
 def trigger(ticket: Ticket) -> str:
     """What began the current round, in words: `moved to Todo`."""
     began = ticket.round.trigger

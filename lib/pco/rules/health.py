@@ -12,6 +12,7 @@ from pco.ground.polled import Head
 from pco.ground.ticket import Note, State
 
 OUTBOX_PATIENCE = timedelta(minutes=10)  # pco-post runs within seconds; Plane's throttle and settling take minutes
+SILENCE = timedelta(minutes=2)  # pco-watch.service's WatchdogSec=: one that hangs is killed then, if systemd runs it
 # How long a ticket may stay in a state before the board calls it overdue; pco-watch itself ends long sessions.
 PATIENCE = {
     State.PENDING: timedelta(days=1),
@@ -35,8 +36,9 @@ class Facts:
     """All that health is judged by.
 
     `heads` are the configured projects as the last poll saw them (none: there is no Plane).  `watching` says whether
-    pco-watch holds its lock, None if that cannot be told.  `corrupt` and `outbox` are (key, since).  `unreadable` are
-    complaints about what could not be read.
+    pco-watch holds its lock, None if that cannot be told; `watched` is when it last made progress.  `corrupt` and
+    `outbox` are (key, since).  `unreadable` are complaints about what could not be read.  `failed` are units, None if
+    systemd was not asked.
     """
 
     now: datetime
@@ -46,6 +48,8 @@ class Facts:
     outbox: tuple[tuple[str, datetime], ...] = ()
     unreadable: tuple[str, ...] = ()
     watching: bool | None = None
+    watched: datetime | None = None
+    failed: tuple[str, ...] | None = None
     paused: Note | None = None
 
 
@@ -62,6 +66,7 @@ def judge(facts: Facts, limits: config.Health) -> Health:
     """Say whether pco is well.  Nothing is assumed: what is not known is not complained of."""
     reasons = (
         *_polls(facts, limits),
+        *_units(facts),
         *_watch(facts),
         *_outbox(facts),
         *_corrupt(facts),
@@ -89,9 +94,16 @@ def _polls(facts: Facts, limits: config.Health) -> Iterator[str]:
             yield f"{name}: the last {head.failed} polls failed{why}"
 
 
+def _units(facts: Facts) -> Iterator[str]:
+    for unit in facts.failed or ():
+        yield f"{unit} has failed (systemctl status {unit}; systemctl reset-failed {unit} once that is dealt with)"
+
+
 def _watch(facts: Facts) -> Iterator[str]:
     if facts.watching is False:
         yield "pco-watch is not running: nobody notices what sessions do"
+    elif facts.watching and facts.watched and facts.now - facts.watched > SILENCE:
+        yield f"pco-watch has done nothing for {times.rough(facts.now - facts.watched)}: it hangs"
 
 
 def _outbox(facts: Facts) -> Iterator[str]:

@@ -88,6 +88,11 @@ class Spool:
         with Lock(self.root / f".{self.program.removeprefix('pco-')}.lock", patience).held():
             yield
 
+    def alive(self) -> None:
+        """Say that this program, which is alone, has made progress: by the time of its lock file."""
+        with suppress(OSError):
+            os.utime(self.root / f".{self.program.removeprefix('pco-')}.lock")
+
     # Reading.
 
     def path(self, key: str, state: State) -> Path:

@@ -1,8 +1,15 @@
-"""Write the static pages: the board, a page for each ticket, finished tickets by month, board.json and health.json.
+"""Write the static pages: the board, a page for each ticket, finished tickets by month, and the files for programs.
 
 They lie in `paths.www`, for a web server to give out; each is replaced whole, so a reader never sees half of one.  Only
 what has changed since the last run is written.  What was remembered of that run lies in .built; without it, or with
 --full, everything is made anew.  pco-dashboard only reads the spool, and does so without its lock.
+
+health.json says whether pco is well, and why not: Plane does not answer, a disk is nearly full, a unit has failed, the
+watcher hangs, a comment does not get out. ok.json is the same, and is there only while pco is well; by it a web server
+tells 200 from 503. Both, and metrics.txt for Prometheus, are written at least every two minutes, whatever happens, and
+pco-stale.timer takes away what is older than three minutes; it runs on when pco is stopped. So the word that pco is
+well is never older than three and a half minutes (one more where the clock was set back meanwhile), and after a boot it
+is not believed at all until it has been said anew.
 """
 
 import hashlib
@@ -56,7 +63,19 @@ def build(pco: Pco, full: bool) -> None:
     site = Site(pco.config.paths.www)
     site.prepare()
     _index(pco)
-    memory = _memory(site, pco.config, full)
+    try:
+        draw(pco, site, _memory(site, pco.config, full))
+    except TryLater:
+        raise
+    except Exception:
+        site.remove(lists.WELL)  # nobody knows any more
+        raise
+    if pco.loudness > 0:
+        pco.log("info", f"{site.written} files written, {site.removed} removed")
+
+
+def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
+    """Write what has changed since the run that `memory` is of."""
     with progress(pco, anew=not memory) as step:
         run = Run(pco, site, facts.clock(pco), step, anew=not memory, doubted=memory.get("boot") != attempt.boot_id())
         seen = opened.show(run, _open(memory, pco.config))
@@ -67,8 +86,6 @@ def build(pco: Pco, full: bool) -> None:
     known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": attempt.boot_id()}
     listed = lists.show(run, memory.get("listed", {}), seen, done)
     site.remember("now", {**known, "open": seen, "finished": done, "listed": listed})
-    if pco.loudness > 0:
-        pco.log("info", f"{site.written} files written, {site.removed} removed")
 
 
 def _index(pco: Pco) -> None:

@@ -1,8 +1,8 @@
-"""What is known of pco's health as the pages are made: polls, disks, locks, the pause."""
+"""What is known of pco's health as the pages are made: polls, disks, locks, units, the pause."""
 
 import fcntl
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pco.ground import polled, times
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.polled import Head
 from pco.ground.ticket import State
+from pco.outside import units
 from pco.pages.clock import Clock
 from pco.rules import health
 
@@ -49,6 +50,8 @@ def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tu
         outbox=tuple((card["key"], times.parse_time(card["since"])) for card in sending if card["since"]),
         unreadable=(*bad, *broken),
         watching=watching(pco.config.paths.spool),
+        watched=watched(pco.config.paths.spool),
+        failed=units.failed(),
         paused=pco.spool.control.paused(),
     )
 
@@ -86,3 +89,11 @@ def watching(spool: Path) -> bool | None:
     finally:
         os.close(handle)
     return False
+
+
+def watched(spool: Path) -> datetime | None:
+    """When pco-watch last made progress: it says so by the time of its lock.  None if that cannot be told."""
+    try:
+        return datetime.fromtimestamp(os.lstat(spool / ".watch.lock").st_mtime, UTC)
+    except OSError:
+        return None

@@ -1,4 +1,6 @@
-"""What leads to the tickets: the board, the pages of long lanes, board.json, health.json, the files of the looks.
+"""What leads to the tickets: the board, the pages of long lanes, the files for programs, those of the looks.
+
+ok.json is the same as health.json, and is there only while pco is well: a web server cannot read what a file says.
 
 Remembered: {"digest": of all that they show, "at": when they were written}.
 """
@@ -14,12 +16,15 @@ from pco.commands.dashboard import facts
 from pco.commands.dashboard.run import Run
 from pco.ground import durable, shape, times
 from pco.ground.ticket import FINISHED, State
-from pco.pages import board, feeds
+from pco.pages import board, feeds, metrics
 from pco.pages.snapshot import Card, Month, Snapshot
 from pco.rules import health
 from pco.spool.index import Finished
 
-CLOCK = timedelta(seconds=60)  # written this often even if nothing has changed: the reader sees that pco lives
+# Written this often even if nothing has changed: the reader sees that pco lives.  Shorter than what lies between two
+# polls, so that each writes: pco-stale.service takes away what is three minutes old.
+CLOCK = timedelta(seconds=45)
+WELL = "ok.json"
 _OURS = re.compile(r"index\.html|lane-[a-z]+\.html|[0-9]{4}-[0-9]{2}(-[0-9]+)?\.html")
 Known = dict[str, Any]
 
@@ -32,7 +37,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
     counts = _counts(run, seen)
     shown = [judged, heads, found.paused, found.watching, counts, [e["stamp"] for e in seen.values()], done]
     digest = hashlib.sha256(repr([__version__, run.clock.named, *shown]).encode()).hexdigest()
-    if known.get("digest") == digest and not run.doubted and _young(run, known):
+    if known.get("digest") == digest and not run.doubted and _young(run, known) and _said(run, judged):
         return known
     snapshot = Snapshot(
         clock=run.clock,
@@ -55,6 +60,11 @@ def _young(run: Run, known: Known) -> bool:
     return timedelta() <= age < CLOCK
 
 
+def _said(run: Run, judged: health.Health) -> bool:
+    """Whether the word on pco's health is still there: who finds it too old takes it away."""
+    return not run.site.empty("health.json") and run.site.empty(WELL) is (judged.status != "ok")
+
+
 def _counts(run: Run, seen: Known) -> dict[State, int]:
     """How many tickets are in each state, as the board shows them: what cannot be read counts as corrupt."""
     counts = {state: run.pco.spool.count(state) if state in FINISHED else 0 for state in State}
@@ -65,7 +75,10 @@ def _counts(run: Run, seen: Known) -> dict[State, int]:
 
 def _write(run: Run, snapshot: Snapshot, rows: list[Known]) -> None:
     """Write all lists, then remove what nothing leads to any more."""
-    site = run.site
+    site, health_json = run.site, feeds.health(snapshot)
+    well = snapshot.health.status == "ok"
+    if not well:
+        site.remove(WELL)  # first, as it comes last below: at no moment is pco called well that is not
     for name in ("style.css", "icon.svg"):
         site.put(name, durable.read(share(f"www/{name}"), 1 << 20))
     lanes = dict(board.lane_pages(snapshot))
@@ -73,7 +86,10 @@ def _write(run: Run, snapshot: Snapshot, rows: list[Known]) -> None:
         site.put(name, content)
     site.put("index.html", board.index(snapshot))
     site.put("board.json", feeds.board(snapshot, rows))
-    site.put("health.json", feeds.health(snapshot))
+    site.put("metrics.txt", metrics.text_of(snapshot))
+    site.put("health.json", health_json)
+    if well:
+        site.put(WELL, health_json)
     wanted = {"index.html", *lanes, *(page for month in snapshot.months for page in month.pages)}
     for name in site.names():
         if name not in wanted and _OURS.fullmatch(name):
