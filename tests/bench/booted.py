@@ -1,7 +1,6 @@
 """Under a booted systemd, with the installed units: how long a ticket waits at each step, what idling costs."""
 
 import json
-import os
 import statistics
 import sys
 import time
@@ -15,7 +14,7 @@ from support import TOP
 sys.path.insert(0, str(TOP / "tests" / "system"))
 
 from host import Host
-from installed import ADDRESS, RARE, WEB, Installed
+from installed import ADDRESS, RARE, WEB, Installed, booted
 
 TICKETS = 50
 IDLE = 60.0  # seconds
@@ -42,23 +41,18 @@ git -c user.name=M -c user.email=m@localhost commit -qm first && git clone -q --
 @contextmanager
 def site() -> Iterator[Installed]:
     """An installed pco whose timers are all set to ten minutes."""
-    host = Host(f"b{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
-        host.exec("sh", "-ec", REPOSITORY)
+    with booted("b") as pco:
+        pco.host.exec("sh", "-ec", REPOSITORY)
         pco.configure()
-        host.write("/etc/pco/pco.yaml", CONFIG)
-        host.exec("rm", "-r", "/etc/systemd/system/pco-poll.timer.d")
+        pco.host.write("/etc/pco/pco.yaml", CONFIG)
+        pco.host.exec("rm", "-r", "/etc/systemd/system/pco-poll.timer.d")
         for name in ("poll", "launch", "post"):
-            host.write(f"/etc/systemd/system/pco-{name}.timer.d/rare.conf", RARE)
-        host.systemctl("daemon-reload")
+            pco.host.write(f"/etc/systemd/system/pco-{name}.timer.d/rare.conf", RARE)
+        pco.host.systemctl("daemon-reload")
         pco.simulate()
-        host.systemctl("enable", "--now", "pco.target")
-        host.systemctl("start", "pco-poll.service")
+        pco.host.systemctl("enable", "--now", "pco.target")
+        pco.host.systemctl("start", "pco-poll.service")
         yield pco
-    finally:
-        host.down()
 
 
 def latency(_folder: Path) -> Iterator[Figure]:

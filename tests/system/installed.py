@@ -1,7 +1,9 @@
 """A pco that was installed into a test host as a user would, beside a simulated Plane."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,18 @@ with spool.lock():
     attempt = Attempt(1, T0, boot_id="of the boot before", boot_time=1.0)
     put(spool, ticket.with_round(attempts=(attempt,)), State(state))
 """
+
+
+@contextmanager
+def booted(letter: str) -> Iterator["Installed"]:
+    """A host of its own, with pco installed and nothing configured; `letter` tells it from others of this run."""
+    host = Host(f"{letter}{os.getpid()}").up()
+    try:
+        pco = Installed(host)
+        pco.install()
+        yield pco
+    finally:
+        host.down()
 
 
 class Installed:

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from host import CLEAN, Host
+from host import CLEAN
 from inside import Inside, begin, furnish
-from installed import Installed
+from installed import Installed, booted
 
 from terminal import Terminal
 
@@ -14,15 +14,10 @@ from terminal import Terminal
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host where agents do what a test says."""
-    host = Host(f"a{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
-        host.exec("useradd", "bob")
+    with booted("a") as pco:
+        pco.host.exec("useradd", "bob")
         furnish(pco)
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture(scope="module")

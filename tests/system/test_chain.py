@@ -1,30 +1,23 @@
 """From Plane into the spool and back into Plane, by the installed units alone."""
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
-from host import Host
-from installed import WEB, Installed
+from installed import WEB, Installed, booted
 
 
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own whose pco polls a simulated Plane every three seconds."""
-    host = Host(f"c{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
+    with booted("c") as pco:
         pco.configure()
         pco.simulate()
-        host.systemctl("enable", "--now", "pco.target")
+        pco.host.systemctl("enable", "--now", "pco.target")
         # The first poll only takes stock: tickets come of what is new after it.
         seen = f"/var/lib/pco/plane/{WEB}/head.json"
-        pco.wait("the first poll", lambda: not host.exec("test", "-e", seen, code=None).returncode)
+        pco.wait("the first poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode)
         yield pco
-    finally:
-        host.down()
 
 
 def new_ticket(pco: Installed, name: str) -> str:

@@ -1,13 +1,12 @@
 """What may be done about the sessions' units without root: by user pco very little, by people nothing."""
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
-from host import Done, Host
+from host import Done
 from inside import STATES, Inside, begin, furnish, state
-from installed import Installed
+from installed import Installed, booted
 
 REFUSED = re.compile("access denied|authentication required|not authorized|permission denied", re.IGNORECASE)
 MANAGER = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
@@ -46,14 +45,9 @@ ORDERS = (
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says and what is finished is kept for a second."""
-    host = Host(f"k{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
+    with booted("k") as pco:
         furnish(pco, "  keep: 1s\n")
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """How exposed each unit is, as systemd judges it where it has done its work."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from host import Host
 from inside import Inside, await_agent, begin, furnish, state
-from installed import UNITS, WEB, Installed
+from installed import UNITS, WEB, Installed, booted
 
 # Tenths.  To Plane, to repositories, to a model: these units need a network.
 NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-session@"), 11)
@@ -20,18 +18,13 @@ SERVICES = sorted(path.stem for path in UNITS.glob("*.service"))
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, with a simulated Plane, in which tickets went all ways."""
-    host = Host(f"e{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
+    with booted("e") as pco:
         pco.configure()
         pco.simulate()
         furnish(pco)
         seen = f"/var/lib/pco/plane/{WEB}/head.json"
-        pco.wait("the first poll", lambda: not host.exec("test", "-e", seen, code=None).returncode)
+        pco.wait("the first poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode)
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from host import Host
 from inside import Inside, await_agent, begin, furnish, state
-from installed import Installed
+from installed import Installed, booted
 
 OUT = "import glob, os, socket\nout = os.environ['HOME'] + '/out'\nattempt = glob.glob(out + '/1.1-*')[0]\n"
 OUT += "def link(to, name): os.path.lexists(name) and os.unlink(name); os.symlink(to, name)\n"
@@ -97,15 +96,10 @@ print(opened)
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says."""
-    host = Host(f"x{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
+    with booted("x") as pco:
         furnish(pco)
-        host.write("/srv/bait/screen", "a screen of others, as bait")
+        pco.host.write("/srv/bait/screen", "a screen of others, as bait")
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """What a session cannot reach: all of it is tried by the agent itself, in one of two sessions that run at once."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from host import Host
 from inside import Inside, begin, furnish
-from installed import Installed
+from installed import Installed, booted
 
 TOKEN = "plane_api_5f2c61d0e9"
 LOGIN = "sk-agent-81b2"
@@ -109,17 +107,12 @@ ORDERS = (
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says."""
-    host = Host(f"i{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
-        host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
-        host.exec("install", "-m", "755", "/usr/bin/id", "/srv/id")
-        host.exec("chmod", "u+s", "/srv/id")
+    with booted("i") as pco:
+        pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+        pco.host.exec("install", "-m", "755", "/usr/bin/id", "/srv/id")
+        pco.host.exec("chmod", "u+s", "/srv/id")
         furnish(pco)
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,12 @@
 """The journal of a machine with pco on it: a ticket's whole way, what failed, how much is said."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from host import Host
-from installed import TOKEN, WEB, Installed
+from installed import TOKEN, WEB, Installed, booted
 
 from pco.ground import messages
 
@@ -38,20 +36,15 @@ except BlockingIOError:
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, whose pco runs real sessions of an agent that is quickly done."""
-    host = Host(f"j{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
+    with booted("j") as pco:
         pco.configure()
         pco.simulate()
-        host.write("/etc/pco/pco.yaml.d/agent.yaml", AGENT)
-        host.exec("sh", "-c", REPOSITORY)
-        host.systemctl("enable", "--now", "pco.target")
+        pco.host.write("/etc/pco/pco.yaml.d/agent.yaml", AGENT)
+        pco.host.exec("sh", "-c", REPOSITORY)
+        pco.host.systemctl("enable", "--now", "pco.target")
         seen = f"/var/lib/pco/plane/{WEB}/head.json"
-        pco.wait("the first poll", lambda: not host.exec("test", "-e", seen, code=None).returncode)
+        pco.wait("the first poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode)
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture(scope="module")

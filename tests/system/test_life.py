@@ -1,13 +1,11 @@
 """Sessions under a systemd that is stopped, restarted, halted, rebooted and cut off its power."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
-from host import Host
 from inside import Inside, await_agent, begin, furnish, state
-from installed import Installed
+from installed import Installed, booted
 
 from pco.commands.halting import WHY
 
@@ -15,14 +13,9 @@ from pco.commands.halting import WHY
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says."""
-    host = Host(f"l{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
+    with booted("l") as pco:
         furnish(pco)
         yield pco
-    finally:
-        host.down()
 
 
 @pytest.fixture

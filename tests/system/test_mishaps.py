@@ -1,7 +1,6 @@
 """What goes wrong between the programs: folders removed, flags that stay, runs by hand, the power at any moment."""
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -9,9 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from host import Host
 from inside import Inside, await_agent, furnish, state
-from installed import RARE, Installed
+from installed import RARE, Installed, booted
 
 from pco.ground import messages
 
@@ -37,18 +35,13 @@ CUTS = 4
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says and no timer comes to help."""
-    host = Host(f"m{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
-        host.exec("mv", "/usr/bin/git", "/usr/bin/git.real")
-        host.write("/usr/bin/git", SLOW_GIT, "755")
-        host.write("/srv/counting", COUNTING, "755")
-        host.write("/etc/systemd/system/pco-launch.timer.d/rare.conf", RARE)
+    with booted("m") as pco:
+        pco.host.exec("mv", "/usr/bin/git", "/usr/bin/git.real")
+        pco.host.write("/usr/bin/git", SLOW_GIT, "755")
+        pco.host.write("/srv/counting", COUNTING, "755")
+        pco.host.write("/etc/systemd/system/pco-launch.timer.d/rare.conf", RARE)
         furnish(pco, "  retry_after: 1s\n")
         yield pco
-    finally:
-        host.down()
 
 
 def added(pco: Installed, count: int = 1) -> list[Inside]:

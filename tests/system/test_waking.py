@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from host import Host
 from inside import REPOSITORY
-from installed import ADDRESS, RARE, TOKEN, WEB, Installed
+from installed import ADDRESS, RARE, TOKEN, WEB, Installed, booted
 
 SOAK = "PCO_SOAK" in os.environ
 ENDS = 300 if SOAK else 60  # arrivals at the end of a run of pco-post,
@@ -79,24 +78,19 @@ with spool.lock():
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, beside a simulated Plane, where timers are of no use."""
-    host = Host(f"w{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
-        host.exec("bash", "-c", REPOSITORY)
-        host.write("/etc/pco/pco.yaml", CONFIG)
-        host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+    with booted("w") as pco:
+        pco.host.exec("bash", "-c", REPOSITORY)
+        pco.host.write("/etc/pco/pco.yaml", CONFIG)
+        pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
         for name in ("poll", "launch", "post"):
-            host.write(f"/etc/systemd/system/pco-{name}.timer.d/rare.conf", RARE)
+            pco.host.write(f"/etc/systemd/system/pco-{name}.timer.d/rare.conf", RARE)
         pco.simulate()
-        host.systemctl("enable", "--now", "pco.target")
-        host.systemctl("start", "pco-poll.service")
+        pco.host.systemctl("enable", "--now", "pco.target")
+        pco.host.systemctl("start", "pco-poll.service")
         seen = f"/var/lib/pco/plane/{WEB}/head.json"
-        pco.wait("the first poll", lambda: not host.exec("test", "-e", seen, code=None).returncode)
-        host.exec("install", "-d", "-o", "pco", "-g", "pco", "-m", "2770", "/var/tmp/aside")
+        pco.wait("the first poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode)
+        pco.host.exec("install", "-d", "-o", "pco", "-g", "pco", "-m", "2770", "/var/tmp/aside")
         yield pco
-    finally:
-        host.down()
 
 
 def items(pco: Installed, count: int) -> list[str]:

@@ -1,13 +1,11 @@
 """Programs that hang: a stopped process, a folder that does not answer, a Plane that says nothing."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
-from host import Host
 from inside import Inside, begin, furnish, state
-from installed import TOKEN, WEB, Installed
+from installed import TOKEN, WEB, Installed, booted
 
 from pco.ground import messages
 
@@ -20,19 +18,14 @@ ALERT = messages.message_id("unit failed")
 @pytest.fixture(scope="module")
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says and watchdogs are quick."""
-    host = Host(f"g{os.getpid()}").up()
-    try:
-        pco = Installed(host)
-        pco.install()
-        host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+    with booted("g") as pco:
+        pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
         for name in ("watch", "poll"):
-            host.write(f"/etc/systemd/system/pco-{name}.service.d/quick.conf", QUICK)
-        host.systemctl("daemon-reload")
+            pco.host.write(f"/etc/systemd/system/pco-{name}.service.d/quick.conf", QUICK)
+        pco.host.systemctl("daemon-reload")
         pco.simulate()
         furnish(pco)
         yield pco
-    finally:
-        host.down()
 
 
 def watcher(pco: Installed) -> dict[str, str]:

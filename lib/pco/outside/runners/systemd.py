@@ -13,10 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from pco.ground import text
-from pco.ground.errors import BadData, PcoError, TryLater
+from pco.ground.errors import PcoError, TryLater
 from pco.ground.ticket import KEY
 from pco.outside import process
-from pco.outside.runners import Alive, Place, RunnerSession
+from pco.outside.runners import Place, Runner, RunnerSession, checked
 
 AGENTS = Path("/var/lib/pco-agent")
 SLICE, TARGET = "pco-sessions.slice", "pco.target"
@@ -53,7 +53,7 @@ def fits(run: Path) -> bool:
     return run == Path("/run/pco") and Path("/run/systemd/system").is_dir() and any(map(os.path.exists, units))
 
 
-class Systemd:
+class Systemd(Runner):
     """The runner."""
 
     def place(self, home: Path) -> Place:
@@ -70,16 +70,9 @@ class Systemd:
         """Ask a session to end; after the grace that its unit gives (TimeoutStopSec=) systemd kills what is left."""
         self._systemctl("stop", key)
 
-    def alive(self, key: str) -> Alive:
-        """Whether a session is there."""
-        living = self.list()
-        if living is None:
-            return Alive.UNKNOWN
-        return Alive.YES if _checked(key) in living else Alive.NO
-
     def attach(self, key: str, *, read_only: bool = False) -> tuple[str, ...]:
         """The command that puts a person before a session's terminal, by the relay that runs beside the session."""
-        return ("pco-attach", *(("--read-only",) if read_only else ()), _checked(key))
+        return ("pco-attach", *(("--read-only",) if read_only else ()), checked(key))
 
     def list(self) -> frozenset[str] | None:
         """The keys of all sessions that are there; None if systemd did not answer."""
@@ -107,10 +100,10 @@ class Systemd:
 
     def clean(self, key: str) -> None:
         """Remove what an ended session has in its state folder.  Raises PcoError; a living one is refused."""
-        _bus("CleanUnit", "sas", f"pco-session@{_checked(key)}.service", "1", "state")
+        _bus("CleanUnit", "sas", f"pco-session@{checked(key)}.service", "1", "state")
 
     def _systemctl(self, verb: str, key: str) -> None:
-        argv = ("systemctl", "--no-ask-password", "--no-block", verb, f"pco-session@{_checked(key)}.service")
+        argv = ("systemctl", "--no-ask-password", "--no-block", verb, f"pco-session@{checked(key)}.service")
         result = process.run(argv, _environment(), _PATIENCE)
         if result.code:
             raise TryLater(f"systemd does not {verb} the session: {text.line(result.error, 300)}")
@@ -148,9 +141,3 @@ def _bus(method: str, *words: str) -> bytes:
 
 def _environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
-
-
-def _checked(key: str) -> str:
-    if not KEY.fullmatch(key):
-        raise BadData(f"{key[:40]!r} is no ticket key")
-    return key

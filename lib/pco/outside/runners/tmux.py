@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from pco.ground import text
-from pco.ground.errors import BadConfig, BadData, TryLater
+from pco.ground.errors import BadConfig, TryLater
 from pco.ground.ticket import KEY
 from pco.outside import process
-from pco.outside.runners import Alive, Place, RunnerSession
+from pco.outside.runners import Place, Runner, RunnerSession, checked
 
 _CONFIG = Path(__file__).with_name("tmux.conf")
 _PATIENCE = timedelta(seconds=10)
@@ -25,7 +25,7 @@ _NOBODY = ("no server running", "error connecting to", "can't find session", "no
 _KILL = """t() { tmux -S "${TMUX%,*,*}" "$@"; }; p=$(t list-panes -s -t 'SESSION' -F '##{pane_pid}') && kill -KILL $p"""
 
 
-class Tmux:
+class Tmux(Runner):
     """The tmux server at `socket`; at the end of a session it rings `trigger`, a FIFO."""
 
     def __init__(self, socket: Path, trigger: Path) -> None:
@@ -44,14 +44,14 @@ class Tmux:
         named = tuple(f"-e{name}={value}" for name, value in session.environment.items())
         # A single word would be run by a shell.
         argv = session.argv if len(session.argv) > 1 else ("env", *session.argv)
-        args = ("new-session", "-d", "-s", _checked(session.key), *size, *named, "--", *argv)
+        args = ("new-session", "-d", "-s", checked(session.key), *size, *named, "--", *argv)
         result = self._tmux(args, session.home)
         if result.code != 0 and "duplicate session" not in result.error:
             raise TryLater(f"tmux cannot start the session: {text.line(result.error, 300)}")
 
     def stop(self, key: str, grace: timedelta) -> None:
         """Ask a session to end (TERM to its first process); tmux itself kills what is left after `grace`."""
-        show = ("list-panes", "-t", f"={_checked(key)}:", "-F", "#{session_id} #{pane_pid}")
+        show = ("list-panes", "-t", f"={checked(key)}:", "-F", "#{session_id} #{pane_pid}")
         found = self._tmux(show).out.decode("ascii", "replace").split()
         if len(found) < 2:
             return
@@ -59,16 +59,9 @@ class Tmux:
         self._tmux(("run-shell", "-t", f"{session}:", f"kill -TERM {int(pid)}"))
         self._tmux(("run-shell", "-b", "-d", f"{max(grace.total_seconds(), 0):.1f}", _KILL.replace("SESSION", session)))
 
-    def alive(self, key: str) -> Alive:
-        """Whether a session is there."""
-        living = self.list()
-        if living is None:
-            return Alive.UNKNOWN
-        return Alive.YES if _checked(key) in living else Alive.NO
-
     def attach(self, key: str, *, read_only: bool = False) -> tuple[str, ...]:
         """The command that puts a person before a session's terminal; read-only it takes only the keys that leave."""
-        return (*self._command(), "attach-session", *(("-r",) if read_only else ()), "-t", f"={_checked(key)}")
+        return (*self._command(), "attach-session", *(("-r",) if read_only else ()), "-t", f"={checked(key)}")
 
     def list(self) -> frozenset[str] | None:
         """The keys of all sessions that are there; None if tmux did not answer."""
@@ -106,9 +99,3 @@ class Tmux:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LOGNAME", "TZ") if name in os.environ}
         fixed = {"LC_ALL": "C.UTF-8", "TERM": "screen-256color", "SHELL": "/bin/sh", "PCO_TRIGGER": str(self.trigger)}
         return {"PATH": os.defpath, **kept, **fixed}
-
-
-def _checked(key: str) -> str:
-    if not KEY.fullmatch(key):
-        raise BadData(f"{key[:40]!r} is no ticket key")
-    return key
