@@ -41,6 +41,7 @@ def main(made: Path, version: str) -> None:
     shutil.rmtree(root, ignore_errors=True)
     put(root, tree, bytecode=False)
     (root / "usr/share/pco/files").unlink()  # dpkg knows them
+    (root / "usr/lib/pco/current").unlink()  # dpkg would set it before the files are there; postinst does after
     # Not the package's but the administrator's: postinst makes it of the example.
     (root / "etc/pco/pco.yaml").unlink()
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or committed())
