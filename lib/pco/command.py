@@ -78,6 +78,11 @@ class Pco:
         token = read_token(plane, os.environ)
         return Plane(plane.url, plane.workspace, token, plane.timeout, budget, urgent=urgent, **more)
 
+    @property
+    def patience(self) -> timedelta:
+        """How long to wait for a run by hand: a unit waits, for it would be started again at once, and again."""
+        return PATIENCE if self.service.present else timedelta(0)
+
     @cached_property
     def service(self) -> "Service":
         """The unit that this runs as: told when it is ready, and of progress."""
@@ -309,14 +314,15 @@ def changed(ticket: "Ticket", **changes: Any) -> "Ticket":
 
 @contextmanager
 def alone(pco: Pco, flag: str) -> Iterator[None]:
-    """Be the only run of a program that `flag` wakes.  Raises TryLater if another stays under way.
+    """Be the only run of a program that `flag` wakes, and ready.  Raises TryLater if another stays under way.
 
     That one may have looked already, and the flag is gone: set again, it makes the unit look once more.
     """
+    # First: of a unit that ends before it was ready systemd says that it has failed, whatever its exit code.
+    pco.service.ready()
     with ExitStack() as stack:
         try:
-            # A unit waits, for it would be started again at once, and again.
-            stack.enter_context(pco.spool.alone(PATIENCE if pco.service.present else timedelta(0)))
+            stack.enter_context(pco.spool.alone(pco.patience))
         except TryLater:
             pco.spool.control.wake(flag)
             raise

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from inside import Inside, await_agent, furnish, state
-from installed import RARE, Installed, booted
+from installed import RARE, TOKEN, Installed, booted
 
 from pco.ground import messages
 
@@ -26,7 +26,7 @@ exec /usr/bin/git.real "$@"
 COUNTING = """\
 #!/bin/sh
 echo "$PCO_ATTEMPT_DIR" >>"$HOME/starts"
-sleep 0.5
+sleep 1
 exec pco-complete 'Nothing to be done.'
 """
 CUTS = 4
@@ -163,21 +163,39 @@ def test_of_several_launches_at_once_each_ticket_starts_once(pco):
     finish(pco, sessions)
 
 
+@contextmanager
+def by_hand(pco: Installed, name: str) -> Iterator[None]:
+    """A run of a program by hand, which takes long: its lock is held."""
+    lock = f"/var/spool/pco/.{name}.lock"
+    pco.host.exec("systemd-run", "--quiet", "--unit=by-hand", "flock", "-n", lock, "sleep", "1000")
+    pco.wait("the lock", lambda: pco.host.exec("flock", "-n", lock, "true", code=None).returncode == 1)
+    yield
+    pco.host.systemctl("stop", "by-hand.service")
+
+
 def test_an_approval_during_a_run_by_hand_does_not_wait_for_a_timer(pco):
     (session,) = added(pco)
-    hold = ("flock", "-n", "/var/spool/pco/.launch.lock", "sh", "-c", "until [ -e /srv/done ]; do sleep 0.1; done")
-    pco.host.exec("systemd-run", "--quiet", "--unit=by-hand", *hold)
-    pco.wait("the lock", lambda: pco.host.exec("flock", "-n", hold[2], "true", code=None).returncode == 1)
-
-    approve(pco, [session])
     busy = ("SYSLOG_IDENTIFIER=pco-launch", f"MESSAGE_ID={messages.message_id('later')}")
-    pco.wait("a run that gives way", lambda: bool(pco.host.journal(*busy)))
-    assert state(pco, session) == "approved"
-    pco.host.exec("touch", "/srv/done")
+
+    with by_hand(pco, "launch"):
+        approve(pco, [session])
+        pco.wait("a run that gives way", lambda: bool(pco.host.journal(*busy)))
+        assert state(pco, session) == "approved"
 
     await_agent(pco, session)
     assert len(pco.host.journal(*busy)) < 3
+    assert not pco.host.journal("PCO_UNIT=pco-launch.service")
     finish(pco, [session])
+
+
+def test_a_poll_that_gives_way_to_one_by_hand_has_not_failed(pco):
+    pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+
+    with by_hand(pco, "poll"):
+        pco.host.systemctl("start", "pco-poll.service")
+        pco.wait("its end", lambda: pco.host.show("pco-poll", "ActiveState")["ActiveState"] in ("inactive", "failed"))
+
+    assert pco.host.show("pco-poll", "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "75"}
 
 
 # Wake-ups.
@@ -206,11 +224,12 @@ def test_a_flag_that_cannot_be_removed_slows_a_program_down_and_does_not_end_it(
 def test_whenever_the_power_is_cut_no_attempt_runs_twice_and_all_come_to_their_end(pco):
     pco.host.write("/etc/pco/pco.yaml.d/counting.yaml", "sessions: {command: [/srv/counting]}\n")
     pco.host.systemctl("restart", "pco-watch")
-    sessions, moments = added(pco, 4), random.Random(3)
-    approve(pco, sessions)
+    sessions, moments = added(pco, CUTS), random.Random(3)
 
-    for _ in range(CUTS):
-        time.sleep(moments.uniform(0.1, 1.5))  # the moment is the input here
+    for session in sessions:
+        approve(pco, [session])
+        pco.wait("its start", lambda session=session: state(pco, session) != "approved")
+        time.sleep(moments.uniform(0, 1.2))  # the moment is the input here
         pco.host.cut()
         pco.host.start()
         assert set(pco.states()) >= {session.key for session in sessions}
@@ -221,6 +240,7 @@ def test_whenever_the_power_is_cut_no_attempt_runs_twice_and_all_come_to_their_e
         tried = attempts(pco, session)
         assert len(set(starts)) == len(starts) <= len(tried)
         assert [one["outcome"] for one in tried] == ["reboot"] * (len(tried) - 1) + ["completed"]
+    assert sum(len(attempts(pco, session)) for session in sessions) > len(sessions)
     assert not pco.host.exec("ls", "/var/spool/pco/control", code=None).stdout.count("pause")
 
 

@@ -63,7 +63,6 @@ def main(pco: Pco, keys: tuple[str, ...], limit: int | None, dry_run: bool) -> N
         show(pco, judge(pco, wish))
         return
     with alone(pco, "launch"):
-        pco.service.ready()
         if not keys:
             pco.spool.control.awake("launch")  # else others may wait, whom this run passes over
         launch(pco, wish)

@@ -49,11 +49,11 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
       pco-poll --backfill --project WEB  take in what was there before pco
     """
     check_configured(pco)
+    pco.service.ready()  # before anything that a later run mends: else systemd takes that for a failure
     with pco.spool.alone():
         from pco.commands.polling import imports
         from pco.commands.polling.run import Run
 
-        pco.service.ready()
         heads = read_heads(pco, wanted)
         long = backfill or any(head.since is None or head.backfill for _, head in heads)
         run = Run(pco, dry_run, patient=long)

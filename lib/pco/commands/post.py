@@ -49,7 +49,6 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
             preview(pco, ticket)
         return
     with shared.alone(pco, "post"):
-        pco.service.ready()
         if not keys:
             pco.spool.control.awake("post")  # else others may wait, whom this run passes over
         run = Run(pco)

@@ -37,7 +37,7 @@ def main(pco: Pco, once: bool) -> None:
       pco-watch --once -v              look once, say what happens
     """
     paths, sessions = pco.config.paths, pco.config.sessions
-    with pco.spool.alone():
+    with pco.spool.alone(pco.patience):
         pco.spool.alive()
         trigger = Trigger(paths.trigger)
         runner = runners.choose(sessions.runner, paths.run, paths.trigger)
