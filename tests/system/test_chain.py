@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from installed import WEB, Installed, booted
+from inside import REPOSITORY
+from installed import CONFIG, WEB, Installed, booted
+
+AGENT = """\
+#!/bin/sh
+cat >prompt && echo "Cached for an hour." >NOTES && git add NOTES && git commit -qm "Note on the cache"
+pco-complete "The cache is **kept** for an hour."
+"""
 
 
 @pytest.fixture(scope="module")
@@ -12,6 +19,9 @@ def pco(able: None) -> Iterator[Installed]:
     """A host of its own whose pco polls a simulated Plane every three seconds."""
     with booted("c") as pco:
         pco.configure()
+        pco.host.exec("bash", "-c", REPOSITORY)
+        pco.host.write("/srv/agent", AGENT, "755")
+        pco.host.write("/etc/pco/pco.yaml", CONFIG.replace("[/bin/true]", "[/srv/agent]"))
         pco.simulate()
         pco.host.systemctl("enable", "--now", "pco.target")
         # The first poll only takes stock: tickets come of what is new after it.
@@ -33,6 +43,36 @@ def test_an_item_created_in_plane_is_pending_after_the_next_poll(pco):
     assert key in pco.run("pco-queue", "list")
     lines = [entry["MESSAGE"] for entry in pco.host.journal("-u", "pco-poll.service")]
     assert any(f"{key}: new -> pending" in line for line in lines)
+
+
+def test_a_ticket_goes_all_the_way_from_plane_to_plane_by_units_alone(pco):
+    key = new_ticket(pco, "Keep the cache longer")
+    before = pco.maria(f"maria.state({key!r})")
+
+    pco.run("pco-queue", "approve", "--yes", key)
+    pco.wait("completed", lambda: pco.states().get(key) == "completed")
+    pco.run("pco-queue", "post", "--yes", key)
+    pco.wait("posted", lambda: pco.states().get(key) == "posted")
+
+    comments = pco.maria(f"[row['comment_html'] for row in maria.comments({key!r})]")
+    assert comments.count("The cache is <strong>kept</strong> for an hour.") == 1
+    assert (before, pco.maria(f"maria.state({key!r})")) == ("Todo", "In Progress")
+    begun = pco.host.journal(f"UNIT=pco-session@{key}.service", "JOB_TYPE=start", "JOB_RESULT=done")
+    assert len(begun) == 1
+    branch = ("git", "-c", "safe.directory=*", "log", "-1", "--format=%s", f"pco/{key}")
+    mirror = f"/var/lib/pco/mirrors/{WEB}.git"
+    assert (
+        pco.host.exec("runuser", "-u", "pco", "--", *branch[:1], "-C", mirror, *branch[1:]).stdout
+        == "Note on the cache\n"
+    )
+    moves = [e["MESSAGE"] for e in pco.host.journal(f"PCO_KEY={key}") if "->" in str(e["MESSAGE"])]
+    way = [re.search(r"(\w+) -> (\w+)", line).groups() for line in moves]
+    assert [to for _, to in way] == ["pending", "approved", "active", "completed", "outbox", "posted"]
+    left = pco.host.systemctl(
+        "list-units", "--all", "--no-legend", "--plain", f"pco-session@{key}*", f"pco-collect*@{key}*"
+    )
+    processes = pco.host.exec("pgrep", "-u", f"pco-{key}", "-a", code=None).stdout
+    assert (left, processes, pco.failed()) == ("", "", "")
 
 
 def test_a_move_shows_on_the_board_without_any_timer(pco):
