@@ -59,7 +59,10 @@ def test_the_fence_may_be_made_twice(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_as_good_as_fenced(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
     assert attempt.fenced(tmp_path / "1.1")
+    assert not attempt.fenced(tmp_path / "loop" / "1.1")
 
 
 def test_the_exit_record_is_read_as_it_was_written(tmp_path: Path, out: int) -> None:

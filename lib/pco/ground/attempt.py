@@ -196,7 +196,17 @@ def fence(home: Path) -> None:
 
 def fenced(home: Path) -> bool:
     """Whether the fence is there; where the folder itself is gone, nothing may begin either."""
-    return os.path.lexists(home / "fence") or not os.path.lexists(home)
+    return os.path.lexists(home / "fence") or _gone(home)
+
+
+def _gone(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # a disk that does not answer says nothing
+    return False
 
 
 def bear(out: Path, at: datetime) -> bool:
