@@ -12,6 +12,19 @@ from pco.ground import messages
 QUICK = (
     "[Unit]\nStartLimitBurst=3\n[Service]\nTimeoutStartSec=5s\nWatchdogSec=4s\nTimeoutAbortSec=1s\nTimeoutStopSec=1s\n"
 )
+# A file system (fuse(4)) that takes every request and answers none but the greeting.
+MUTE = """\
+import ctypes, os, struct, sys
+fuse, folder = os.open("/dev/fuse", os.O_RDWR), sys.argv[1].encode()
+options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
+if ctypes.CDLL(None).mount(b"mute", folder, b"fuse.mute", 0, options):
+    sys.exit("no mount")
+while True:
+    size, kind, number = struct.unpack_from("<IIQ", os.read(fuse, 1 << 17))
+    if kind == 26:
+        greeting = struct.pack("<IIIIHHIIHHI28x", 7, 31, 65536, 0, 12, 9, 4096, 1, 0, 0, 0)
+        os.write(fuse, struct.pack("<IiQ", 16 + len(greeting), 0, number) + greeting)
+"""
 ALERT = messages.message_id("unit failed")
 
 
@@ -24,7 +37,7 @@ def pco(able: None) -> Iterator[Installed]:
             pco.host.write(f"/etc/systemd/system/pco-{name}.service.d/quick.conf", QUICK)
         pco.host.systemctl("daemon-reload")
         pco.simulate()
-        furnish(pco)
+        furnish(pco, "  complete_grace: 1s\n")
         yield pco
 
 
@@ -60,7 +73,6 @@ def test_a_stopped_watcher_is_replaced_and_what_was_handed_over_meanwhile_is_rec
     pco.wait("the record", lambda: summary(pco, session) == "Said while nobody listened.")
     assert int(watcher(pco)["NRestarts"]) == int(before["NRestarts"]) + 1
     assert alerts(pco, "pco-watch.service") == []
-    session.ends()
     pco.wait("its end", lambda: state(pco, session) == "completed")
 
 
@@ -92,10 +104,39 @@ def test_a_folder_that_does_not_answer_ends_the_watcher_again_and_again_and_then
     pco.wait("the record", lambda: summary(pco, other) == "Said to nobody.")
     assert state(pco, stuck) == "active"
     stuck.complete("All the same.")
-    for session in (stuck, other):
-        session.ends()
     pco.wait("their ends", lambda: {state(pco, session) for session in (stuck, other)} == {"completed"})
     pco.host.systemctl("stop", "slow.service")
+    pco.host.exec("rm", f"/var/spool/pco/notify/{notices(pco)[0]}")
+
+
+def test_a_watcher_that_not_even_a_kill_ends_is_left_behind_and_one_alert_is_given(pco):
+    stuck, other = begin(pco, 2)
+    folder = f"/var/lib/pco/sessions/{stuck.key}"
+    pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.exec("systemd-run", "--quiet", "--unit=mute", "/usr/bin/python3", "-c", MUTE, folder)
+    pco.wait("the mount", lambda: folder in pco.host.read("/proc/self/mounts"))
+    hung, before = watcher(pco)["MainPID"], len(alerts(pco, "pco-watch.service"))
+
+    # The kernel waits for an answer to what was read, whatever signal comes; and the lock is held until then.
+    other.complete("Said to nobody.")
+    pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=110)
+    pco.wait("the alert", lambda: len(alerts(pco, "pco-watch.service")) > before and notices(pco) != [])
+
+    assert pco.host.read(f"/proc/{hung}/stat").split()[2] == "D"
+    assert len(alerts(pco, "pco-watch.service")) == before + 1
+    assert notices(pco) == ["failed-pco-watch.service.json"]
+    assert stuck.main
+    assert other.main
+
+    pco.host.systemctl("stop", "mute.service")
+    pco.host.exec("umount", folder)
+    pco.wait("its end", lambda: bool(pco.host.exec("test", "-e", f"/proc/{hung}", code=None).returncode))
+    pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.systemctl("start", "pco-watch.service")
+
+    pco.wait("the record", lambda: summary(pco, other) == "Said to nobody.")
+    stuck.complete("All the same.")
+    pco.wait("their ends", lambda: {state(pco, session) for session in (stuck, other)} == {"completed"})
     pco.host.exec("rm", f"/var/spool/pco/notify/{notices(pco)[0]}")
 
 
