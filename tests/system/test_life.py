@@ -156,19 +156,6 @@ def test_a_slice_that_is_stopped_while_nothing_runs_pauses_too(pco):
     pco.wait("its end", lambda: state(pco, waiting) != "active")
 
 
-def test_two_launches_at_once_start_each_ticket_once(pco):
-    sessions = begin(pco, 2)
-
-    # One by the path unit is under way; this is another, as the same user.
-    sandbox = {"User": "pco"}
-    pco.host.run("pco-launch", properties=sandbox, code=None)
-
-    assert [births(pco, session) for session in sessions] == [1, 1]
-    for session in sessions:
-        session.ends()
-    pco.wait("their end", lambda: all(state(pco, session) != "active" for session in sessions))
-
-
 @pytest.mark.parametrize("killed", ["tmux", "wrapper"])
 def test_a_session_that_is_killed_is_noticed_at_once_and_tried_again(killed, pco):
     pco.host.write("/etc/pco/pco.yaml.d/retry.yaml", "sessions: {retry_after: 1s}\n")
