@@ -19,6 +19,8 @@ PACKAGES = {
     "polkitd": "/usr/bin/pkcheck",
     "bindfs": "/usr/bin/bindfs",
     "util-linux": "/usr/bin/nsenter",
+    "procps": "/usr/bin/pgrep",
+    "man-db": "/usr/bin/man",
     "tmux": "/usr/bin/tmux",
     "git": "/usr/bin/git",
     "make": "/usr/bin/make",
