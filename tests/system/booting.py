@@ -147,11 +147,16 @@ def boot(folder: Path, spec: dict[str, str]) -> int:
     try:
         die_with_parent(signal.SIGKILL)
         check(LIBC.unshare(NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET), "unshare")
+        await_, begin = os.pipe()
         leader = os.fork()
         if leader == 0:
             die_with_parent(signal.SIGKILL)
+            os.close(begin)
+            os.read(await_, 1)
             become_systemd(folder, spec)
+        # Before it changes its root: that is this process's, too, and nothing of here is found there.
         write_new(folder / "leader", f"{leader} {start_time(leader)}")
+        os.close(begin)
         os._exit(abs(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1])))
     except OSError as error:
         print(f"{error}", file=sys.stderr, flush=True)

@@ -166,6 +166,11 @@ def test_a_flood_of_the_trigger_costs_ten_scans_a_second_and_delays_no_summary(p
     assert pco.host.show("pco-watch", "NRestarts")["NRestarts"] == "0"
 
 
+def beats(pco: Installed, session: Inside) -> bool:
+    """Whether the daemon of a session lives."""
+    return "." in str(pco.host.exec("cat", f"{session.state}/beat", code=None).stdout)
+
+
 @pytest.fixture(scope="module")
 def stopped(pco: Installed) -> Iterator[dict[str, tuple[Inside, list[str]]]]:
     """By the way in which it was stopped: a session that clings to life, and its processes."""
@@ -175,7 +180,7 @@ def stopped(pco: Installed) -> Iterator[dict[str, tuple[Inside, list[str]]]]:
         user = session.says("import os; print(os.getuid())").strip()
         session.says(DAEMON)
         session.does(STUBBORN)
-        pco.wait("the daemon", lambda session=session: "." in pco.host.read(f"{session.state}/beat"))  # type: ignore[misc]
+        pco.wait("the daemon", lambda session=session: beats(pco, session))  # type: ignore[misc]
         stopped[way] = session, pco.host.exec("pgrep", "-U", user).stdout.split()
         if way == "pco-queue stop":
             pco.run("pco-queue", "stop", session.key)
