@@ -1,6 +1,9 @@
 """What the programs that timers run tell systemd meanwhile, and say in the end of what they did."""
 
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -8,7 +11,8 @@ import pco.sim
 from pco.ground.ticket import State
 from pco.outside.service import Service
 from programs.polling import TWO_PROJECTS, World
-from support import a_ticket, put
+from programs.posting import desk
+from support import TOP, a_ticket, put
 
 
 @pytest.fixture
@@ -47,6 +51,22 @@ def test_post_tells_which_ticket_it_is_at_and_in_the_end_how_many_it_posted(site
         "STATUS=2 tickets posted, 0 left in outbox",
     ]
     assert said.splitlines()[-1] == "pco-post: 2 tickets posted, 0 left in outbox"
+
+
+def test_post_pats_the_watchdog_after_each_step_of_a_ticket(site, told, tmp_path):
+    words = []
+    with desk(site) as at:
+        at.ticket()
+        command = [sys.executable, str(TOP / "bin" / "pco-post")]
+        with subprocess.Popen(command, env=as_a_unit(site, tmp_path)) as post:
+            while post.poll() is None:  # a socket holds few words that nobody has read
+                words += told()
+                time.sleep(0.01)
+    words += told()
+
+    meanwhile = words[words.index("STATUS=posts WEB-1") : words.index("STATUS=1 ticket posted, 0 left in outbox")]
+    # The item, the word that a comment is sent, its id, the states, the word of the move, its end, posted; the ticket.
+    assert meanwhile.count("WATCHDOG=1") == 8
 
 
 def test_poll_tells_which_project_it_is_at_and_in_the_end_what_came_of_it(site, told, tmp_path):

@@ -37,6 +37,7 @@ class Run:
         """The states of a project in the order of its workflow; asked for once."""
         if project not in self._states:
             found = sorted(self.read.states(project), key=lambda w: w.sequence)
+            self.pco.service.pat()
             self._states[project] = tuple(w.state for w in found)
         return self._states[project]
 
@@ -58,9 +59,11 @@ def change(
         return edit(now), to
 
     try:
-        return run.pco.spool.update(ticket.key, judge, why=why)
+        changed = run.pco.spool.update(ticket.key, judge, why=why)
     except KeyError:
         raise Stale(f"{ticket.key} was taken out of outbox meanwhile") from None
+    run.pco.service.pat()
+    return changed
 
 
 def _body(ticket: Ticket) -> tuple[str, str]:

@@ -154,6 +154,7 @@ def comment(run: Run, ticket: Ticket) -> Ticket:
         settle(run, post)
     # Plane takes comments on items that are gone, and shows them to nobody.
     run.read.item(ticket.project, ticket.uuid)
+    run.pco.service.pat()
     if post.sending_since and (known := look(run, ticket)):
         return note(run, ticket, comment_id=known)
     return send(run, ticket)
