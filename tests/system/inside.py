@@ -5,9 +5,11 @@ printed comes out of `answer`; what begins with `#!` it does itself.
 """
 
 import ast
+import json
 import re
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
 from host import Host
 from installed import CONFIG, Installed
@@ -135,6 +137,13 @@ def await_agent(pco: Installed, session: Inside) -> None:
     """Wait until the agent of a session listens."""
     asking = ("test", "-p", f"{session.state}/answer")
     pco.wait(f"the agent of {session.key}", lambda: not pco.host.exec(*asking, code=None).returncode)
+
+
+def attempts(pco: Installed, session: Inside) -> list[dict[str, Any]]:
+    """The attempts of its round, wherever its ticket is just now."""
+    read = f"until cat /var/spool/pco/*/{session.key}.json 2>/dev/null; do :; done"
+    found: list[dict[str, Any]] = json.loads(pco.host.exec("sh", "-c", read).stdout)["rounds"][-1]["attempts"]
+    return found
 
 
 def state(pco: Installed, session: Inside) -> str:

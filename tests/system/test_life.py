@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from inside import Inside, await_agent, begin, furnish, state
+from inside import Inside, attempts, await_agent, begin, furnish, state
 from installed import Installed, booted
 
 from pco.commands.halting import WHY
@@ -33,11 +33,9 @@ def three(pco: Installed) -> Iterator[list[Inside]]:
     pco.wait("the end of all", lambda: all(state(pco, session) != "active" for session in sessions))
 
 
-def attempts(pco: Installed, session: Inside) -> list[tuple[int, str]]:
+def outcomes(pco: Installed, session: Inside) -> list[tuple[int, str]]:
     """The number and the outcome of each attempt of its round."""
-    record = f"cat /var/spool/pco/*/{session.key}.json"  # wherever it is in this moment
-    found = json.loads(pco.host.exec("sh", "-c", record, code=None).stdout or "{}")
-    return [(one["n"], one.get("outcome", "")) for one in found.get("rounds", [{}])[-1].get("attempts", [])]
+    return [(one["n"], one.get("outcome", "")) for one in attempts(pco, session)]
 
 
 def births(pco: Installed, session: Inside) -> int:
@@ -102,7 +100,7 @@ def test_pause_with_stop_ends_all_and_nothing_runs_again_before_resume(pco, thre
     pco.wait("the units' end", lambda: not any(session.main for session in three))
     pco.host.systemctl("start", "pco-launch.service")
     assert not any(session.main for session in three)
-    assert [attempts(pco, session) for session in three] == [[(1, "stopped")]] * 3
+    assert [outcomes(pco, session) for session in three] == [[(1, "stopped")]] * 3
 
     pco.run("pco-queue", "resume")
 
@@ -122,7 +120,7 @@ def test_a_stopped_slice_ends_all_and_pauses_until_resume(pco, three):
     pco.host.systemctl("start", "pco-launch.service")
     pco.wait("the run's end", lambda: pco.host.show("pco-launch", "ActiveState")["ActiveState"] == "inactive")
     assert not any(session.main for session in (*three, waiting))
-    assert {outcome for session in three for _, outcome in attempts(pco, session)} <= {"interrupted", "stopped"}
+    assert {outcome for session in three for _, outcome in outcomes(pco, session)} <= {"interrupted", "stopped"}
     assert births(pco, waiting) == 0
 
     pco.host.exec("rm", "/etc/pco/pco.yaml.d/limit.yaml")
@@ -166,7 +164,7 @@ def test_a_session_that_is_killed_is_noticed_at_once_and_tried_again(killed, pco
     pco.host.exec("kill", "-KILL", str(session.main if killed == "tmux" else wrapper))
 
     pco.wait("the next attempt", lambda: births(pco, session) == 2)
-    pco.wait("the record", lambda: attempts(pco, session)[0][1] in ("died", "interrupted"))
+    pco.wait("the record", lambda: outcomes(pco, session)[0][1] in ("died", "interrupted"))
     pco.host.exec("rm", "/etc/pco/pco.yaml.d/retry.yaml")
     restart_watcher(pco)
     session.ends()
@@ -179,7 +177,7 @@ def test_a_unit_that_fails_before_birth_is_noticed_at_once_and_says_why(pco):
     pco.host.systemctl("daemon-reload")
 
     (session,) = added(pco)
-    pco.wait("the verdict", lambda: attempts(pco, session) == [(1, "never-started")])
+    pco.wait("the verdict", lambda: outcomes(pco, session) == [(1, "never-started")])
     pco.host.exec("rm", "-r", "/etc/systemd/system/pco-session@.service.d")
     pco.host.systemctl("daemon-reload")
 
@@ -208,8 +206,8 @@ def test_after_the_machine_went_down_sessions_begin_again_once_and_nothing_is_pa
     assert paused(pco) == ""
     assert all(state(pco, session) == "active" for session in three)
     # Who was told to end before the machine went down may have been judged by then.
-    outcomes = {attempts(pco, session)[0][1] for session in three}
-    assert outcomes <= ({"reboot"} if power == "cut" else {"reboot", "interrupted"})
+    first = {outcomes(pco, session)[0][1] for session in three}
+    assert first <= ({"reboot"} if power == "cut" else {"reboot", "interrupted"})
     assert [births(pco, session) for session in three] == [2, 2, 2]
     slots = [
         json.loads(pco.host.read(f"/var/spool/pco/active/{s.key}.json"))["rounds"][-1]["attempts"][-1] for s in three

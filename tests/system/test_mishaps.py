@@ -1,14 +1,12 @@
 """What goes wrong between the programs: folders removed, flags that stay, runs by hand, the power at any moment."""
 
-import json
 import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from inside import Inside, await_agent, furnish, state
+from inside import Inside, attempts, await_agent, furnish, state
 from installed import RARE, TOKEN, Installed, booted
 
 from pco.ground import messages
@@ -61,13 +59,6 @@ def finish(pco: Installed, sessions: list[Inside]) -> None:
         session.complete()
         session.ends()
     pco.wait("their ends", lambda: all(state(pco, session) == "completed" for session in sessions))
-
-
-def attempts(pco: Installed, session: Inside) -> list[dict[str, Any]]:
-    """The attempts of its round, wherever it is just now."""
-    record = f"until cat /var/spool/pco/*/{session.key}.json 2>/dev/null; do :; done"
-    found: list[dict[str, Any]] = json.loads(pco.host.exec("sh", "-c", record).stdout)["rounds"][-1]["attempts"]
-    return found
 
 
 def outcomes(pco: Installed, session: Inside) -> list[str]:
