@@ -101,3 +101,12 @@ def test_where_no_systemd_listens_nothing_is_told(monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
     Service().doing("anything")
+
+
+@pytest.mark.parametrize(("within", "warned"), [("10m", False), ("15m", True)])
+def test_launch_warns_of_a_mirror_that_may_outlive_its_watchdog(within, warned, site, told, tmp_path):
+    site.configure(sessions={"clone_within": within})
+
+    said = site.run("pco-launch", env={**as_a_unit(site, tmp_path), "WATCHDOG_USEC": str(15 * 60 * 10**6)}).stderr
+
+    assert ("longer than WatchdogSec=" in said) == warned

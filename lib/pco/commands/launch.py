@@ -63,6 +63,9 @@ def main(pco: Pco, keys: tuple[str, ...], limit: int | None, dry_run: bool) -> N
         show(pco, judge(pco, wish))
         return
     with alone(pco, "launch"):
+        if pco.config.sessions.clone_within.total_seconds() >= pco.service.watchdog:
+            hint = "sessions.clone_within, or: systemctl edit pco-launch"
+            pco.log("warning", "a mirror may take longer than WatchdogSec= lets this unit live", hint=hint)
         if not keys:
             pco.spool.control.awake("launch")  # else others may wait, whom this run passes over
         launch(pco, wish)

@@ -22,6 +22,12 @@ class Service:
         """Whether it is one."""
         return self._socket is not None
 
+    @property
+    def watchdog(self) -> float:
+        """Seconds after which a unit that was not patted is ended; infinite if it has no watchdog."""
+        told = os.environ.get("WATCHDOG_USEC", "")
+        return int(told) / 1e6 if told.isascii() and told.isdigit() and self.present else float("inf")
+
     def ready(self, status: str = "") -> None:
         """The program has started and works; patted, and the status is shown by `systemctl status`."""
         self.pat()
