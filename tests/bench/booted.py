@@ -52,6 +52,9 @@ def site() -> Iterator[Installed]:
         pco.simulate()
         pco.host.systemctl("enable", "--now", "pco.target")
         pco.host.systemctl("start", "pco-poll.service")
+        # It only takes stock: tickets come of what is new after it.
+        seen = f"/var/lib/pco/plane/{WEB}/head.json"
+        pco.wait("the first poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode)
         yield pco
 
 
