@@ -156,9 +156,11 @@ def test_the_unedited_example_is_no_answer_and_is_not_kept_twice(desk):
         (desk.config.parent / name).write_text((setting.TOP / "etc" / "pco.yaml").read_text())
 
     said = desk.run("--yes", code=2).stderr
-    desk.run("--yes", *desk.options())
+    shown = desk.run("--yes", *desk.options()).stdout
 
     assert "--url, --workspace, --token-file, --project, --command" in said
+    assert f"{desk.config}, new:" in shown
+    assert ".bak-" not in shown
     assert sorted(path.name for path in desk.config.parent.iterdir()) == ["credentials", "pco.yaml", "pco.yaml.example"]
     assert desk.load().plane.token_file == desk.token
 

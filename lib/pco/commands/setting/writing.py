@@ -71,7 +71,7 @@ def place(file: Path, token_to: str) -> Place:
 
 
 def present(talk: Talk, where: Place) -> Present:
-    """What is in place.  A file that cannot be understood, or that nobody has edited yet, offers no defaults."""
+    """What is in place.  A file that cannot be understood offers no defaults; one that nobody has edited is none."""
     token = _token(where.token)
     try:
         text = durable.read(where.config.resolve(), yamlfile.MOST_BYTES).decode("utf-8")
@@ -80,7 +80,7 @@ def present(talk: Talk, where: Place) -> Present:
     except (BadData, UnicodeDecodeError) as error:
         raise BadConfig(f"{where.config}: {error}", "move it away, and run pco-setup again") from error
     if _unedited(where.config):
-        return Present(text, {}, Config(), token)
+        return Present(None, {}, Config(), token)
     try:
         return Present(text, yamlfile.values(where.config), yamlfile.load(where.config), token)
     except BadConfig as error:
