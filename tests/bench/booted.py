@@ -13,25 +13,16 @@ from support import TOP
 
 sys.path.insert(0, str(TOP / "tests" / "system"))
 
+import installed
 from host import Host
 from installed import ADDRESS, RARE, WEB, Installed, booted
 
 TICKETS = 50
 IDLE = 60.0  # seconds
-CONFIG = f"""\
-plane:
-  url: {ADDRESS}
-  workspace: acme
-  settle: 1s
-  requests_per_minute: 6000
-  projects:
-    - {{id: {WEB}, repository: /srv/shop.git}}
-sessions:
-  command: [sh, -c, "pco-complete 'Nothing to be done.'"]
-  complete_grace: 1s
-health:
-  stale_after: 1d
-"""
+CONFIG = (
+    installed.CONFIG.replace("[/bin/true]", "[sh, -c, \"pco-complete 'Nothing to be done.'\"]")
+    + "  complete_grace: 1s\nhealth: {stale_after: 1d}\n"
+)
 REPOSITORY = """\
 git init -q -b main /srv/shop && cd /srv/shop && echo hello >README && git add . &&
 git -c user.name=M -c user.email=m@localhost commit -qm first && git clone -q --bare . /srv/shop.git && chown -R pco /srv

@@ -70,23 +70,28 @@ class Desk:
         ]
         return [(value["event"], value["key"]) for value in map(json.loads, lines)]
 
-    @contextmanager
     def terminal(self, *args, columns=100, **environment):
         """pco-queue at a terminal of its own."""
-        master, slave = pty.openpty()
         env = {**self.site.environment(), "TERM": "xterm", "PAGER": "cat", "COLUMNS": str(columns), **environment}
-        command = [sys.executable, str(TOP / "bin" / "pco-queue"), *args]
-        ends = {"stdin": slave, "stdout": slave, "stderr": slave}
-        # A test run in the background ignores Ctrl-C; a person's shell does not.
-        child = subprocess.Popen(command, **ends, env=env, start_new_session=True, preexec_fn=_heed_interrupts)
-        os.close(slave)
-        try:
-            yield Terminal(master, child)
-        finally:
-            if child.poll() is None:
-                child.kill()
-            child.wait()
-            os.close(master)
+        return at_terminal(["pco-queue", *args], env)
+
+
+@contextmanager
+def at_terminal(words, env):
+    """A program at a terminal of its own."""
+    master, slave = pty.openpty()
+    command = [sys.executable, str(TOP / "bin" / words[0]), *words[1:]]
+    ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+    # A test run in the background ignores Ctrl-C; a person's shell does not.
+    child = subprocess.Popen(command, **ends, env=env, start_new_session=True, preexec_fn=_heed_interrupts)
+    os.close(slave)
+    try:
+        yield Terminal(master, child)
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+        os.close(master)
 
 
 def _heed_interrupts():

@@ -1,8 +1,6 @@
 """An admin who sets up a pco beside a simulated Plane, by options or at a terminal: for the tests of pco-setup."""
 
 import os
-import pty
-import signal
 import stat
 import subprocess
 import sys
@@ -10,7 +8,7 @@ from contextlib import contextmanager
 
 from pco import sim
 from pco.ground import yamlfile
-from programs.queueing import Terminal
+from programs.queueing import at_terminal
 from support import TOP
 
 COMMAND = "/bin/cat"
@@ -93,26 +91,10 @@ class Desk:
         found = sorted((self.folder / "etc").rglob("*"))
         return {path.name: (mode(path), path.read_text() if path.is_file() else "") for path in found}
 
-    @contextmanager
     def terminal(self, *args, **environment):
         """pco-setup at a terminal of its own."""
-        master, slave = pty.openpty()
         env = {**self.site.environment(), "TERM": "xterm", "COLUMNS": "100", **environment}
-        command = [sys.executable, str(TOP / "bin" / "pco-setup"), "--config", str(self.config), *args]
-        ends = {"stdin": slave, "stdout": slave, "stderr": slave}
-        child = subprocess.Popen(command, **ends, env=env, start_new_session=True, preexec_fn=_heed_interrupts)
-        os.close(slave)
-        try:
-            yield Terminal(master, child)
-        finally:
-            if child.poll() is None:
-                child.kill()
-            child.wait()
-            os.close(master)
-
-
-def _heed_interrupts():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return at_terminal(["pco-setup", "--config", str(self.config), *args], env)
 
 
 def git(*words, **more):

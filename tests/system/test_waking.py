@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 from inside import REPOSITORY
-from installed import ADDRESS, RARE, TOKEN, WEB, Installed, booted
+from installed import CONFIG, RARE, TOKEN, WEB, Installed, booted
 
 SOAK = "PCO_SOAK" in os.environ
 ENDS = 300 if SOAK else 60  # arrivals at the end of a run of pco-post,
@@ -18,21 +18,8 @@ STARTS = 300 if SOAK else 25  # and of pco-launch, each of which starts a sessio
 BURST = 200
 CROWD = 200 if SOAK else 25  # tickets that wait for three slots
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING (sd-messages.h)
-CONFIG = f"""\
-plane:
-  url: {ADDRESS}
-  workspace: acme
-  settle: 1s
-  requests_per_minute: 10000
-  projects:
-    - {{id: {WEB}, repository: /srv/shop.git}}
-sessions:
-  command: [sh, -c, "pco-complete 'Nothing to be done.'"]
-  limit: 3
-  per_project: 3
-health:
-  stale_after: 1d
-"""
+AGENT = "[sh, -c, \"pco-complete 'Nothing to be done.'\"]"
+LIMITS = "  limit: 3\n  per_project: 3\nhealth: {stale_after: 1d}\n"
 # Runs in the host: tickets whose turn it is lie aside; each arrives, with its flag, in the moment in which the one
 # before was dealt with, or shortly after: while the run that did it is ending.
 ARRIVE = """\
@@ -80,7 +67,7 @@ def pco(able: None) -> Iterator[Installed]:
     """A host of its own, beside a simulated Plane, where timers are of no use."""
     with booted("w") as pco:
         pco.host.exec("bash", "-c", REPOSITORY)
-        pco.host.write("/etc/pco/pco.yaml", CONFIG)
+        pco.host.write("/etc/pco/pco.yaml", CONFIG.replace("[/bin/true]", AGENT) + LIMITS)
         pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
         for name in ("poll", "launch", "post"):
             pco.host.write(f"/etc/systemd/system/pco-{name}.timer.d/rare.conf", RARE)

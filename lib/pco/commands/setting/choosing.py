@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -239,9 +239,8 @@ def _named(option: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[st
 
 def _known(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Those of `names` that are known; upper and lower case do not matter."""
-    fold: Callable[[str], str] = lambda name: name.strip().casefold()  # noqa: E731
-    wanted = {fold(name) for name in names}
-    return tuple(name for name in known if name in names or fold(name) in wanted)
+    wanted = {name.strip().casefold() for name in names}
+    return tuple(name for name in known if name in names or name.strip().casefold() in wanted)
 
 
 def _numbers(names: Sequence[str], known: Sequence[str]) -> str:
