@@ -11,6 +11,7 @@ import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -34,6 +35,7 @@ FILES = {
     "queue": [CONFIGURATION, SPOOL, SESSIONS, AUDIT],
     "launch": [CONFIGURATION, SPOOL, SESSIONS, ("/var/lib/pco/mirrors/PROJECT.git", "mirror of the repository"), AUDIT],
     "session": [SESSIONS, AGENTS],
+    "hook": [SESSIONS, AGENTS],
     "collect": [SESSIONS, AGENTS],
     "complete": [SESSIONS, SPOOL],
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
@@ -63,6 +65,8 @@ BUGS = {
     "API can make pco post it again.",
     "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.",
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
+    "hook": "An agent that is interrupted by Esc, or killed, says nothing: then the screen, the exit record and the "
+    "deadlines speak.",
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
     "pco.yaml.d/*.yaml goes before its answers.",
@@ -113,10 +117,21 @@ def main(folder: Path) -> None:
     for program in ["overview", *(row[0].removeprefix("pco-") for _, rows in overview.TASKS for row in rows)]:
         module = import_module(f"pco.commands.{program}")
         name = "pco" if program == "overview" else f"pco-{program}"
-        (folder / f"{name}.1").write_text(page(name, program, module.__doc__ or "", module.main))
+        (folder / f"{name}.1").write_text(page(name, program, module.__doc__ or "", as_command(module)))
     for written in HERE.glob("*.[57]"):
         content = written.read_text().replace("@VERSION@", __version__)
         (folder / written.name).write_text(content.replace("@MOVES@", moves()).replace("@RECORD@", record()))
+
+
+def as_command(module: ModuleType) -> click.Command:
+    """The program as click sees it; pco-hook does without click, and says the same in HELP."""
+    if isinstance(module.main, click.Command):
+        return module.main
+    arguments = module.HELP.partition("\n")[0].split()[2:]
+    params: list[click.Parameter] = [
+        click.Argument([word.strip("[]").split("|")[0]], metavar=word) for word in arguments
+    ]
+    return click.Command("hook", help=module.HELP.split("\n", 1)[1], params=params)
 
 
 def page(name: str, program: str, description: str, command: click.Command) -> str:

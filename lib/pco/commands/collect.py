@@ -17,7 +17,12 @@ from pco.ground.attempt import Result
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import KEY
 
-SMALL = {"birth": attempt.MOST_SMALL, "exit": attempt.MOST_SMALL, "life": 64, "screen": attempt.MOST_SCREEN}
+SMALL = {
+    **dict.fromkeys(("birth", "exit", "account", "trouble"), attempt.MOST_SMALL),
+    "life": 64,
+    "screen": attempt.MOST_SCREEN,
+    "result": attempt.MOST_RESULT,
+}
 MOST_EVENTS = 1_000
 MOST_BYTES = 16 << 20  # of all events
 

@@ -5,7 +5,6 @@ the KEY of an active ticket.  The ticket becomes completed once its session has 
 after `sessions.complete_grace`.  A person accepts, edits or rejects the summary then; nothing is posted before.
 """
 
-import json
 import os
 import re
 import sys
@@ -92,7 +91,7 @@ def inside(home: Path, key: str, summary: str) -> None:
         raise BadData(f"{launch.key}: this session was never begun")
     if (out / "exit").exists():
         raise BadData(f"{launch.key}: this session has ended")
-    if completed(out):
+    if events.handed_over(launch.out):
         raise BadData(f"{launch.key}: a summary was handed over before; nothing was changed")
     try:
         events.write(launch.out, launch.round, launch.attempt, "completed", {"summary": summary, "by": "agent"})
@@ -100,26 +99,6 @@ def inside(home: Path, key: str, summary: str) -> None:
         raise SystemFault(f"{out}/events: {error.strerror}") from error
     events.ring(launch.trigger)
     events.ring(str(out / "bell"))
-
-
-def completed(out: Path) -> bool:
-    """Whether an event says so, and what it hands over is not empty."""
-    handle = attempt.open_out(out)
-    try:
-        return any(_completes(handle, name) for name in attempt.event_names(handle))
-    finally:
-        os.close(handle)
-
-
-def _completes(out: int, name: str) -> bool:
-    try:
-        data = attempt.read_event(out, name)
-        if b'"completed"' not in data:  # of thousands of events few are parsed
-            return False
-        value = json.loads(data)
-        return bool(value["event"] == "completed" and attempt.clean_summary(value["detail"]["summary"]))
-    except (BadData, ValueError, KeyError, TypeError, RecursionError):
-        return False  # the agent's own litter
 
 
 def outside(pco: Pco, key: str, summary: str) -> None:

@@ -32,6 +32,7 @@ TASKS = (
         "Run by other programs",
         (
             ("pco-session", "one session: clone, agent, record of its end"),
+            ("pco-hook", "tell what happens in a Claude Code session, as its hook"),
             ("pco-attach", "put a terminal before a session; pco-queue attach runs it"),
             ("pco-relay", "let people look at a session, beside which it runs"),
             ("pco-collect", "take in what a session left, once its unit has ended"),

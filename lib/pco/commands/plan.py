@@ -4,7 +4,7 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pco.command import Pco, share
@@ -42,7 +42,8 @@ def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
     number = len(ticket.round.attempts) + 1
     home = attempt.folder(pco.config.paths.sessions, ticket.key, ticket.round.n, number)
     place = runner.place(home)
-    words = prompt.render(_template(pco), ticket, prompt.target_of(project, pco.config), secrets.token_hex(8))
+    where = prompt.target_of(project, pco.config)
+    claude, conversation = pco.config.claude_of(project), prompt.conversation(ticket)
     session = agents.Session(
         key=ticket.key,
         round=ticket.round.n,
@@ -50,11 +51,18 @@ def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
         home=home,
         prompt=home / "prompt.md",
         workspace=place.workspace,
+        out=place.out,
         command=pco.config.sessions.command,
-        permission_mode=pco.config.sessions.permission_mode,
+        permission_mode=where.permission_mode,
+        claude=replace(claude, template=claude.template or share("claude")),
+        conversation=conversation,
     )
-    prepared = agents.named(pco.config.sessions.agent).prepare(session)
-    files = {"prompt.md": words.encode("utf-8", "replace"), **prepared.files}
+    prepared = agents.named(pco.config.agent).prepare(session)
+    template, nonce = _template(pco), secrets.token_hex(8)
+    words = {"prompt.md": prompt.render(template, ticket, where, nonce, resumed=bool(conversation))}
+    if conversation:
+        words[attempt.AFRESH] = prompt.render(template, ticket, where, nonce)
+    files = {**{name: text.encode("utf-8", "replace") for name, text in words.items()}, **prepared.files}
     return Plan(ticket, home, _launch(pco, project, session, prepared, place), files, place.sealed)
 
 
@@ -129,7 +137,8 @@ def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepa
         prompt=str(session.prompt),
         trigger=str(pco.config.paths.trigger),
         argv=prepared.argv,
-        environment=prepared.environment,
+        environment=dict(prepared.environment),
+        agent=pco.config.agent,
         source=str(session.home / attempt.SOURCE) if place.sealed else "",
         clone_within=pco.config.sessions.clone_within.total_seconds(),
         # Often enough that a screen that changes is never taken for a stalled session.

@@ -12,9 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +25,8 @@ from pco.commands.sitting import Aborted, Screen, Signals, sit
 from pco.ground import attempt, durable, events
 from pco.ground.attempt import Exit, Launch
 from pco.ground.errors import BadData, PcoError
+from pco.outside import agents
+from pco.outside.agents import Way
 from pco.outside.git import Workspace
 
 assert shutil  # git.py imports it only when it needs it, which may be after an upgrade
@@ -83,40 +87,53 @@ def live(launch: Launch, out: Path, signals: Signals) -> Exit:
             within = timedelta(seconds=launch.clone_within)
             source = Path(launch.source or launch.mirror)
             Workspace(Path(launch.workspace)).clone(source, launch.base, launch.branch, within)
-        child = start(launch)
+            agent = agents.named(launch.agent)
+            bill = agent.bill(launch)
+            way = agent.enter(launch)
+        child = start(launch, way)
     except Aborted as aborted:
         return _exit(128 + aborted.signal, signals)
     except PcoError as error:
         return _exit(error.exit, signals, str(error))
     except OSError as error:
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUN
-        return _exit(code, signals, f"cannot run {launch.argv[0]}: {error.strerror}")
-    screen = Screen(out, launch.screen_every)
+        return _exit(code, signals, f"cannot run {error.filename or launch.argv[0]}: {error.strerror}")
     with suppress(OSError):
-        events.write(launch.out, launch.round, launch.attempt, "started", {"pid": child.pid})
-        events.ring(launch.trigger)
-    code = sit(child, signals, screen, launch.grace)
+        tell(launch, "launched", {"pid": child.pid, **way.told})
+        if not agent.TELLS:
+            tell(launch, "started", {})
+    code = sit(child, signals, Screen(out, launch.screen_every, launch.trigger, bill), launch.grace)
     return _exit(code, signals)
 
 
-def start(launch: Launch) -> "subprocess.Popen[bytes]":
-    """The agent: the prompt on its standard input, the terminal for the rest, in a process group of its own.
+def tell(launch: Launch, kind: str, detail: dict[str, Any]) -> None:
+    """Leave an event, and ring.  Raises OSError."""
+    events.write(launch.out, launch.round, launch.attempt, kind, detail)
+    events.ring(launch.trigger)
 
-    Raises OSError if it cannot be run.
-    """
-    with open(launch.prompt, "rb") as prompt:
+
+def start(launch: Launch, way: Way) -> "subprocess.Popen[bytes]":
+    """The agent, in a process group of its own.  Raises OSError if it cannot be run."""
+    with ExitStack() as opened:
+        stdin = opened.enter_context(open(way.stdin, "rb")) if way.stdin else None
+        stdout = opened.enter_context(open(way.stdout, "xb")) if way.stdout else None
         return subprocess.Popen(
-            launch.argv, stdin=prompt, cwd=launch.workspace, env=environment(launch), process_group=0
+            way.argv,
+            stdin=stdin,
+            stdout=stdout,
+            cwd=launch.workspace,
+            env=environment(launch, way.environment),
+            pass_fds=way.kept,
+            process_group=0,
         )
 
 
-def environment(launch: Launch) -> dict[str, str]:
-    """What the agent inherits: a few names, and what launch.json gives; pco-complete is found first in PATH."""
+def environment(launch: Launch, given: Mapping[str, str]) -> dict[str, str]:
+    """What the agent inherits: a few names, and what it was given; pco-complete is found first in PATH."""
     programs = Path(sys.argv[0]).resolve().parent
     kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    given = {"HOME": str(Path(launch.workspace).parent), **kept, **launch.environment}
-    path = launch.environment.get("PATH") or os.environ.get("PATH") or os.defpath
-    return {**given, "PATH": f"{programs}:{path}"}
+    path = given.get("PATH") or os.environ.get("PATH") or os.defpath
+    return {"HOME": str(Path(launch.workspace).parent), **kept, **given, "PATH": f"{programs}:{path}"}
 
 
 def finish(launch: Launch, out: Path, ended: Exit) -> Exit:

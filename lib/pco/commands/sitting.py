@@ -9,8 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from pco.ground import attempt, durable
+from pco.ground import attempt, durable, events
+from pco.ground.attempt import Account
 from pco.outside import pane
+from pco.outside.agents import Bill
 
 BETWEEN = 0.5  # seconds between two screens, however often the bell rings
 
@@ -56,11 +58,17 @@ class Signals:
 
 
 class Screen:
-    """out/screen: looked at when the bell rings and every `every` seconds; a change is a sign of life."""
+    """out/screen and out/account: looked at when the bell rings and every `every` seconds.
 
-    def __init__(self, out: Path, every: float) -> None:
+    A screen that changes is a sign of life; of an account that changes pco-watch is told by `trigger`.
+    """
+
+    def __init__(self, out: Path, every: float, trigger: str, bill: Bill | None) -> None:
         self.out = out
         self.every = every
+        self._trigger = trigger
+        self._bill = bill
+        self._account = Account()
         self.bell = os.open(out / "bell", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._last = b""
         self._next = attempt.clock() + min(every, BETWEEN)
@@ -78,9 +86,10 @@ class Screen:
         return max(self._next - attempt.clock(), 0.0)
 
     def look(self) -> None:
-        """Put out/screen in place if it has changed."""
+        """Put out/screen and out/account in place if they have changed."""
         self._looked = attempt.clock()
         self._next = self._looked + self.every
+        self._count()
         shown = pane.capture(os.environ)
         if shown is None or shown == self._last:
             return
@@ -88,6 +97,16 @@ class Screen:
         with suppress(OSError):  # a full disk must not end the agent
             durable.replace(self.out / "screen", shown, 0o644)
             attempt.write_life(self.out)
+
+    def _count(self) -> None:
+        if self._bill is None:
+            return
+        with suppress(OSError):
+            account = self._bill.account()
+            if account != self._account:
+                attempt.write_account(self.out, account)
+                events.ring(self._trigger)
+                self._account = account
 
 
 def sit(child: "subprocess.Popen[bytes]", signals: Signals, screen: Screen, grace: float) -> int:

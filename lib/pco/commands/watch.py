@@ -18,7 +18,7 @@ from pco.commands.watching.trigger import Ration, Trigger
 from pco.ground import attempt, text
 from pco.ground.errors import TryLater
 from pco.ground.ticket import Note, State
-from pco.outside import agents, runners
+from pco.outside import runners
 from pco.outside.runners import Runner
 
 RESCAN = 60.0  # seconds: the net under lost wake-ups; the unit's WatchdogSec= must be longer
@@ -41,7 +41,7 @@ def main(pco: Pco, once: bool) -> None:
         pco.spool.alive()
         trigger = Trigger(paths.trigger)
         runner = runners.choose(sessions.runner, paths.run, paths.trigger)
-        desk = Desk(pco, runner, agents.named(sessions.agent), lambda: progress(pco))
+        desk = Desk(pco, runner, lambda: progress(pco))
         desk.remember_retries()
         if once:
             look_once(pco, desk, trigger, runner)

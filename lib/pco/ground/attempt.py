@@ -1,6 +1,7 @@
 """The folder of one attempt, sessions/KEY/R.A/, and what the agent leaves in its `out/`.
 
     prompt.md    what the agent gets                            launch.json   see `Launch`; written by pco-launch
+    afresh.md    the prompt where an earlier conversation cannot go on
     source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
     fence        made by pco-watch: a session that was not born by then must not begin
     result.json  see `Result`: how the session's unit ended (runner systemd)
@@ -12,6 +13,9 @@
       bell         a FIFO: one byte asks the session for a new screen
       screen       the terminal as it looks, with colours
       life         CLOCK_BOOTTIME in seconds when the screen last changed
+      account      see `Account`
+      result       what a headless agent printed; for `agents.outcome`
+      trouble      what went wrong in the agent's hooks, a line each
       work.bundle  the commits of pco/KEY
       exit         see `Exit`; the last thing it does
 
@@ -34,11 +38,14 @@ from pco.ground.errors import BadData, SystemFault
 
 SCHEMA = 1
 SOURCE = "source.bundle"
+AFRESH = "afresh.md"
 MOST_SMALL = 1 << 16
 MOST_SCREEN = 1 << 20
+MOST_RESULT = 4 << 20
 MOST_EVENTS = 20_000
 MOST_SUMMARY = 256 << 10
 MOST_EVENT = 2 << 20  # a summary may be escaped to six times its size
+TOKENS = ("input", "output", "cache_read", "cache_write")
 _EVENT = re.compile(r"[0-9]{1,20}-[0-9]{1,10}\.json")
 T = TypeVar("T")
 
@@ -73,6 +80,20 @@ def _count(value: Any) -> int:
     return value
 
 
+def _money(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e6:  # which also keeps NaN and Infinity out
+        raise ValueError("expected an amount in USD")
+    return float(value)
+
+
+def _tokens(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not value.keys() <= set(TOKENS):
+        raise ValueError(f"expected a mapping of {', '.join(TOKENS)}")
+    if any(type(n) is not int or not 0 <= n < 1 << 50 for n in value.values()):
+        raise ValueError("expected numbers of tokens")
+    return dict(value)
+
+
 @dataclass(frozen=True)
 class Launch:
     """All that a session needs to know; no secret is in it.  Paths are absolute, durations seconds.
@@ -97,6 +118,7 @@ class Launch:
     grace: float = 10.0
     screen_every: float = 60.0
     source: str = ""
+    agent: str = "command"
     schema: int = SCHEMA
 
 
@@ -141,7 +163,7 @@ class Birth:
     boot_id: str
 
 
-Kind = Literal["started", "working", "turn_ended", "turn_failed", "blocked", "idle", "ended", "completed"]
+Kind = Literal["launched", "started", "working", "turn_ended", "turn_failed", "blocked", "idle", "ended", "completed"]
 
 
 @dataclass(frozen=True)
@@ -158,10 +180,26 @@ class Event:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an exit without a summary means: `passing` errors (the agent's API is down) are worth another attempt."""
+    """What an exit means if no summary was handed over before.  `kind` is an outcome of `rules.retry`.
 
-    passing: bool
-    why: str
+    `summary` is the agent's own last word where it is as good as one that was handed over (`kind` is completed then);
+    `draft` the same where it is not: for a person to look at, never posted by itself.
+    """
+
+    kind: str
+    why: str = ""
+    summary: str = ""
+    draft: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What this attempt has used so far: `usd` by the agent's own count, or `estimated` from tokens by kind."""
+
+    usd: float = field(default=0.0, metadata={"read": _money})
+    tokens: dict[str, int] = field(default_factory=dict, metadata={"read": _tokens})
+    estimated: bool = False
+    schema: int = SCHEMA
 
 
 def folder(sessions: Path, key: str, round: int, attempt: int) -> Path:
@@ -301,6 +339,30 @@ def read_screen(out: int) -> bytes:
         return b""
     except OSError as error:
         raise BadData(f"out/screen: {error.strerror}") from error
+
+
+def write_account(out: Path, account: Account) -> None:
+    """Put the account in place; not flushed, for it is counted again from the conversation.  Raises OSError."""
+    temporary = out / ".account"
+    temporary.write_text(json.dumps(shape.dump(account)))
+    temporary.chmod(0o644)
+    temporary.rename(out / "account")
+
+
+def read_account(out: int) -> Account | None:
+    """What the attempt has used so far; None if there is no account.  Raises BadData if it is not one."""
+    return _record(Account, out, "account")
+
+
+def read_trouble(out: int) -> list[str]:
+    """What went wrong in the agent's hooks, clean lines.  Raises BadData."""
+    try:
+        said = durable.read("trouble", 2 * MOST_SMALL, out).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadData(f"out/trouble: {error.strerror}") from error
+    return [text.line(line, 500) for line in said.split("\n") if line.strip()]
 
 
 def event_names(out: int) -> list[str]:

@@ -21,6 +21,8 @@ from pco.ground.ticket import LOCAL
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PREFIX = re.compile(r"[A-Z0-9_]{1,12}")
 _REMOTE = re.compile(r"(https?|ssh|git)://[^\s]+|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,199}|")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 MOST_TOKEN = 4096  # bytes of a file with a token
 _BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|[./]$))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 
@@ -77,6 +79,37 @@ def _at_least_one(value: Any) -> int:
     return value
 
 
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 1_000_000:
+        raise ValueError("expected a whole number, 0 for no limit")
+    return value
+
+
+def _usd(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e6:  # which also keeps NaN out
+        raise ValueError("expected an amount in USD such as 5 or 2.50, 0 for no limit")
+    return float(value)
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise ValueError("expected a name such as opus, of letters, digits and . _ : / [ ] - @")
+    return value
+
+
+def _variables(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping of names and texts")
+    for name, text in value.items():
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{str(name)[:40]!r} is no name of a variable")
+        if not isinstance(text, str) or not text.isprintable():
+            raise ValueError(f"{name}: expected a text of one line; put numbers in quotes")
+        if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
+            raise ValueError(f"{name} looks like a secret, and none belongs here; see claude.key_file")
+    return dict(value)
+
+
 def _zone(value: Any) -> str:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -102,6 +135,49 @@ class Filters:
     assignees: tuple[str, ...] = ()
 
 
+PermissionMode = Literal["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"]
+Mode = Literal["interactive", "headless"]
+
+
+@dataclass(frozen=True)
+class Claude:
+    """How Claude Code is run (`sessions.agent: claude`).  0 turns and 0 USD mean: no limit.
+
+    `environment` are variables for the agent, none of them a secret; `key_file` holds the key where no credential
+    `agent` is handed to the session (runner tmux).  `template` is a folder with what every agent's own configuration
+    folder begins with; `instructions`: whether the repository's CLAUDE.md is appended to the system prompt.
+    """
+
+    program: Path = _read(_path, Path("/usr/local/bin/claude"))
+    mode: Mode = "interactive"
+    model: str = _read(_word, "")
+    allowed_tools: tuple[str, ...] = ()
+    disallowed_tools: tuple[str, ...] = ()
+    max_turns: int = _read(_whole, 0)
+    max_budget_usd: float = _read(_usd, 0.0)
+    mcp_config: Path | None = _read(_path)
+    base_url: str = _read(_url, "")
+    environment: dict[str, str] = field(default_factory=dict, metadata={"read": _variables})
+    key_file: Path | None = _read(_path)
+    template: Path | None = _read(_path)
+    instructions: bool = True
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What one project has otherwise than `claude` and `sessions.permission_mode`; None: as there."""
+
+    mode: Mode | None = None
+    permission_mode: PermissionMode | None = None
+    model: str | None = _read(_word)
+    allowed_tools: tuple[str, ...] | None = None
+    disallowed_tools: tuple[str, ...] | None = None
+    max_turns: int | None = _read(_whole)
+    max_budget_usd: float | None = _read(_usd)
+    mcp_config: Path | None = _read(_path)
+    instructions: bool | None = None
+
+
 @dataclass(frozen=True)
 class Project:
     """A project of the workspace and its repository.  `key` only where the project's identifier is no safe name."""
@@ -111,6 +187,7 @@ class Project:
     branch: str = _read(_branch, "main")
     key: str = _read(_prefix, "")
     filters: Filters | None = None
+    claude: Overrides = Overrides()
 
 
 @dataclass(frozen=True)
@@ -138,19 +215,25 @@ class Triggers:
 
 @dataclass(frozen=True)
 class Sessions:
-    """How sessions are run.  `runner: auto` is systemd when installed under it, else tmux."""
+    """How sessions are run.
+
+    `runner: auto` is systemd when installed under it, else tmux; `agent: auto` is the command, if one is given, else
+    claude.
+    """
 
     runner: Literal["auto", "systemd", "tmux"] = "auto"
     limit: int = _read(_at_least_one, 4)
     per_project: int = _read(_at_least_one, 2)
-    agent: Literal["command"] = "command"
+    agent: Literal["auto", "claude", "command"] = "auto"
     command: tuple[str, ...] = ()
     prompt: Path | None = _read(_path)
     start_within: timedelta = timedelta(seconds=30)
     clone_within: timedelta = timedelta(minutes=10)
     complete_grace: timedelta = timedelta(seconds=30)
     stall_after: timedelta = timedelta(minutes=20)
-    permission_mode: Literal["default", "acceptEdits", "plan", "bypassPermissions"] = "acceptEdits"
+    turn_failed_after: timedelta = timedelta(minutes=5)
+    idle_after: timedelta = timedelta(hours=2)
+    permission_mode: PermissionMode = "acceptEdits"
     max_duration: timedelta = timedelta(hours=4)
     attempts: int = _read(_at_least_one, 2)
     retry_after: timedelta = timedelta(minutes=1)
@@ -215,11 +298,23 @@ class Config:
     triggers: Triggers = Triggers()
     filters: Filters = Filters()
     sessions: Sessions = Sessions()
+    claude: Claude = field(default_factory=Claude)
     post: PostTo = PostTo()
     paths: Paths = Paths()
     log: Log = Log()
     display: Display = Display()
     health: Health = Health()
+
+    @property
+    def agent(self) -> str:
+        """The name of the agent."""
+        auto = "command" if self.sessions.command else "claude"
+        return auto if self.sessions.agent == "auto" else self.sessions.agent
+
+    def claude_of(self, project: Project) -> Claude:
+        """How Claude Code is run for a project."""
+        own = {f.name: getattr(project.claude, f.name) for f in fields(Overrides) if f.name != "permission_mode"}
+        return replace(self.claude, **{name: value for name, value in own.items() if value is not None})
 
     def project(self, id: str) -> Project | None:
         """The project with this UUID, if it is configured."""

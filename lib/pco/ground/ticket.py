@@ -14,7 +14,7 @@ from typing import Any
 from pco.ground import shape
 from pco.ground.errors import BadConfig, BadData
 
-SCHEMA = 1
+SCHEMA = 2
 KEY = re.compile(r"[A-Z0-9_]{1,12}-[0-9]{1,9}")
 LOCAL = "LOCAL"  # the prefix of tickets that Plane does not know; no project may use it
 MOST_BYTES = 48 << 20  # a description may have 5 MiB, and is kept twice
@@ -134,10 +134,21 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What was used: `tokens` by kind (input, output, cache_read, cache_write); `estimated`: the agent told no USD."""
+
+    usd: float = 0.0
+    tokens: dict[str, int] = field(default_factory=dict)
+    estimated: bool = False
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One session of the round.  `rules.retry` lists the outcomes; `ending` says why pco ended it, before it did.
 
-    `boot_time` and `ending_at` are CLOCK_BOOTTIME in seconds, good as long as `boot_id` is this boot's.
+    `agent_session` is the agent's name of the conversation, `transcript` the file with it, `doing` what the agent does
+    (working, idle, …) since `doing_since`, `afresh` why an earlier conversation was not resumed.  `boot_time` and
+    `ending_at` are CLOCK_BOOTTIME in seconds, good as long as `boot_id` is this boot's.
     """
 
     n: int
@@ -148,6 +159,11 @@ class Attempt:
     host: str = ""
     slot: int = 0
     agent_session: str = ""
+    transcript: str = ""
+    afresh: str = ""
+    doing: str = ""
+    doing_since: datetime | None = None
+    cost: Cost = field(default_factory=Cost)
     boot_id: str = ""
     boot_time: float = 0.0
     born: bool = False
@@ -184,14 +200,6 @@ class Work:
     tip: str = ""
     uncommitted: int = 0
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the round cost so far."""
-
-    usd: float = 0.0
-    tokens: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -317,6 +325,7 @@ def from_bytes(data: bytes, state: State) -> Ticket:
         raise BadData("rounds: at least one is needed")
     # In place: nobody else has this ticket yet, and a copy of each costs much where many are read.
     object.__setattr__(ticket, "state", state)
+    object.__setattr__(ticket, "schema", SCHEMA)  # once written again it has this version's fields
     return settled(ticket)
 
 

@@ -4,26 +4,51 @@ Events are told by the session, and only believed as far as it harms nobody but 
 counts as now, and of the times in which it waited for a person the record keeps a bounded number.
 """
 
+import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pco.ground import text
 from pco.ground.attempt import Event, clean_summary
 from pco.ground.ticket import Blocked
 
 MOST_BLOCKED = 200  # intervals kept for each attempt
+MOST_DRAFT = 64 << 10
 RESUMES = ("working", "turn_ended", "turn_failed", "completed", "ended")  # what says that it waits no more
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+DOING = {
+    "launched": "starting",
+    "started": "working",
+    "working": "working",
+    "turn_ended": "its turn has ended",
+    "turn_failed": "its turn failed",
+    "idle": "idle",
+    "ended": "ended",
+}
 
 
 @dataclass(frozen=True)
 class Heard:
-    """All that an attempt's events said so far.  `life`, `since` and `waited` are seconds of CLOCK_BOOTTIME.
+    """All that an attempt's events said so far.  Times are seconds of CLOCK_BOOTTIME.
 
     `life` is the last sign of life, `since` when it began to wait for a person (None: it does not), `waited` how long
-    it has waited in all before that.
+    it has waited in all before that.  `launched` is when its process was started, `resting` since when its turn has
+    ended, `failing` since when its turn has failed (None: not so).  `said` are its last words.  `agent_session`,
+    `transcript` and `afresh` are as in the record; `given` are the numbers of what was forwarded and taken.
     """
 
     started: bool = False
-    idle: bool = False
+    launched: float | None = None
+    resting: float | None = None
+    failing: float | None = None
+    failure: str = ""
+    doing: str = ""
+    doing_since: datetime | None = None
+    said: str = ""
+    agent_session: str = ""
+    transcript: str = ""
+    afresh: str = ""
+    given: frozenset[int] = frozenset()
     summary: str = ""
     summary_by: str = ""
     life: float = 0.0
@@ -33,20 +58,67 @@ class Heard:
 
     def waited_until(self, clock: float) -> float:
         """How many seconds it has waited for a person by `clock`."""
-        return self.waited + (max(clock - self.since, 0.0) if self.since is not None else 0.0)
+        begun = [start for start in (self.since, self.resting) if start is not None]
+        return self.waited + (max(clock - min(begun), 0.0) if begun else 0.0)
 
 
 def hear(heard: Heard, event: Event, clock: float) -> Heard:
     """Take in one event of this attempt; `clock` is CLOCK_BOOTTIME now."""
     at = min(event.boot, clock)
-    heard = replace(heard, life=max(heard.life, at), idle=event.kind == "idle")
+    heard = _doing(replace(heard, life=max(heard.life, at)), event)
+    if event.kind == "launched":
+        return replace(heard, launched=at, afresh=_line(event, "afresh", 300))
     if event.kind == "started":
-        return replace(heard, started=True)
+        return _started(heard, event)
     if event.kind == "blocked":
         return _blocked(heard, event, at)
     if event.kind == "completed":
         heard = _completed(heard, event)
-    return _resumed(heard, event, at) if event.kind in RESUMES else heard
+    if event.kind not in RESUMES:
+        return heard
+    heard = _resumed(heard, event, at)
+    return _turned(heard, event, at)
+
+
+def _doing(heard: Heard, event: Event) -> Heard:
+    doing = DOING.get(event.kind, heard.doing)
+    if event.kind == "turn_failed":
+        doing = f"{doing}: {_line(event, 'error', 100) or 'it did not say why'}"
+    if doing == heard.doing or (event.kind == "idle" and heard.failing is not None):
+        return heard
+    return replace(heard, doing=doing, doing_since=event.at)
+
+
+def _started(heard: Heard, event: Event) -> Heard:
+    """It says so again after a conversation was cleared, then with another name."""
+    name, transcript = event.detail.get("session"), _line(event, "transcript", 500)
+    known = name if isinstance(name, str) and _ID.fullmatch(name) else heard.agent_session
+    return replace(heard, started=True, agent_session=known, transcript=transcript or heard.transcript)
+
+
+def _turned(heard: Heard, event: Event, at: float) -> Heard:
+    """Whether it rests now; time in which it rested counts as time that it waited for a person."""
+    given = _given(event)
+    rested = max(at - heard.resting, 0.0) if heard.resting is not None else 0.0
+    heard = replace(heard, waited=heard.waited + rested, resting=None, failing=None, given=heard.given | given)
+    said = event.detail.get("last")
+    if isinstance(said, str) and said.strip():
+        heard = replace(heard, said=text.lines(said, MOST_DRAFT).strip())
+    if event.kind == "turn_ended":
+        return replace(heard, resting=at)
+    if event.kind == "turn_failed":
+        return replace(heard, failing=at, failure=_line(event, "error", 200))
+    return heard
+
+
+def _given(event: Event) -> frozenset[int]:
+    numbers = event.detail.get("given")
+    return frozenset(n for n in numbers if type(n) is int) if isinstance(numbers, list) else frozenset()
+
+
+def _line(event: Event, name: str, most: int) -> str:
+    value = event.detail.get(name)
+    return text.line(value, most) if isinstance(value, str) else ""
 
 
 def _completed(heard: Heard, event: Event) -> Heard:

@@ -8,7 +8,12 @@
 | died          | it is gone and left no exit record                         | yes     | again, or failed   |
 | stalled       | no sign of life for too long: pco ended it                 | yes     | again, or failed   |
 | passing-error | the agent ended with an error that passes (its API down)   | yes     | again, or failed   |
+| cut-off       | its last answer broke off in the middle                    | yes     | again, or failed   |
 | failed        | the agent ended by itself, without a summary               | yes     | failed             |
+| denied        | it ended, but was refused tools that it asked for          | yes     | failed             |
+| max-turns     | its turns were used up                                     | yes     | failed             |
+| over-budget   | its money was used up                                      | yes     | failed             |
+| idle          | its turn ended, nobody spoke to it for long: pco ended it  | yes     | failed             |
 | too-long      | its time was used up: pco ended it                         | yes     | failed             |
 | stopped       | a person, Plane or a pause asked for it                    | no      | where `stop` says  |
 | interrupted   | it was told to end, not by pco: shutdown, stopped slice    | no      | again (5 times)    |
@@ -21,11 +26,13 @@ from pco.ground.ticket import Round, Ticket
 
 COMPLETED, STOPPED, INTERRUPTED, REBOOT = "completed", "stopped", "interrupted", "reboot"
 NEVER_STARTED, START_FAILED, DIED = "never-started", "start-failed", "died"
-STALLED, PASSING = "stalled", "passing-error"
-FAILED, TOO_LONG = "failed", "too-long"
+STALLED, PASSING, CUT_OFF = "stalled", "passing-error", "cut-off"
+FAILED, DENIED, MAX_TURNS, OVER_BUDGET = "failed", "denied", "max-turns", "over-budget"
+IDLE, TOO_LONG = "idle", "too-long"
 
-AGAIN = (NEVER_STARTED, START_FAILED, DIED, STALLED, PASSING)  # counted, and tried again while attempts are left
-FINAL = (FAILED, TOO_LONG)  # counted, and not tried again
+# Counted, and tried again while attempts are left; counted, and not tried again.
+AGAIN = (NEVER_STARTED, START_FAILED, DIED, STALLED, PASSING, CUT_OFF)
+FINAL = (FAILED, DENIED, MAX_TURNS, OVER_BUDGET, IDLE, TOO_LONG)
 OUTCOMES = (COMPLETED, *AGAIN, *FINAL, STOPPED, INTERRUPTED, REBOOT)
 MOST_INTERRUPTED = 5  # an agent can end its own session so: without a bound it would be started for ever
 LONGEST = timedelta(hours=1)  # no back-off is longer, unless `retry_after` itself is

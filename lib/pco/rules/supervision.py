@@ -4,13 +4,15 @@ All deadlines are counted on CLOCK_BOOTTIME from `attempt.boot_time`, and hold a
 boot's: the wall clock may jump.  Time in which the agent waited for a person does not count.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from pco.ground.attempt import Exit, Outcome
+from pco.ground.attempt import Account, Exit, Outcome, clean_summary
 from pco.ground.config import Sessions
-from pco.ground.ticket import Attempt, Blocked, State, Ticket
+from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Ticket
 from pco.rules import retry
 from pco.rules.hearing import MOST_BLOCKED, Heard
 
@@ -44,6 +46,7 @@ class Seen:
     exit: Exit | None = None
     meaning: Outcome | None = None
     result: str = ""
+    account: Account | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,31 @@ def noted(ticket: Ticket, seen: Seen) -> Ticket:
         ticket = ticket.with_round(summary=heard.summary, summary_by=heard.summary_by)
     if ticket.round.summary and not attempt.ending:
         ticket = ticket.with_attempt(ending=retry.COMPLETED, ending_at=seen.clock)
+    ticket = _told(ticket, attempt, seen)
     return ticket.with_round(blocked=_merged(ticket.round.blocked, heard.blocked))
+
+
+def _told(ticket: Ticket, attempt: Attempt, seen: Seen) -> Ticket:
+    """What the agent says of its conversation, and what it has used."""
+    heard = seen.heard
+    changes: dict[str, Any] = {"doing": heard.doing or attempt.doing}
+    changes["doing_since"] = heard.doing_since or attempt.doing_since
+    changes["agent_session"] = heard.agent_session or attempt.agent_session
+    changes["transcript"] = heard.transcript or attempt.transcript
+    changes["afresh"] = heard.afresh or attempt.afresh
+    if seen.account and seen.account.usd >= attempt.cost.usd:
+        changes["cost"] = Cost(seen.account.usd, seen.account.tokens, seen.account.estimated)
+    ticket = ticket.with_attempt(**changes)
+    return ticket.with_round(cost=total(ticket.round))
+
+
+def total(round: Round) -> Cost:
+    """What all attempts of a round have used."""
+    costs = [attempt.cost for attempt in round.attempts]
+    tokens: Counter[str] = Counter()
+    for cost in costs:
+        tokens.update(cost.tokens)
+    return Cost(sum(cost.usd for cost in costs), dict(tokens), any(cost.estimated for cost in costs))
 
 
 def ending(ticket: Ticket, outcome: str, clock: float) -> Ticket:
@@ -117,7 +144,19 @@ def finished(ticket: Ticket, seen: Seen, verdict: Verdict, now: datetime) -> Tic
     blocked = tuple(b if b.to else replace(b, to=max(now, b.from_)) for b in ticket.round.blocked)
     if ticket.attempt is None or ticket.attempt.end is not None:
         return replace(ticket, stop=None)
+    ticket = _last_words(ticket, seen, verdict)
     return replace(ticket.with_attempt(**changes).with_round(blocked=blocked), stop=None)
+
+
+def _last_words(ticket: Ticket, seen: Seen, verdict: Verdict) -> Ticket:
+    """The summary of an agent whose last word is one; else what it said last, as a draft for a person to look at."""
+    if ticket.round.summary:
+        return ticket
+    meaning = seen.meaning
+    if verdict.outcome == retry.COMPLETED and meaning and meaning.summary:
+        return ticket.with_round(summary=clean_summary(meaning.summary), summary_by="agent")
+    draft = clean_summary((meaning.draft if meaning else "") or seen.heard.said)
+    return ticket.with_round(draft=draft or ticket.round.draft)
 
 
 def _merged(known: tuple[Blocked, ...], heard: tuple[Blocked, ...]) -> tuple[Blocked, ...]:
@@ -149,11 +188,17 @@ def _living(ticket: Ticket, attempt: Attempt, seen: Seen, limits: Sessions) -> V
     too_long = attempt.boot_time + limits.max_duration.total_seconds() + heard.waited_until(clock)
     if clock >= too_long:
         return Verdict(Step.END, retry.TOO_LONG)
+    if not heard.started and heard.launched is not None:
+        return _at(min(heard.launched + limits.start_within.total_seconds(), too_long), clock, retry.START_FAILED)
     if not heard.started:
         cloned = attempt.boot_time + limits.clone_within.total_seconds() + CLONE_MARGIN
         return _at(min(cloned, too_long), clock, retry.START_FAILED)
     if heard.since is not None:
         return Verdict(Step.WAIT)  # on a person; neither clock runs
+    if heard.failing is not None:
+        return _at(heard.failing + limits.turn_failed_after.total_seconds(), clock, retry.PASSING)
+    if heard.resting is not None:
+        return _at(heard.resting + limits.idle_after.total_seconds(), clock, retry.IDLE)
     stalled = max(heard.life, attempt.boot_time) + limits.stall_after.total_seconds()
     return _at(min(stalled, too_long), clock, retry.STALLED)
 
@@ -190,7 +235,8 @@ def _outcome(ticket: Ticket, seen: Seen, rebooted: bool, born: bool) -> tuple[st
     if ticket.stop:
         return retry.STOPPED, " ".join(f"{ticket.stop.by}: {ticket.stop.why}".split()).rstrip(":")
     if attempt.ending:
-        return attempt.ending, _ENDINGS.get(attempt.ending, "")
+        said = f": {seen.heard.failure}" if attempt.ending == retry.PASSING and seen.heard.failure else ""
+        return attempt.ending, f"{_ENDINGS.get(attempt.ending, '')}{said}"
     if exit and exit.error:
         return retry.START_FAILED, exit.error
     if rebooted and (exit is None or exit.told):
@@ -198,8 +244,8 @@ def _outcome(ticket: Ticket, seen: Seen, rebooted: bool, born: bool) -> tuple[st
     if exit and exit.told:
         return retry.INTERRUPTED, f"the session was sent {exit.told}, not by pco"
     if exit:
-        meaning = seen.meaning or Outcome(False, f"the agent ended without a summary (exit {exit.code})")
-        return (retry.PASSING if meaning.passing else retry.FAILED), meaning.why
+        meaning = seen.meaning or Outcome(retry.FAILED, f"the agent ended without a summary (exit {exit.code})")
+        return (meaning.kind if meaning.kind in _MEANT else retry.FAILED), meaning.why
     if not born or (seen.fenced and not seen.heard.started):
         return retry.NEVER_STARTED, f"{_ENDINGS[retry.NEVER_STARTED]}{_of_unit(seen)}"
     return retry.DIED, f"the session is gone without an exit record{_of_unit(seen)}"
@@ -209,9 +255,13 @@ def _of_unit(seen: Seen) -> str:
     return f" (its unit: {seen.result})" if seen.result not in ("", "success") else ""
 
 
+_MEANT = (retry.COMPLETED, retry.PASSING, retry.CUT_OFF, *retry.FINAL)
 _ENDINGS = {
     retry.NEVER_STARTED: "the session was not born in time",
     retry.START_FAILED: "the agent did not begin in time",
     retry.STALLED: "no sign of life: the session was ended",
     retry.TOO_LONG: "its time is used up: the session was ended",
+    retry.IDLE: "its turn had ended without a summary, and nobody spoke to it: the session was ended",
+    retry.PASSING: "its turn failed, and nobody spoke to it: the session was ended",
+    retry.OVER_BUDGET: "its money is used up: the session was ended",
 }

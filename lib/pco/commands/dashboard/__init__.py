@@ -123,5 +123,5 @@ def _look(config: Config) -> str:
 def _aims(config: Config) -> str:
     """What else the pages of open tickets depend on."""
     plane, sessions = config.plane, config.sessions
-    parts = [__version__, shape.dump(plane.projects), sessions.agent, sessions.permission_mode]
+    parts = [__version__, shape.dump(plane.projects), config.agent, sessions.permission_mode]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

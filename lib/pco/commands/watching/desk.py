@@ -13,7 +13,6 @@ from pco.commands.watching.memory import Memory, numbers_of, slim
 from pco.ground import attempt
 from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
-from pco.outside.agents import Agent
 from pco.outside.runners import Runner
 from pco.rules import retry, supervision
 from pco.rules.supervision import Seen, Step, Verdict
@@ -34,11 +33,11 @@ Found = tuple[Ticket, Ear, Seen]
 class Desk:
     """The active tickets as pco-watch knows them.  `pat` is called after each unit of progress."""
 
-    def __init__(self, pco: Pco, runner: Runner, agent: Agent, pat: Callable[[], None]) -> None:
+    def __init__(self, pco: Pco, runner: Runner, pat: Callable[[], None]) -> None:
         self.pco = pco
         self.spool = pco.spool
         self.limits = pco.config.sessions
-        self.memory = Memory(pco.spool, pco.config.paths.sessions, agent, self._say)
+        self.memory = Memory(pco.spool, pco.config.paths.sessions, self._say)
         self.blocked: list[str] = []  # those that wait for a person
         self.retries: dict[str, float] = {}  # key: the clock at which it may be launched again
         self._runner = runner

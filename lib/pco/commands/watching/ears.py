@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pco.ground import attempt
-from pco.ground.attempt import Event, Exit, Launch
-from pco.ground.errors import BadData, SystemFault
-from pco.outside.agents import Agent
+from pco.ground.attempt import Account, Event, Exit, Launch, Outcome
+from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.outside import agents
+from pco.outside.agents import read_event
 from pco.rules.hearing import Heard, hear
 from pco.rules.supervision import Seen
 
@@ -26,13 +27,12 @@ MOST_COMPLAINTS = 20
 class Ear:
     """Listens at one attempt.  `complain` is called with what is strange, at most once for each thing."""
 
-    def __init__(self, home: Path, round: int, number: int, agent: Agent, complain: Callable[[str], None]) -> None:
+    def __init__(self, home: Path, round: int, number: int, complain: Callable[[str], None]) -> None:
         self.home = home
         self.round = round
         self.number = number
         self.heard = Heard()
         self.more = False  # some events are left for the next scan
-        self._agent = agent
         self._complain = complain
         self._known: set[str] = set()
         self._said: set[str] = set()
@@ -61,8 +61,10 @@ class Ear:
             life = min(attempt.read_life(out), clock)
             heard = replace(self.heard, life=max(self.heard.life, life))
             seen = replace(seen, born=_exists(out, "birth"), heard=heard)
+            self._hear_trouble(out)
             exit = self._exit(out)
-            return replace(seen, exit=exit, meaning=self._agent.outcome(exit, self.home)) if exit else seen
+            seen = replace(seen, account=self._account(out))
+            return replace(seen, exit=exit, meaning=self._meaning(exit, out)) if exit else seen
         finally:
             os.close(out)
 
@@ -126,7 +128,7 @@ class Ear:
         """One event of this attempt and its size.  Raises BadData, and says why, if it is none."""
         try:
             data = attempt.read_event(out, name)
-            event = self._agent.read_event(data)
+            event = read_event(data)
         except BadData as error:
             self._say(f"{name}: {error}")
             raise
@@ -137,6 +139,28 @@ class Ear:
     def _exit(self, out: int) -> Exit | None:
         try:
             return attempt.read_exit(out)
+        except BadData as error:
+            self._say(str(error))
+            return None
+
+    def _hear_trouble(self, out: int) -> None:
+        try:
+            for line in attempt.read_trouble(out):
+                self._say(f"a hook of its agent: {line}")
+        except BadData as error:
+            self._say(str(error))
+
+    def _meaning(self, exit: Exit, out: int) -> Outcome | None:
+        """What its agent says about its end; None if that agent is no longer known."""
+        try:
+            return agents.named(self.launch.agent).outcome(exit, out) if self.launch else None
+        except (BadConfig, BadData) as error:
+            self._say(str(error))
+            return None
+
+    def _account(self, out: int) -> Account | None:
+        try:
+            return attempt.read_account(out)
         except BadData as error:
             self._say(str(error))
             return None

@@ -7,7 +7,6 @@ from pathlib import Path
 from pco.commands.watching.ears import Ear
 from pco.ground import attempt
 from pco.ground.ticket import State, Ticket
-from pco.outside.agents import Agent
 from pco.spool import Spool
 
 Numbers = tuple[int, int]
@@ -16,10 +15,9 @@ Numbers = tuple[int, int]
 class Memory:
     """Active tickets and their ears.  `say(key, message)` is called with what is strange in an out/."""
 
-    def __init__(self, spool: Spool, sessions: Path, agent: Agent, say: Callable[[str, str], None]) -> None:
+    def __init__(self, spool: Spool, sessions: Path, say: Callable[[str, str], None]) -> None:
         self._spool = spool
         self._sessions = sessions
-        self._agent = agent
         self._say = say
         self._tickets: dict[str, tuple[Numbers, Ticket]] = {}
         self._ears: dict[str, tuple[Numbers, Ear]] = {}
@@ -45,7 +43,7 @@ class Memory:
         known = self._ears.get(ticket.key)
         if known is None or known[0] != numbers:
             home = attempt.folder(self._sessions, ticket.key, *numbers)
-            ear = Ear(home, *numbers, self._agent, lambda message: self._say(ticket.key, message))
+            ear = Ear(home, *numbers, lambda message: self._say(ticket.key, message))
             known = self._ears[ticket.key] = (numbers, ear)
         return known[1]
 

@@ -1,24 +1,32 @@
-"""What runs in a session, behind one seam: `claude` (later), `command`, `transcript` (later).
+"""What runs in a session, behind one seam: `claude` (Claude Code), `command` (any program).
 
-An agent is a module with `INTERACTIVE` and three functions, see `Agent`.  pco-launch calls `prepare` and writes what it
-returns into launch.json; pco-session runs it; pco-watch reads events and judges the end with the other two.
+An agent is a module with `TELLS` and four functions, see `Agent`.  pco-launch calls `prepare` and writes what it
+returns into launch.json and beside it; pco-session, as the session's own user, calls `enter`, runs what that returns,
+and keeps its `bill`; pco-watch judges the end with `outcome`.  Events look the same whoever writes them.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pco.ground.attempt import Event, Exit, Outcome
-from pco.ground.errors import BadConfig
+from pco.ground import shape
+from pco.ground.attempt import Account, Event, Exit, Launch, Outcome
+from pco.ground.config import Claude
+from pco.ground.errors import BadConfig, BadData
+from pco.ground.events import SCHEMA
 
-__all__ = ["Agent", "Event", "Outcome", "Prepared", "Session", "named"]
+__all__ = ["Agent", "Bill", "Event", "Outcome", "Prepared", "Session", "Way", "named", "read_event"]
 
 
 @dataclass(frozen=True)
 class Session:
     """What an agent needs to know of the session that it shall run in; paths are absolute.
 
-    `home` is the attempt's folder (with `prompt`, its prompt.md), `command` is sessions.command.
+    `home` is the attempt's folder (with `prompt`, its prompt.md, and `afresh`, what is said where no conversation can
+    go on), `command` is sessions.command, `claude` the project's.  `conversation` is the one to go on with, if any;
+    `spent` what it had cost by its own count, `left` what this attempt may cost (USD; None: no limit).
     """
 
     key: str
@@ -27,8 +35,12 @@ class Session:
     home: Path
     prompt: Path
     workspace: Path
+    out: Path
     command: tuple[str, ...] = ()
     permission_mode: str = "acceptEdits"
+    claude: Claude = field(default_factory=Claude)
+    conversation: str = ""
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,30 +51,67 @@ class Prepared:
     """
 
     argv: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the agent is started just now: None is the terminal; `kept` are descriptors that it inherits.
+
+    `environment` may hold the key of the agent, and is never written down.  `told` goes into the event `launched`.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: Path | None = None
+    stdout: Path | None = None
+    kept: tuple[int, ...] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+class Bill(Protocol):
+    """What the attempt has used; asked now and then by pco-session, and at the end."""
+
+    def account(self) -> Account:
+        """All that was used so far.  Raises OSError."""
 
 
 class Agent(Protocol):
-    """The seam.  `INTERACTIVE`: it stays after a summary was handed over, until somebody ends it."""
+    """The seam.  `TELLS`: it says itself that it has started; else it counts as started once it was launched."""
 
-    INTERACTIVE: bool
+    TELLS: bool
 
     def prepare(self, session: Session) -> Prepared:
         """How to run it.  Raises BadConfig."""
 
-    def read_event(self, data: bytes) -> Event:
-        """Read an event file, hostile input.  Raises BadData."""
+    def enter(self, launch: Launch) -> Way:
+        """Make all ready in the session, as its user, and say how to start.  Raises PcoError, OSError."""
 
-    def outcome(self, exit: Exit, folder: Path) -> Outcome:
-        """What it means that the agent ended with `exit` and without a summary; `folder` is the attempt's."""
+    def bill(self, launch: Launch) -> Bill | None:
+        """Who keeps account of an attempt, from now on; None if nobody can."""
+
+    def outcome(self, exit: Exit, out: int) -> Outcome:
+        """What it means that the agent ended with `exit` and without a summary; `out` is a descriptor of out/."""
 
 
 def named(name: str) -> Agent:
     """The agent of that name (`sessions.agent`).  Raises BadConfig."""
-    from pco.outside.agents import command
+    from pco.outside.agents import claude, command
 
-    known: dict[str, Agent] = {"command": command}
+    known: dict[str, Agent] = {"claude": claude, "command": command}
     if name not in known:
         raise BadConfig(f"sessions.agent: {name} is not known (known are {', '.join(known)})")
     return known[name]
+
+
+def read_event(data: bytes) -> Event:
+    """Read an event file as `ground.events.write` makes it, hostile input.  Raises BadData."""
+    try:
+        value = json.loads(data)
+        if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
+            raise BadData("not an event")
+        value["kind"] = value.pop("event", None)
+        return shape.load(Event, value)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"not an event: {error}") from error

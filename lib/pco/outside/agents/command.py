@@ -4,16 +4,13 @@ Environment: PCO_KEY, PCO_ATTEMPT_DIR (the attempt's folder), PCO_PROMPT (the pr
 workspace.  Exit 75 (EX_TEMPFAIL) is an error that passes: it is tried again while attempts are left.
 """
 
-import json
 from pathlib import Path
 
-from pco.ground import shape
-from pco.ground.attempt import Event, Exit, Outcome
-from pco.ground.errors import BadConfig, BadData, TryLater
-from pco.ground.events import SCHEMA
-from pco.outside.agents import Prepared, Session
+from pco.ground.attempt import Exit, Launch, Outcome
+from pco.ground.errors import BadConfig, TryLater
+from pco.outside.agents import Bill, Prepared, Session, Way
 
-INTERACTIVE = False
+TELLS = False
 
 
 def prepare(session: Session) -> Prepared:
@@ -28,22 +25,20 @@ def prepare(session: Session) -> Prepared:
     return Prepared(session.command, environment)
 
 
-def read_event(data: bytes) -> Event:
-    """Read an event file as `ground.events.write` makes it.  Raises BadData."""
-    try:
-        value = json.loads(data)
-        if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
-            raise BadData("not an event")
-        value["kind"] = value.pop("event", None)
-        return shape.load(Event, value)
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"not an event: {error}") from error
+def enter(launch: Launch) -> Way:
+    """The prompt on its standard input, the terminal for the rest."""
+    return Way(launch.argv, launch.environment, stdin=Path(launch.prompt))
 
 
-def outcome(exit: Exit, folder: Path) -> Outcome:  # noqa: ARG001
-    """What the exit of a program means that handed over no summary; there is nothing more to find in `folder`."""
+def bill(launch: Launch) -> Bill | None:  # noqa: ARG001
+    """Nobody knows what a command costs."""
+    return None
+
+
+def outcome(exit: Exit, out: int) -> Outcome:  # noqa: ARG001
+    """What the exit of a program means that handed over no summary; there is nothing more to find in `out`."""
     if exit.code == TryLater.exit:
-        return Outcome(True, "the agent reported a passing error (exit 75)")
+        return Outcome("passing-error", "the agent reported a passing error (exit 75)")
     if exit.code > 128:
-        return Outcome(False, f"the agent was ended by signal {exit.code - 128}")
-    return Outcome(False, f"the agent ended without a summary (exit {exit.code})")
+        return Outcome("failed", f"the agent was ended by signal {exit.code - 128}")
+    return Outcome("failed", f"the agent ended without a summary (exit {exit.code})")
