@@ -131,7 +131,8 @@ def as_command(module: ModuleType) -> click.Command:
     params: list[click.Parameter] = [
         click.Argument([word.strip("[]").split("|")[0]], metavar=word) for word in arguments
     ]
-    return click.Command("hook", help=module.HELP.split("\n", 1)[1], params=params)
+    words = module.HELP.split("\n", 1)[1].replace("Examples:", "\b\nExamples:")
+    return click.Command("hook", help=words, params=params)
 
 
 def page(name: str, program: str, description: str, command: click.Command) -> str:
