@@ -54,7 +54,7 @@ def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
         out=place.out,
         command=pco.config.sessions.command,
         permission_mode=where.permission_mode,
-        claude=replace(claude, template=claude.template or share("claude")),
+        claude=replace(claude, template=claude.template or share("claude/template")),
         conversation=conversation,
     )
     prepared = agents.named(pco.config.agent).prepare(session)

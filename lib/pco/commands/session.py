@@ -102,7 +102,10 @@ def live(launch: Launch, out: Path, signals: Signals) -> Exit:
         tell(launch, "launched", {"pid": child.pid, **way.told})
         if not agent.TELLS:
             tell(launch, "started", {})
-    code = sit(child, signals, Screen(out, launch.screen_every, launch.trigger, bill), launch.grace)
+    screen = Screen(out, launch.screen_every, launch.trigger, bill)
+    code = sit(child, signals, screen, launch.grace)
+    # What a terminal program leaves when it ends well, or was told to end, is no picture of its work.
+    screen.last(cleared=bool(signals.told) or (agent.TELLS and code == 0))
     return _exit(code, signals)
 
 

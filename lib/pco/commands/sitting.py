@@ -98,6 +98,13 @@ class Screen:
             durable.replace(self.out / "screen", shown, 0o644)
             attempt.write_life(self.out)
 
+    def last(self, *, cleared: bool) -> None:
+        """The agent has ended: count for the last time, and look, unless it `cleared` its screen then."""
+        if cleared:
+            self._count()
+        else:
+            self.look()
+
     def _count(self) -> None:
         if self._bill is None:
             return
@@ -119,6 +126,7 @@ def sit(child: "subprocess.Popen[bytes]", signals: Signals, screen: Screen, grac
             waiting.register(handle, selectors.EVENT_READ)
         while True:
             if signals.told and kill_at == float("inf"):
+                screen.look()  # an agent that ends clears it
                 _send(child.pid, signals.told)
                 kill_at = attempt.clock() + grace
             wait = min(screen.wait(), max(kill_at - attempt.clock(), 0.0))
@@ -133,7 +141,6 @@ def sit(child: "subprocess.Popen[bytes]", signals: Signals, screen: Screen, grac
     _send(child.pid, signal.SIGKILL)
     code = child.wait()
     _foreground(os.getpgrp())
-    screen.look()
     return code if code >= 0 else 128 - code
 
 

@@ -255,7 +255,7 @@ def _of_unit(seen: Seen) -> str:
     return f" (its unit: {seen.result})" if seen.result not in ("", "success") else ""
 
 
-_MEANT = (retry.COMPLETED, retry.PASSING, retry.CUT_OFF, *retry.FINAL)
+_MEANT = (retry.COMPLETED, retry.DIED, retry.PASSING, retry.CUT_OFF, *retry.FINAL)
 _ENDINGS = {
     retry.NEVER_STARTED: "the session was not born in time",
     retry.START_FAILED: "the agent did not begin in time",

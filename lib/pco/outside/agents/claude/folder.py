@@ -1,6 +1,6 @@
 """The configuration folder of one ticket's agent (CLAUDE_CONFIG_DIR), made and kept by the agent's own user.
 
-It begins with what a template has, root's: share/claude, or `claude.template`.  A fresh one would ask for a theme, for
+It begins with what a template has, root's: share/claude/template, or `claude.template`.  A fresh one would ask for a theme, for
 trust and for the key, contact its vendor, and end.  What pco keeps there itself is named pco-*: the agent could change
 it, and would only harm itself.
 """
@@ -37,7 +37,9 @@ def seed(top: Path) -> dict[str, str]:
         if not isinstance(_parsed(found.get(name, "{}")), dict):
             raise BadConfig(f"claude.template: {top / name}: expected a JSON object")
     if "commands/complete.md" not in found:
-        raise BadConfig(f"claude.template: {top} lacks commands/complete.md", "copy it from share/claude of pco")
+        raise BadConfig(
+            f"claude.template: {top} lacks commands/complete.md", "copy it from pco's share/claude/template"
+        )
     return found
 
 

@@ -12,6 +12,7 @@ from pco.ground.attempt import Exit, Outcome, clean_summary
 
 # What the API says of a request that will be no better the next time.
 HOPELESS = (400, 404, 413, 422)
+CRASHED = tuple(128 + number for number in (4, 6, 7, 8, 9, 11))  # ILL ABRT BUS FPE KILL SEGV
 SHOWN = 5  # denied calls that are named
 
 
@@ -44,6 +45,8 @@ def judged(exit: Exit, printed: bytes, said: str) -> Outcome:
 
 def ended(exit: Exit, said: str) -> Outcome:
     """The outcome of an interactive session, or of a headless one that printed nothing."""
+    if exit.code in CRASHED:
+        return Outcome("died", f"the agent was ended by signal {exit.code - 128} (9 is often: out of memory)")
     if exit.code > 128:
         return Outcome("failed", f"the agent was ended by signal {exit.code - 128}")
     if exit.code == 0:
