@@ -1,8 +1,8 @@
 """The configuration folder of one ticket's agent (CLAUDE_CONFIG_DIR), made and kept by the agent's own user.
 
-It begins with what a template has, root's: share/claude/template, or `claude.template`.  A fresh one would ask for a theme, for
-trust and for the key, contact its vendor, and end.  What pco keeps there itself is named pco-*: the agent could change
-it, and would only harm itself.
+It begins with what a template has, root's: share/claude/template, or `claude.template`.  A fresh one would ask for a
+theme, for trust and for the key, contact its vendor, and end.  What pco keeps there itself is named pco-*: the agent
+could change it, and would only harm itself.
 """
 
 import json
@@ -56,8 +56,9 @@ def furnish(own: Path, files: dict[str, str], workspace: Path, key: str) -> None
     state = {**_known(own / _STATE), **json.loads(files.get(_STATE, "{}"))}
     projects = state.get("projects")
     projects = projects if isinstance(projects, dict) else {}
-    here = projects.get(str(workspace))
-    projects[str(workspace)] = {**(here if isinstance(here, dict) else {}), "hasTrustDialogAccepted": True}
+    place = os.path.realpath(workspace)  # as the CLI names it
+    here = projects.get(place)
+    projects[place] = {**(here if isinstance(here, dict) else {}), "hasTrustDialogAccepted": True}
     state["projects"] = projects
     # By its last 20 characters it knows a key that was approved.
     state["customApiKeyResponses"] = {"approved": [key[-20:]] if key else [], "rejected": []}
