@@ -31,10 +31,17 @@ def test_every_default_in_the_example_is_the_default_of_the_code(written):
 
     text = (TOP / "etc" / "pco.yaml").read_text()
     shown = re.sub(r"^( *)#(?=[a-z]\w*:|  \w)", r"\1", text, flags=re.M)
-    shown = re.sub(r"^ *(root: /srv|prompt: /etc|filters: \{labels|key: WEB).*\n", "", shown, flags=re.M)
+    examples = (
+        "root: /srv|prompt: /etc|filters: \\{labels|key: WEB|command: |claude: \\{|mcp_config|base_url|environment"
+    )
+    shown = re.sub(rf"^ *({examples}|key_file|template).*\n", "", shown, flags=re.M)
     plain, full = yamlfile.load(TOP / "etc" / "pco.yaml"), yamlfile.load(written(shown))
     assert full == plain
     assert shown.count("\n  stale_after: 5m") == 1
+
+
+def test_a_section_of_comments_alone_is_an_empty_one(written):
+    assert yamlfile.load(written("sessions:\n  #limit: 4\nclaude:\n")).sessions.limit == 4
 
 
 def test_nothing_at_all_is_a_valid_configuration(written):

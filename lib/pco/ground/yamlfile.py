@@ -26,7 +26,8 @@ def load(path: Path) -> Config:
     places: Places = {"": (path, 1)}
     for file in [path, *drop_ins(path)]:
         found, lines = _parse(file)
-        _merge(given, found)
+        # A section of which every line is a comment.
+        _merge(given, {name: {} if value is None else value for name, value in found.items()})
         places.update(lines)
     try:
         _refuse_reserved(given)
