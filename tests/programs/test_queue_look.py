@@ -259,7 +259,7 @@ def test_show_prints_all_that_is_approved_and_its_hash(desk):
     desk.has("WEB-1", description="Fix it.\nSoon.", comments=comments, remark="Slowly.")
     said = desk.run("show", "WEB-1").stdout
     words = ["Title of WEB-1", "Fix it.", "Soon.", "Ann", "Mind the umlauts.", "Slowly."]
-    target = ["/srv/git/web.git", "main", "command", "acceptEdits", desk.hash("WEB-1")]
+    target = ["/srv/git/web.git", "main", "claude", "acceptEdits", desk.hash("WEB-1")]
     assert all(word in said for word in words + target)
 
 

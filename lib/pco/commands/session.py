@@ -99,9 +99,7 @@ def live(launch: Launch, out: Path, signals: Signals) -> Exit:
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUN
         return _exit(code, signals, f"cannot run {error.filename or launch.argv[0]}: {error.strerror}")
     with suppress(OSError):
-        tell(launch, "launched", {"pid": child.pid, **way.told})
-        if not agent.TELLS:
-            tell(launch, "started", {})
+        tell(launch, "launched" if agent.TELLS else "started", {"pid": child.pid, **way.told})
     screen = Screen(out, launch.screen_every, launch.trigger, bill)
     code = sit(child, signals, screen, launch.grace)
     # What a terminal program leaves when it ends well, or was told to end, is no picture of its work.

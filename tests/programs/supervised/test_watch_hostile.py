@@ -222,12 +222,12 @@ def test_a_corrupt_record_is_set_aside_once_its_session_is_gone(yard: Yard, watc
 def test_a_record_of_a_newer_pco_is_left_alone_and_the_others_go_on(yard: Yard, out: Path) -> None:
     record = yard.site.spool().path("WEB-2", State.ACTIVE)
     yard.claim("WEB-2")
-    record.write_text(record.read_text().replace('"schema": 1', '"schema": 2', 1))
+    record.write_text(record.read_text().replace('"schema": 2', '"schema": 3', 1))
     complete(out)
 
     said = look(yard)
 
-    assert "schema 2 is newer" in said
+    assert "schema 3 is newer" in said
     assert yard.state("WEB-2") is State.ACTIVE
     assert yard.state("WEB-1") is State.COMPLETED
 
