@@ -29,16 +29,24 @@ AUDIT = ("/var/lib/pco/audit/YYYY-MM.jsonl", "who did what, each record bound to
 SESSIONS = ("/var/lib/pco/sessions/KEY/R.A/", "the folder of attempt A of round R; see pco-spool(5)")
 AGENTS = ("/var/lib/pco-agent/KEY/", "what the agent of a ticket writes: workspace, out/R.A-NONCE/ (runner systemd)")
 ATTACH = ("/run/pco-attach/KEY.sock", "where members of group pco reach the relay of a session")
+SPEND = ("/var/lib/pco/metrics/spend/DAY.json", "what sessions have cost on a day; see pco-spool(5)")
 FILES = {
     "overview": [],
     "poll": [CONFIGURATION, SPOOL, ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"), AUDIT],
     "queue": [CONFIGURATION, SPOOL, SESSIONS, AUDIT],
-    "launch": [CONFIGURATION, SPOOL, SESSIONS, ("/var/lib/pco/mirrors/PROJECT.git", "mirror of the repository"), AUDIT],
+    "launch": [
+        CONFIGURATION,
+        SPOOL,
+        SESSIONS,
+        ("/var/lib/pco/mirrors/PROJECT.git", "mirror of the repository"),
+        SPEND,
+        AUDIT,
+    ],
     "session": [SESSIONS, AGENTS],
     "hook": [SESSIONS, AGENTS],
     "collect": [SESSIONS, AGENTS],
     "complete": [SESSIONS, SPOOL],
-    "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), AUDIT],
+    "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), SPEND, AUDIT],
     "post": [CONFIGURATION, SPOOL, AUDIT],
     "attach": [ATTACH],
     "relay": [ATTACH, ("/run/pco-session/KEY/tmux.sock", "the session's tmux server")],
@@ -63,7 +71,8 @@ BUGS = {
     "launch": "Times are compared with the wall clock; a clock that jumps back delays retries.",
     "post": "A comment is looked up by the external id that pco gave it; somebody who changes that id in Plane by the "
     "API can make pco post it again.",
-    "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.",
+    "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.  "
+    "What a session cost is its own word, too.  A changed budget counts once pco-watch was started again.",
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
     "hook": "An agent that is interrupted by Esc, or killed, says nothing: then the screen, the exit record and the "
     "deadlines speak.",

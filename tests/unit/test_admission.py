@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from pco.ground.ticket import Approval, Attempt, Hold, PlaneState, Stop
+from pco.ground.config import Budget
+from pco.ground.ticket import Approval, Attempt, Cost, Hold, PlaneState, Stop, Trigger
 from pco.rules import admission, prompt
 from pco.rules.admission import Terms
+from pco.rules.budget import Purse
 from support import T0, WEB, a_ticket
 
 APP = "0c1cbb13-2ab6-4ba0-9d06-7f5ebd4a1f4b"
@@ -170,3 +172,29 @@ def test_an_old_request_to_stop_does_not_keep_a_ticket_back():
 @pytest.mark.parametrize(("taken", "free"), [([], 1), ([1], 2), ([2], 1), ([1, 3], 2), ([2, 1], 3), ([1, 1], 2)])
 def test_the_lowest_free_slot_is_taken(taken, free):
     assert admission.lowest_free(taken) == free
+
+
+# Money.
+
+
+def test_a_ticket_without_money_leaves_its_slot_to_the_next():
+    dear = replace(approved("WEB-1", priority="urgent"), released=None)
+    dear = dear.with_round(cost=Cost(25.0))
+
+    assert started([dear, approved("WEB-2")], limit=1, purse=Purse(Budget(ticket_usd=20.0))) == ["WEB-2"]
+
+
+def test_a_day_without_money_starts_nothing():
+    assert started([approved("WEB-1"), approved("WEB-2")], purse=Purse(Budget(daily_usd=1.0), today=1.0)) == []
+
+
+def test_a_ticket_that_circles_is_told_apart_and_one_on_hold_is_not_told_again():
+    circling = approved().with_round(trigger=Trigger("comment", T0 + MINUTE))
+    circling = replace(circling, rounds=(replace(circling.round, n=1), replace(circling.round, n=2)))
+    purse = Purse(Budget(rounds_per_day=1), midnight=T0)
+
+    [turn] = admission.turns([circling], Counter(), terms(purse=purse))
+    [held] = admission.turns([replace(circling, hold=Hold("pco", T0))], Counter(), terms(purse=purse))
+
+    assert turn.circling == turn.why and "2 rounds" in turn.why
+    assert (held.why, held.circling) == ("on hold, by pco", "")

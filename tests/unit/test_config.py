@@ -33,6 +33,7 @@ def test_every_default_in_the_example_is_the_default_of_the_code(written):
     shown = re.sub(r"^( *)#(?=[a-z]\w*:|  \w)", r"\1", text, flags=re.M)
     examples = (
         "root: /srv|prompt: /etc|filters: \\{labels|key: WEB|command: |claude: \\{|mcp_config|base_url|environment"
+        "|ticket_usd: 5"
     )
     shown = re.sub(rf"^ *({examples}|key_file|template).*\n", "", shown, flags=re.M)
     plain, full = yamlfile.load(TOP / "etc" / "pco.yaml"), yamlfile.load(written(shown))

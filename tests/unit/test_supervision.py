@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from pco.ground.attempt import Exit, Outcome
-from pco.ground.config import Sessions
-from pco.ground.ticket import Attempt, Blocked, State, Stop, Ticket
+from pco.ground.attempt import Account, Exit, Outcome
+from pco.ground.config import Budget, Sessions
+from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Stop, Ticket, Trigger
 from pco.rules import retry, supervision
+from pco.rules.budget import Purse
 from pco.rules.hearing import Heard
 from pco.rules.supervision import CLONE_MARGIN, EXIT_MARGIN, LINGER, Seen, Step, Verdict
 from support import T0, a_ticket
@@ -367,3 +368,59 @@ def test_an_active_ticket_that_nobody_launched_goes_back(alive: bool | None, ver
 
     assert judge(by_hand, seen(1, alive=alive)) == verdict
     assert supervision.finished(by_hand, seen(1), verdict, T0) == by_hand
+
+
+# Money.
+
+
+PURSE = Purse(Budget(ticket_usd=20.0, daily_usd=100.0))
+
+
+def spending(usd: float, **changes: Any) -> Seen:
+    """A session that works and has cost so much."""
+    return seen(100, account=Account(usd), **changes)
+
+
+def judged(ticket: Ticket, what: Seen, purse: Purse = PURSE) -> Verdict:
+    return supervision.judge(supervision.noted(ticket, what), what, LIMITS, purse)
+
+
+def test_a_session_that_has_spent_the_money_of_its_ticket_is_ended_with_the_figures() -> None:
+    verdict = judged(active(), spending(20.13))
+
+    assert (verdict.step, verdict.outcome) == (Step.END, retry.OVER_BUDGET)
+    assert verdict.why == "its budget is used up ($20.13 of $20.00, budget.ticket_usd)"
+    assert judged(active(), spending(19.99)).step is Step.WAIT
+
+
+def test_what_earlier_rounds_have_cost_counts() -> None:
+    before = Round(1, Trigger("new", T0), cost=Cost(15.0))
+    second = active()
+    second = replace(second, rounds=(before, replace(second.round, n=2)))
+
+    assert judged(second, spending(5.0)).outcome == retry.OVER_BUDGET
+
+
+def test_a_day_whose_money_is_used_up_ends_who_works_but_not_who_waits_for_a_person() -> None:
+    gone = replace(PURSE, today=100.0)
+    waiting = Heard(started=True, life=BEGAN, since=BEGAN + 50)
+    resting = Heard(started=True, life=BEGAN, resting=BEGAN + 50)
+
+    assert judged(active(), spending(1.0), gone).outcome == retry.OVER_BUDGET
+    assert judged(active(), spending(1.0, heard=waiting), gone).step is Step.WAIT
+    assert judged(active(), spending(1.0, heard=resting), gone).step is Step.WAIT
+
+
+def test_a_session_that_has_handed_over_its_summary_is_not_ended_for_money() -> None:
+    done = Heard(started=True, life=BEGAN + 99, summary="Done.", summary_by="agent")
+
+    assert judged(active(), spending(30.0, heard=done)).outcome != retry.OVER_BUDGET
+
+
+def test_a_ticket_that_was_ended_for_money_fails_with_the_figures_of_then() -> None:
+    ended = supervision.ending(active(), retry.OVER_BUDGET, BEGAN + 100, "its budget is used up ($20.13 of $20.00)")
+
+    verdict = judged(ended, seen(110, alive=False, exit=Exit(T0, 143, told="TERM")), Purse())
+
+    assert (verdict.step, verdict.outcome, verdict.to) == (Step.MOVE, retry.OVER_BUDGET, State.FAILED)
+    assert verdict.why == "its budget is used up ($20.13 of $20.00): the session was ended"

@@ -4,6 +4,10 @@ Reads approved/, writes active/; the session itself is pco-session in a runner. 
 the last successful poll, not older than health.stale_after, knew as open, and what a person approved just as it is.
 First the mirror of the project is refreshed and the attempt's folder made, then the ticket is claimed (the move to
 active/), then the session is started.  A session that does not begin is found, and judged, by pco-watch.
+
+Nothing starts for which there is no money (`budget.ticket_usd`, `budget.daily_usd`): the ticket stays approved.  One
+that Plane brought back too often in one day, or whose last rounds changed nothing, is put on hold until a person
+releases it.
 """
 
 import os
@@ -17,16 +21,17 @@ from pathlib import Path
 import click
 
 from pco.command import Pco, alone, command, put_aside
-from pco.commands import halting
+from pco.commands import halting, purse
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
 from pco.ground import attempt, events, polled, text
 from pco.ground.errors import BadData, PcoError, TryLater
-from pco.ground.ticket import Attempt, State, Ticket
+from pco.ground.ticket import Attempt, Hold, State, Ticket
 from pco.outside.git import Mirror
 from pco.outside.runners import Runner, RunnerSession, choose
-from pco.rules import admission, prompt
+from pco.rules import admission, budget, prompt
 from pco.rules.admission import Terms, Turn
 from pco.spool import Stale
+from pco.spool.notices import Notice, leave
 
 TURNS = 3  # how often tickets that are changed under our hands are judged anew in one run
 
@@ -86,6 +91,9 @@ def launch(pco: Pco, wish: Wish) -> None:
             break
     else:
         pco.spool.control.wake("launch")
+    for turn in judged:
+        if turn.circling:
+            hold_back(pco, turn.ticket.key)
     waiting = [turn for turn in judged if turn.why]
     for turn in waiting:
         _tell(pco, wish, f"waits: {turn.why}", turn.ticket.key)
@@ -144,6 +152,7 @@ def terms(pco: Pco, wish: Wish) -> Terms:
         targets={project.id: prompt.target_of(project, config) for project in config.plane.projects},
         trouble={project: why for project, why in wish.mirrors.items() if why},
         living=_living(_runner(pco)),
+        purse=purse.read(pco),
     )
 
 
@@ -207,6 +216,36 @@ def start(pco: Pco, plan: Plan, runner: Runner) -> None:
     events.ring(str(pco.config.paths.trigger))
 
 
+def hold_back(pco: Pco, key: str) -> None:
+    """Put a ticket that goes in circles on hold, until a person releases it, and tell of it."""
+    limits, whys = purse.read(pco), list[str]()
+
+    def judge(fresh: Ticket) -> tuple[Ticket, None] | None:
+        whys[:] = [budget.circling(fresh, limits)]
+        if fresh.state is not State.APPROVED or admission.held(fresh, pco.now()) or not whys[0]:
+            whys.clear()
+            return None
+        return replace(fresh, hold=Hold("pco", pco.now(), None, whys[0])), None
+
+    try:
+        ticket = pco.spool.update(key, judge)
+    except KeyError:
+        return  # it is gone
+    except PcoError as error:
+        pco.fail(error, key)
+        return
+    if not whys:
+        return
+    fields = {"why": whys[0]}
+    try:
+        leave(pco.config.paths.spool, f"held-{key}", Notice("held back", pco.now(), key, fields))
+    except OSError as error:
+        pco.log("warning", f"nobody is notified: notify: {error.strerror}", key)
+    pco.announce("held back", ticket, {"by": "pco", **fields})
+    for flag in ("notify", "dashboard"):
+        pco.spool.control.wake(flag)
+
+
 def check(pco: Pco, keys: tuple[str, ...]) -> None:
     """Say of each given key that is not approved what it is instead.  Raises BadData for one that is unknown."""
     for key in keys:
@@ -229,7 +268,7 @@ def show(pco: Pco, judged: list[Turn]) -> None:
         pco.say("No approved ticket waits for a session.")
         return
     good = "would start, were pco not paused" if paused else "would start"
-    rows = [[turn.ticket.key, text.line(turn.ticket.priority, 8), text.line(turn.why, 100) or good] for turn in judged]
+    rows = [[turn.ticket.key, text.line(turn.ticket.priority, 8), text.line(turn.why, 120) or good] for turn in judged]
     pco.say(tabulate(rows, headers=["KEY", "PRIORITY", "VERDICT"], tablefmt="plain", disable_numparse=True))
 
 

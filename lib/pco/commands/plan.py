@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pco.command import Pco, share
+from pco.commands import purse
 from pco.ground import attempt, durable
 from pco.ground.attempt import Launch
 from pco.ground.config import Project
@@ -17,7 +18,7 @@ from pco.outside import agents
 from pco.outside.agents import Prepared
 from pco.outside.git import Mirror, branch_of
 from pco.outside.runners import Place, Runner
-from pco.rules import prompt
+from pco.rules import budget, prompt
 
 MOST_TEMPLATE = 1 << 20
 
@@ -56,6 +57,7 @@ def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
         permission_mode=where.permission_mode,
         claude=replace(claude, template=claude.template or share("claude/template")),
         conversation=conversation,
+        left=budget.left(ticket, purse.read(pco)),
     )
     prepared = agents.named(pco.config.agent).prepare(session)
     template, nonce = _template(pco), secrets.token_hex(8)

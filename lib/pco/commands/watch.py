@@ -4,6 +4,9 @@ The only program of pco that stays.  One byte into the FIFO `run/trigger` wakes 
 and whenever a deadline is reached.  It reads what sessions leave (birth, events, exit record) as hostile input, ends
 what has stalled, takes too long or was asked to stop, and imports finished commits into the mirror.  Ending it, and
 starting it again, leaves the sessions alone: it goes on from what is on disk.
+
+What sessions say that they cost it writes into the record and into the ledger of the day; a session whose ticket, or
+whose day, has no money left (`budget` in the configuration) is ended, and its ticket fails with that reason.
 """
 
 from contextlib import suppress

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -179,8 +179,21 @@ class Overrides:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """When pco starts nothing more, in USD and rounds; 0: no limit."""
+
+    ticket_usd: float = _read(_usd, 20.0)
+    daily_usd: float = _read(_usd, 100.0)
+    rounds_per_day: int = _read(_whole, 5)
+    idle_rounds: int = _read(_whole, 3)
+
+
+@dataclass(frozen=True)
 class Project:
-    """A project of the workspace and its repository.  `key` only where the project's identifier is no safe name."""
+    """A project of the workspace and its repository.  `key` only where the project's identifier is no safe name.
+
+    `ticket_usd` goes before that of `budget`.
+    """
 
     id: str = _read(_uuid, required=True)
     repository: str = _read(_repository, required=True)
@@ -188,6 +201,7 @@ class Project:
     key: str = _read(_prefix, "")
     filters: Filters | None = None
     claude: Overrides = Overrides()
+    ticket_usd: float | None = _read(_usd)
 
 
 @dataclass(frozen=True)
@@ -280,6 +294,13 @@ class Display:
 
     timezone: str = _read(_zone, "local")
 
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone; None for the machine's own."""
+        from zoneinfo import ZoneInfo
+
+        return None if self.timezone == "local" else ZoneInfo(self.timezone)
+
 
 @dataclass(frozen=True)
 class Health:
@@ -299,6 +320,7 @@ class Config:
     filters: Filters = Filters()
     sessions: Sessions = Sessions()
     claude: Claude = field(default_factory=Claude)
+    budget: Budget = Budget()
     post: PostTo = PostTo()
     paths: Paths = Paths()
     log: Log = Log()

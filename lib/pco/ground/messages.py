@@ -38,6 +38,7 @@ _TOLD = {
     "edited": "3b3c47fbd2874cbe96f005b9402d00aa",
     "note": "885a32c0bb4b4bd4b042bfd841ea27b2",
     "held": "b9b08dcd42b54c71bfddea1f6a70cd83",
+    "held back": "eafc754c6ab94a238513d66e2a467703",
     "released": "9c7cbb0d1a604a8aaf7dd15ea5406fe8",
     "refreshed": "6c71250bae194194ab4cd5ef796a1dd9",
     "noted": "1db502f045f4427186117d9849dc12de",
@@ -52,11 +53,13 @@ _TOLD = {
     "not permitted": "91e18dab14e8408fa53699d108b05e3c",
     "misconfigured": "07dc3f82a9a8446486da651c9aab5235",
     "unit failed": "b935f938d2564b9bb7ffffdcfd4f75e4",
+    "budget reached": "ca77a4b3cc72449990a59f3695deba07",
 }
 IDS = (*_TO.values(), *_MOVED.values(), *_TOLD.values())
 
 _BY_EXIT = {75: "later", 77: "not permitted", 78: "misconfigured"}
-_GRAVE = {"set aside": 4, "blocked": 5, "failed": 4, "completed": 5}  # more than is usual: a person has to see to it
+# More than is usual: a person has to see to it.
+_GRAVE = {"set aside": 4, "blocked": 5, "failed": 4, "completed": 5, "held back": 4, "budget reached": 4}
 USUAL = 6  # of syslog(3): informational
 
 

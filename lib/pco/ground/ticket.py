@@ -7,7 +7,7 @@ version adds raises SCHEMA: a newer record is refused whole, an older one is rea
 import json
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -103,6 +103,18 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Released:
+    """A person let it go on: of money, rounds and idle rounds only what comes after `at` counts.
+
+    `usd` is what the ticket had cost by then.
+    """
+
+    by: str
+    at: datetime
+    usd: float = 0.0
+
+
+@dataclass(frozen=True)
 class Entry:
     """One transition; `round` is the round it leads to.  The last one counts only if the file is in the folder `to`."""
 
@@ -148,7 +160,8 @@ class Attempt:
 
     `agent_session` is the agent's name of the conversation, `transcript` the file with it, `doing` what the agent does
     (working, idle, …) since `doing_since`, `afresh` why an earlier conversation was not resumed.  `boot_time` and
-    `ending_at` are CLOCK_BOOTTIME in seconds, good as long as `boot_id` is this boot's.
+    `ending_at` are CLOCK_BOOTTIME in seconds, good as long as `boot_id` is this boot's; `ending_why` is `ending` with
+    figures, where there are some.
     """
 
     n: int
@@ -169,6 +182,7 @@ class Attempt:
     born: bool = False
     ending: str = ""
     ending_at: float = 0.0
+    ending_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -241,6 +255,10 @@ class Round:
     cost: Cost = Cost()
     post: Post | None = None
 
+    def waited(self, now: datetime) -> timedelta:
+        """How long its agents waited for a person."""
+        return sum((max((b.to or now) - b.from_, timedelta(0)) for b in self.blocked), timedelta(0))
+
 
 @dataclass(frozen=True)
 class Ticket:
@@ -268,6 +286,7 @@ class Ticket:
     notes: tuple[Note, ...] = ()
     noted: tuple[Noted, ...] = ()
     hold: Hold | None = None
+    released: Released | None = None
     stop: Stop | None = None
     history: tuple[Entry, ...] = ()
     state: State = field(default=State.PENDING, metadata={"state": True})
@@ -281,6 +300,11 @@ class Ticket:
     def attempt(self) -> Attempt | None:
         """The current attempt of the current round, if one was begun."""
         return self.round.attempts[-1] if self.round.attempts else None
+
+    @property
+    def cost(self) -> float:
+        """What all its sessions have cost, in USD."""
+        return sum(round.cost.usd for round in self.rounds)
 
     @property
     def blocked(self) -> Blocked | None:

@@ -4,7 +4,7 @@ On disk a time is ISO 8601 with Z; in the configuration a duration is `50ms 90s 
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
@@ -27,6 +27,18 @@ def iso(moment: datetime) -> str:
     """Write a time as ISO 8601 with microseconds and Z."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def midnight(moment: datetime, zone: tzinfo | None) -> datetime:
+    """When the day of a moment began in a zone (None: the machine's own), as UTC."""
+    there = moment.astimezone(zone)
+    began = datetime.combine(there.date(), time(), there.tzinfo if zone else None)
+    return began.astimezone(UTC)
+
+
+def day(moment: datetime, zone: tzinfo | None) -> date:
+    """The day of a moment in a zone (None: the machine's own)."""
+    return moment.astimezone(zone).date()
 
 
 def parse_duration(text: str) -> timedelta:

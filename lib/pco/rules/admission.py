@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from pco.ground import times
 from pco.ground.ticket import Ticket
-from pco.rules import prompt, retry
+from pco.rules import budget, prompt, retry
+from pco.rules.budget import Purse
 
 PRIORITIES = ("urgent", "high", "medium", "low", "none")
 CLOSED = ("completed", "cancelled")  # groups of states in Plane in which nothing is to be done
@@ -19,7 +20,7 @@ class Terms:
     """What admission hangs on besides the tickets.
 
     `fresh` are the projects (UUID) that a recent poll knew, `targets` says where a project's sessions work, `trouble`
-    why they cannot (no mirror); `living` are the keys of the sessions that the runner has.
+    why they cannot (no mirror); `living` are the keys of the sessions that the runner has; `purse` what may be spent.
     """
 
     now: datetime
@@ -30,14 +31,19 @@ class Terms:
     targets: Mapping[str, prompt.Target] = field(default_factory=dict)
     trouble: Mapping[str, str] = field(default_factory=dict)
     living: frozenset[str] = frozenset()
+    purse: Purse = Purse()
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What becomes of one ticket; an empty `why` means that it starts."""
+    """What becomes of one ticket; an empty `why` means that it starts.
+
+    `circling`: it is to be put on hold, for a person to look at, and why.
+    """
 
     ticket: Ticket
     why: str = ""
+    circling: str = ""
 
 
 def turns(tickets: Iterable[Ticket], active: Counter[str], terms: Terms) -> list[Turn]:
@@ -45,10 +51,12 @@ def turns(tickets: Iterable[Ticket], active: Counter[str], terms: Terms) -> list
     taken = Counter(active)
     judged = []
     for ticket in sorted(tickets, key=order):
-        why = obstacle(ticket, terms) or no_room(ticket.project, taken, terms)
+        why = obstacle(ticket, terms)
+        circling = "" if why else budget.circling(ticket, terms.purse)
+        why = why or circling or budget.obstacle(ticket, terms.purse) or no_room(ticket.project, taken, terms)
         if not why:
             taken[ticket.project] += 1
-        judged.append(Turn(ticket, why))
+        judged.append(Turn(ticket, why, circling))
     return judged
 
 
@@ -61,7 +69,7 @@ def order(ticket: Ticket) -> tuple[int, datetime, str, int]:
 
 
 def obstacle(ticket: Ticket, terms: Terms) -> str:
-    """What keeps a ticket from being started, however many slots are free; empty if nothing does."""
+    """What keeps a ticket from being started, however many slots and how much money there is; empty if nothing."""
     if ticket.project not in terms.targets:
         return "its project is no longer configured"
     if not prompt.approved(ticket, terms.targets[ticket.project]):
@@ -97,9 +105,14 @@ def _in_plane(ticket: Ticket, terms: Terms) -> str:
     return "" if ticket.project in terms.fresh else "its project was not polled successfully of late"
 
 
+def held(ticket: Ticket, now: datetime) -> bool:
+    """Whether it is on hold."""
+    return ticket.hold is not None and (ticket.hold.until is None or ticket.hold.until > now)
+
+
 def _not_yet(ticket: Ticket, terms: Terms) -> str:
     hold = ticket.hold
-    if hold and (hold.until is None or hold.until > terms.now):
+    if hold and held(ticket, terms.now):
         span = f" for {times.rough(hold.until - terms.now)}" if hold.until else ""
         return f"on hold{span}, by {hold.by}{': ' + hold.why if hold.why else ''}"
     again = retry.not_before(ticket, terms.retry_after)

@@ -13,12 +13,14 @@ from typing import Any
 from pco.ground.attempt import Account, Exit, Outcome, clean_summary
 from pco.ground.config import Sessions
 from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Ticket
-from pco.rules import retry
+from pco.rules import budget, retry
+from pco.rules.budget import Purse
 from pco.rules.hearing import MOST_BLOCKED, Heard
 
 CLONE_MARGIN = 15.0  # pco-session ends a slow clone itself after clone_within; only if it hangs, pco-watch does
 LINGER = 30.0  # how long a process may take to end after its runner has forgotten it
 EXIT_MARGIN = 2.0  # between the exit record and the end of the session's last process
+NO_LIMIT = Purse()
 
 
 class Step(StrEnum):
@@ -53,7 +55,8 @@ class Seen:
 class Verdict:
     """The next step: for WAIT `at` is the clock at which to look again (None: when something happens).
 
-    For END `outcome` is why; for MOVE it is the attempt's outcome, and `to` the state.
+    For END `outcome` is why, and `why` the same with figures, where there are some; for MOVE it is the attempt's
+    outcome, and `to` the state.
     """
 
     step: Step
@@ -101,15 +104,15 @@ def total(round: Round) -> Cost:
     return Cost(sum(cost.usd for cost in costs), dict(tokens), any(cost.estimated for cost in costs))
 
 
-def ending(ticket: Ticket, outcome: str, clock: float) -> Ticket:
+def ending(ticket: Ticket, outcome: str, clock: float, why: str = "") -> Ticket:
     """The record saying that pco ends the session, and why; written before it does."""
     attempt = ticket.attempt
     if attempt is None or attempt.ending not in ("", retry.COMPLETED) or attempt.ending == outcome:
         return ticket
-    return ticket.with_attempt(ending=outcome, ending_at=clock)
+    return ticket.with_attempt(ending=outcome, ending_at=clock, ending_why=why)
 
 
-def judge(ticket: Ticket, seen: Seen, limits: Sessions) -> Verdict:
+def judge(ticket: Ticket, seen: Seen, limits: Sessions, purse: Purse = NO_LIMIT) -> Verdict:
     """What to do with an active ticket, of which `noted` has taken in what its session told."""
     attempt = ticket.attempt
     if attempt is None or attempt.end is not None:
@@ -127,7 +130,7 @@ def judge(ticket: Ticket, seen: Seen, limits: Sessions) -> Verdict:
         return _gone(ticket, seen, limits, rebooted, born)
     if not born:
         return Verdict(Step.END, retry.STOPPED if ticket.stop else retry.NEVER_STARTED)
-    return _living(ticket, attempt, seen, limits)
+    return _living(ticket, attempt, seen, limits, purse)
 
 
 def ending_still(since: float, clock: float) -> bool:
@@ -174,7 +177,7 @@ def _unclaimed(seen: Seen) -> Verdict:
     return Verdict(Step.MOVE, "", "no attempt was begun", State.APPROVED)
 
 
-def _living(ticket: Ticket, attempt: Attempt, seen: Seen, limits: Sessions) -> Verdict:
+def _living(ticket: Ticket, attempt: Attempt, seen: Seen, limits: Sessions, purse: Purse) -> Verdict:
     clock, heard = seen.clock, seen.heard
     if ticket.stop:
         return Verdict(Step.END, retry.STOPPED)
@@ -185,6 +188,8 @@ def _living(ticket: Ticket, attempt: Attempt, seen: Seen, limits: Sessions) -> V
         return _at(min(seen.exit.boot, clock) + EXIT_MARGIN, clock, attempt.ending)
     if attempt.ending:
         return _at(attempt.ending_at + limits.complete_grace.total_seconds(), clock, retry.COMPLETED)
+    if broke := budget.overdrawn(ticket, purse, waits=heard.since is not None or heard.resting is not None):
+        return Verdict(Step.END, retry.OVER_BUDGET, broke)
     too_long = attempt.boot_time + limits.max_duration.total_seconds() + heard.waited_until(clock)
     if clock >= too_long:
         return Verdict(Step.END, retry.TOO_LONG)
@@ -236,7 +241,8 @@ def _outcome(ticket: Ticket, seen: Seen, rebooted: bool, born: bool) -> tuple[st
         return retry.STOPPED, " ".join(f"{ticket.stop.by}: {ticket.stop.why}".split()).rstrip(":")
     if attempt.ending:
         said = f": {seen.heard.failure}" if attempt.ending == retry.PASSING and seen.heard.failure else ""
-        return attempt.ending, f"{_ENDINGS.get(attempt.ending, '')}{said}"
+        because = f"{attempt.ending_why}: the session was ended" if attempt.ending_why else ""
+        return attempt.ending, f"{because or _ENDINGS.get(attempt.ending, '')}{said}"
     if exit and exit.error:
         return retry.START_FAILED, exit.error
     if rebooted and (exit is None or exit.told):

@@ -116,12 +116,28 @@ def tell(pco: Pco, before: Ticket, after: Ticket, wake: str = "", told: Told | N
     """Announce a change that was made, and print its line."""
     if after.state is not before.state:
         pco.announce("moved", after)
+        _brakes(pco, after)
         pco.say(f"{after.key}: {before.state} -> {after.state}{f', {told.words}' if told else ''}")
     elif told:
         pco.announce(told.event, after, told.fields)
         pco.say(f"{after.key}: {told.words}")
     for name in (wake, "dashboard") if wake else ("dashboard",):
         pco.spool.control.wake(name)
+
+
+def _brakes(pco: Pco, ticket: Ticket) -> None:
+    """An approval starts nothing as long as a brake is on: say so at once."""
+    from pco.commands import purse
+    from pco.rules import budget
+
+    if ticket.state is not State.APPROVED:
+        return
+    try:
+        why = budget.obstacle(ticket, limits := purse.read(pco)) or budget.circling(ticket, limits)
+    except PcoError as error:
+        why = str(error)
+    if why:
+        pco.log("warning", f"does not start: {why}", ticket.key)
 
 
 def noted(pco: Pco, ticket: Ticket, note: str) -> Ticket:

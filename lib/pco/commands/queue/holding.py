@@ -6,12 +6,14 @@ from datetime import datetime
 import click
 
 from pco.command import Pco
+from pco.commands import purse
 from pco.commands.queue import verb
 from pco.commands.queue.change import Done, Told, change, each, expect
 from pco.commands.queue.select import Chosen, bulk
 from pco.commands.queue.terminal import when, zone
 from pco.ground import text, times
-from pco.ground.ticket import Hold, State, Ticket
+from pco.ground.ticket import Hold, Released, State, Ticket
+from pco.rules import budget
 
 # A hold on an active ticket counts once its session has ended.
 HOLDABLE = (State.PENDING, State.APPROVED, State.ACTIVE, State.COMPLETED, State.FAILED)
@@ -47,18 +49,21 @@ def hold(pco: Pco, chosen: Chosen, note: str, until: str) -> None:
 @bulk(*HOLDABLE)
 @verb.note
 def release(pco: Pco, chosen: Chosen, note: str) -> None:
-    """End a hold.
+    """End a hold, or let a ticket whose budget is used up begin with a new one.
+
+    Money, rounds and idle rounds that pco counts against the ticket (`budget` in the configuration) begin at nothing.
 
     \b
     Examples:
       pco-queue release WEB-12
       pco-queue release --all --mine
     """
+    limits = purse.filled(pco, 0.0, pco.now())
 
     def judge(ticket: Ticket) -> tuple[Ticket, None]:
-        if ticket.hold is None:
+        if ticket.hold is None and not budget.braked(ticket, limits):
             raise Done("is not held")
-        return replace(ticket, hold=None), None
+        return replace(ticket, hold=None, released=Released(pco.who, pco.now(), ticket.cost)), None
 
     told = Told("released", "released", {"why": note})
     each(pco, chosen, lambda key: change(pco, key, judge, note=note, wake="launch", told=told))

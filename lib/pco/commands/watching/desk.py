@@ -10,6 +10,7 @@ from pco.commands import halting
 from pco.commands.watching import collect
 from pco.commands.watching.ears import Ear
 from pco.commands.watching.memory import Memory, numbers_of, slim
+from pco.commands.watching.spending import Spending
 from pco.ground import attempt
 from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
@@ -40,6 +41,7 @@ class Desk:
         self.memory = Memory(pco.spool, pco.config.paths.sessions, self._say)
         self.blocked: list[str] = []  # those that wait for a person
         self.retries: dict[str, float] = {}  # key: the clock at which it may be launched again
+        self._spending = Spending(pco)
         self._runner = runner
         self._pat = pat
         self._boot_id = attempt.boot_id()
@@ -78,6 +80,7 @@ class Desk:
         found: dict[str, Found | float] = {}
         for key in keys:
             found[key] = self._guarded(key, lambda key=key: self._listen(key, living))  # type: ignore[misc]
+        self._spending.keep()
         return found
 
     def _listen(self, key: str, living: frozenset[str] | None) -> Found | float:
@@ -89,6 +92,7 @@ class Desk:
         seen = self._waited_for(
             key, ear, ear.look(None if living is None else key in living, self._boot_id, attempt.clock())
         )
+        self._spending.count(ticket, seen.account)
         newborn = seen.born and not (ticket.attempt and ticket.attempt.born)
         if supervision.noted(ticket, seen) != ticket:
             ticket = self._note(ticket, seen)
@@ -125,7 +129,7 @@ class Desk:
         return found if isinstance(found, float) else self._guarded(key, lambda: self._act(*found))
 
     def _act(self, ticket: Ticket, ear: Ear, seen: Seen) -> float:
-        verdict = supervision.judge(ticket, seen, self.limits)
+        verdict = self._judge(ticket, seen)
         if verdict.step is Step.FENCE:
             attempt.fence(ear.home)
             # Only now is "not born" for good; and the runner's word must be younger than the fence.
@@ -134,7 +138,7 @@ class Desk:
             seen = ear.look(None if living is None else ticket.key in living, self._boot_id, attempt.clock())
             if seen.born:
                 return attempt.clock()  # it was faster than the fence: the next look judges it as a living one
-            verdict = supervision.judge(ticket, seen, self.limits)
+            verdict = self._judge(ticket, seen)
         if verdict.step is Step.END:
             return self._end(ticket, verdict, seen.clock)
         if verdict.step is Step.MOVE:
@@ -143,11 +147,15 @@ class Desk:
         # Its unit has ended; what takes it in rings, too, but while it still runs itself.
         return min(due, seen.clock + TRUSTED) if attempt.has_result(ear.home) else due
 
+    def _judge(self, ticket: Ticket, seen: Seen) -> Verdict:
+        return supervision.judge(ticket, seen, self.limits, self._spending.purse)
+
     def _end(self, ticket: Ticket, verdict: Verdict, clock: float) -> float:
         """Record why, then ask the session to end."""
-        self._change(ticket, lambda fresh: supervision.ending(fresh, verdict.outcome, clock))
+        self._change(ticket, lambda fresh: supervision.ending(fresh, verdict.outcome, clock, verdict.why))
         if self._ask(ticket.key, clock):
-            self.pco.announce("ending", ticket, {"why": verdict.outcome or "it hangs on after its end"})
+            why = ": ".join(part for part in (verdict.outcome, verdict.why) if part)
+            self.pco.announce("ending", ticket, {"why": why or "it hangs on after its end"})
         return clock + ENDING
 
     def _ask(self, key: str, clock: float) -> bool:
@@ -164,12 +172,14 @@ class Desk:
         assert to is not None
         if to is State.APPROVED:
             halting.heed(self.pco, self._runner)  # before it could be launched again
+        self._spending.count(ticket, seen.account)
+        self._spending.keep()  # before the record moves: afterwards nobody looks there again
         collect.screen(ear)
         work = collect.work(ear, seen, self._pat) if to in (State.COMPLETED, State.FAILED) else None
 
         def move(fresh: Ticket) -> tuple[Ticket, State] | None:
             fresh = supervision.noted(fresh, seen)
-            if not _same(fresh, ticket) or supervision.judge(fresh, seen, self.limits) != verdict:
+            if not _same(fresh, ticket) or self._judge(fresh, seen) != verdict:
                 return None
             fresh = fresh.with_round(work=work) if work else fresh
             return supervision.finished(fresh, seen, verdict, self.pco.now()), to

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pco.commands.watching.ears import Ear
 from pco.ground import attempt
-from pco.ground.ticket import State, Ticket
+from pco.ground.ticket import Round, State, Ticket
 from pco.spool import Spool
 
 Numbers = tuple[int, int]
@@ -62,7 +62,8 @@ def numbers_of(ticket: Ticket) -> Numbers:
 
 
 def slim(ticket: Ticket) -> Ticket:
-    """All that is judged by: the current round without comments, none of the long texts.  Never to be written."""
+    """All that is judged by: the current round without comments, of others what they cost.  Never to be written."""
     current = replace(ticket.round, comments=(), work=None)
+    before = tuple(Round(round.n, round.trigger, cost=round.cost) for round in ticket.rounds[:-1])
     bare = replace(ticket, description="", description_html="", history=(), noted=(), notes=())
-    return replace(bare, rounds=(current,))
+    return replace(bare, rounds=(*before, current))

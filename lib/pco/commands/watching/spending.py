@@ -1,0 +1,101 @@
+"""What sessions spend, put into the ledger of the day as pco-watch hears of it."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from pco.command import Pco
+from pco.commands import purse
+from pco.ground import spend, times
+from pco.ground.attempt import Account
+from pco.ground.errors import BadData, SystemFault
+from pco.ground.ticket import Ticket
+from pco.rules import budget
+from pco.rules.budget import Purse
+from pco.spool.notices import Notice, leave
+
+
+class Spending:
+    """The ledger of today.  `count` what was seen, then `keep`; what was kept is on disk."""
+
+    def __init__(self, pco: Pco) -> None:
+        self._pco = pco
+        self._metrics = pco.config.paths.metrics
+        self._zone = pco.config.display.zone
+        self._dirty = False
+        try:
+            (self._metrics / spend.FOLDER).mkdir(exist_ok=True)
+        except OSError as error:
+            raise SystemFault(f"{error.filename}: {error.strerror}") from error
+        now = pco.now()
+        self._limits = purse.filled(pco, 0.0, now)
+        self._day, self._midnight = times.day(now, self._zone), times.midnight(now, self._zone)
+        self._book = self._begun()
+
+    @property
+    def purse(self) -> Purse:
+        """What may be spent, and what was."""
+        return replace(self._limits, today=self._book.total, midnight=self._midnight)
+
+    def count(self, ticket: Ticket, account: Account | None) -> None:
+        """Take in what the current attempt says that it has used.  Raises SystemFault."""
+        self._turn_page()
+        attempt = ticket.attempt
+        if account is None or attempt is None or attempt.end is not None:
+            return
+        name = spend.name_of(ticket.key, ticket.round.n, attempt.n)
+        before = 0.0 if name in self._book.sessions else self._before(name, attempt.start)
+        seen = self._book.seeing(name, account.usd, before)
+        self._dirty = self._dirty or seen is not self._book
+        self._book = seen
+
+    def keep(self) -> None:
+        """Put on disk what is new, and announce, once a day, that the day's money is used up.  Raises SystemFault."""
+        self._turn_page()
+        if budget.day_gone(self.purse) and not self._book.told:
+            self._announce()
+            self._book, self._dirty = self._book.announced(), True
+        self._write()
+
+    def _write(self) -> None:
+        if self._dirty:
+            spend.write(self._metrics, self._day, self._book)
+            self._dirty = False
+
+    def _turn_page(self) -> None:
+        """With a new day a new page is begun."""
+        now = self._pco.now()
+        day = times.day(now, self._zone)
+        if day != self._day:
+            self._write()
+            self._day, self._midnight = day, times.midnight(now, self._zone)
+            self._book = self._begun()
+
+    def _begun(self) -> spend.Book:
+        """What is on disk of the day; a page that cannot be read is laid aside, and another begun."""
+        try:
+            return spend.read(self._metrics, self._day)
+        except BadData as error:
+            path = spend.path(self._metrics, self._day)
+            self._pco.log("warning", f"{error}; laid aside: what finished sessions cost today is forgotten")
+            with suppress(OSError):
+                path.rename(path.with_suffix(".bad"))
+            return spend.Book()
+
+    def _before(self, name: str, began: datetime) -> float:
+        with suppress(BadData):
+            return spend.before(self._metrics, self._day, name, times.day(began, self._zone))
+        return 0.0
+
+    def _announce(self) -> None:
+        """At least once: who is killed before it is written down announces it again."""
+        purse = self.purse
+        fields = {"spent": budget.usd(purse.today), "limit": budget.usd(purse.limits.daily_usd)}
+        try:
+            notice = Notice("budget reached", self._pco.now(), fields={**fields, "why": budget.day(purse)})
+            leave(self._pco.config.paths.spool, f"budget-{self._day.isoformat()}", notice)
+        except OSError as error:
+            self._pco.log("warning", f"nobody is notified: notify: {error.strerror}")
+        self._pco.announce("budget reached", None, fields)
+        for flag in ("notify", "dashboard"):
+            self._pco.spool.control.wake(flag)
