@@ -49,7 +49,7 @@ def hold(pco: Pco, chosen: Chosen, note: str, until: str) -> None:
 @bulk(*HOLDABLE)
 @verb.note
 def release(pco: Pco, chosen: Chosen, note: str) -> None:
-    """End a hold, or let a ticket whose budget is used up begin with a new one.
+    """End a hold, or give a ticket its budget anew.
 
     Money, rounds and idle rounds that pco counts against the ticket (`budget` in the configuration) begin at nothing.
 
