@@ -157,9 +157,9 @@ class Yard:
         attempt.write_launch(home, replace(launch, **changes))
         return replace(launch, **changes)
 
-    def begin(self, key: str, n: int = 1) -> None:
+    def begin(self, key: str, n: int = 1, round: int = 1) -> None:
         """Start the session in tmux."""
-        argv = (sys.executable, str(TOP / "bin" / "pco-session"), str(self.home(key, 1, n)))
+        argv = (sys.executable, str(TOP / "bin" / "pco-session"), str(self.home(key, round, n)))
         self.tmux.start(RunnerSession(key, argv, {"PCO_NO_VENV": "1"}))
 
     def run(self, key: str, argv: tuple[str, ...], **changes: Any) -> None:

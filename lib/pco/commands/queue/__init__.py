@@ -32,7 +32,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("unapprove", "approval", "Take an approval back, as long as no session runs."),
             ("reject", "approval", "Turn tickets away."),
             ("hold", "holding", "Keep tickets from being launched, for a time or until released."),
-            ("release", "holding", "End a hold."),
+            ("release", "holding", "End a hold, or give a ticket its budget anew."),
         ),
     ),
     (
