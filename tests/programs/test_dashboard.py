@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from pagewalk import walk
-from pco.ground import attempt, polled
+from pco.ground import attempt, polled, spend
 from pco.ground.polled import Head
-from pco.ground.ticket import Approval, Attempt, Entry, Note, Post, Round, State, Ticket, Trigger, to_bytes
+from pco.ground.spend import Book
+from pco.ground.ticket import Approval, Attempt, Cost, Entry, Note, Post, Round, State, Ticket, Trigger, to_bytes
 from pco.spool import Spool
 from support import T0, TOP, WEB, Site, a_ticket, put
 
@@ -570,6 +571,42 @@ def test_a_pause_is_shown_with_its_reason(site, spool):
 
     assert "Paused" in page(site) and "paused by anna: release day" in page(site)
     assert value(site, "health.json")["paused"]["why"] == "release day"
+
+
+def spent_today(site, usd):
+    """The ledger of today."""
+    (site.home / "metrics" / "spend").mkdir()
+    spend.write(site.home / "metrics", datetime.now().astimezone().date(), Book().seeing("WEB-9:1.1", usd, 0.0))
+
+
+def test_what_today_has_cost_is_on_the_board_in_the_metrics_and_once_it_is_too_much_in_the_health(site, spool):
+    spent_today(site, 100.5)
+
+    site.run("pco-dashboard")
+
+    assert "$100.50 of $100.00 spent today" in page(site)
+    assert "pco_spent_usd 100.500" in (www(site) / "metrics.txt").read_text()
+    assert "today's budget is used up" in " ".join(value(site, "health.json")["notes"])
+
+
+def test_a_ledger_that_cannot_be_read_is_a_reason_and_no_end(site, spool):
+    spent_today(site, 1.0)
+    next((site.home / "metrics" / "spend").iterdir()).write_text("{")
+
+    site.run("pco-dashboard")
+
+    assert "what was spent today is not known" in " ".join(value(site, "health.json")["reasons"])
+
+
+def test_a_change_of_the_budget_is_seen_on_the_pages_of_tickets(site, spool):
+    put(spool, a_ticket("WEB-1").with_round(cost=Cost(15.0)), State.APPROVED)
+    site.run("pco-dashboard")
+    assert "Approved, but" not in page(site, "ticket/WEB-1.html")
+
+    site.configure(budget={"ticket_usd": 10})
+    site.run("pco-dashboard")
+
+    assert "Approved, but its budget is used up ($15.00 of $10.00)" in page(site, "ticket/WEB-1.html")
 
 
 def test_a_torn_head_is_a_reason_and_no_end(site, spool):

@@ -8,7 +8,7 @@ import pytest
 
 from pco.ground import spend
 from pco.ground.spend import Book
-from pco.ground.ticket import Attempt, Cost, Round, State, Trigger, to_bytes
+from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Trigger, to_bytes
 from pco.rules import retry
 from programs.launching import Field, with_stub
 from support import put
@@ -179,3 +179,24 @@ def test_an_approval_of_a_ticket_that_circles_says_that_it_does_not_start(field)
     said = field.site.run("pco-queue", "approve", "WEB-1")
 
     assert record and "does not start: its last 3 rounds changed nothing" in said.stderr
+
+
+def test_show_tells_what_a_ticket_has_cost_how_long_it_waited_and_why_it_waits(field):
+    at = datetime.now(UTC)
+    first, second = earlier(20.13)
+    blocked = replace(first, blocked=(Blocked(at - timedelta(minutes=12), at),))
+    field.approve("WEB-1", rounds=(blocked, second))
+
+    shown = " ".join(field.site.run("pco-queue", "show", "WEB-1").stdout.split())
+
+    assert "money $20.13 of $20.00" in shown
+    assert "waits its budget is used up ($20.13 of $20.00)" in shown
+    assert "waited 12m for a person" in shown
+
+
+def test_show_does_without_a_ledger_that_cannot_be_read(field):
+    spent_today(field, 1.0)
+    next((field.site.home / "metrics" / "spend").iterdir()).write_text("{")
+    field.approve("WEB-1", rounds=earlier(3.0))
+
+    assert "$3.00 of $20.00" in field.site.run("pco-queue", "show", "WEB-1").stdout

@@ -112,6 +112,12 @@ def test_an_interactive_session_is_held_to_what_one_session_may_cost():
     assert budget.overdrawn(running, replace(purse(), sessions={WEB: 2.5}), waits=False) == ""
 
 
+def test_a_session_that_says_it_cost_a_fortune_uses_up_no_more_of_the_day_than_twice_what_its_ticket_may():
+    assert budget.believed(ticket(), 999_999.0, purse(ticket_usd=20.0)) == 40.0
+    assert budget.believed(ticket(), 23.0, purse(ticket_usd=20.0)) == 23.0
+    assert budget.believed(ticket(), 999_999.0, purse()) == 999_999.0
+
+
 # Circles.
 
 
@@ -201,4 +207,6 @@ def test_a_day_of_25_hours_begins_at_its_own_midnight():
 def test_time_spent_waiting_for_a_person_adds_up_to_now():
     blocked = (Blocked(T0, T0 + HOUR), Blocked(T0 + 2 * HOUR))
 
-    assert Round(1, Trigger("new", T0), blocked=blocked).waited(T0 + 5 * HOUR) == 4 * HOUR
+    waited = Round(1, Trigger("new", T0), blocked=blocked).waited
+
+    assert (waited(T0 + 5 * HOUR), waited()) == (4 * HOUR, HOUR)

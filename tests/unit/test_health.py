@@ -8,6 +8,7 @@ from pco.commands import watch
 from pco.ground import config
 from pco.ground.polled import Head
 from pco.ground.ticket import Note, State
+from pco.rules.budget import Purse
 from pco.rules.health import PATIENCE, SILENCE, Disk, Facts, judge, overdue
 from support import T0, TOP, WEB
 
@@ -118,3 +119,14 @@ def test_a_ticket_is_overdue_after_the_patience_with_its_state(state):
 
 def test_what_has_finished_or_runs_is_never_overdue():
     assert not any(overdue(s, T0 - timedelta(days=99), T0) for s in (State.POSTED, State.REJECTED, State.ACTIVE))
+
+
+def test_a_day_whose_money_is_used_up_is_good_to_know_and_no_ill_health():
+    purse = Purse(config.Budget(daily_usd=100.0), today=100.5)
+
+    judged = judge(Facts(T0, (WELL,), purse=purse), LIMITS)
+
+    assert judged.status == "ok"
+    assert judged.notes == (
+        "today's budget is used up ($100.50 of $100.00, budget.daily_usd): approved tickets go on tomorrow",
+    )

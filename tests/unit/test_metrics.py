@@ -94,3 +94,20 @@ def test_two_projects_of_one_name_are_one_sample():
     heads = (Head("a", key="WEB", polled_at=T0), Head("b", key="WEB", polled_at=T0))
 
     assert ("pco_last_poll_timestamp_seconds", "WEB") in read(snapshot(heads=heads))
+
+
+def test_metrics_tell_what_today_has_cost_and_who_waits_for_a_person():
+    blocked = Card("WEB-1", State.ACTIVE, blocked="a question", blocked_since=T0 - HOUR)
+
+    found = read(snapshot(blocked, Card("WEB-2", State.ACTIVE), spent=3.25, daily=100.0))
+
+    assert (found[("pco_spent_usd",)], found[("pco_daily_budget_usd",)]) == (3.25, 100.0)
+    assert found[("pco_blocked_sessions",)] == 1
+    assert found[("pco_oldest_blocked_timestamp_seconds",)] == (T0 - HOUR).timestamp()
+
+
+def test_where_there_is_no_limit_and_nobody_waits_metrics_are_silent_about_it():
+    found = read(snapshot())
+
+    assert found[("pco_spent_usd",)] == found[("pco_blocked_sessions",)] == 0
+    assert not {("pco_daily_budget_usd",), ("pco_oldest_blocked_timestamp_seconds",)} & found.keys()

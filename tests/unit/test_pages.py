@@ -342,6 +342,21 @@ def test_each_state_offers_its_commands():
             assert f"pco-queue {verb.partition(' ')[0]} WEB-1" in page.text
 
 
+def test_an_approved_ticket_without_money_says_so_and_offers_to_release_it():
+    short = "its budget is used up ($20.13 of $20.00)"
+    ticket = a_ticket(state=State.APPROVED)
+
+    page = walk(ticket_page(Story(ticket, CLOCK, "1", TARGET, "ab" * 32, money="$20.13 of $20.00", short=short)))
+
+    assert f"Approved, but {short}." in page.text and "pco-queue release WEB-1" in page.text
+    assert "Has cost" in page.text
+
+
+def test_the_board_says_what_today_has_cost_once_it_has():
+    assert "$3.25 of $100.00 spent today" in walk(board.index(snapshot(spent=3.25, daily=100.0))).text
+    assert "spent today" not in walk(board.index(snapshot(daily=100.0))).text
+
+
 def test_a_held_ticket_offers_to_release_it():
     page = walk(ticket_page(Story(a_ticket(hold=Hold("ben", T0, None, "freeze")), CLOCK, "1", TARGET, "ab" * 32)))
 

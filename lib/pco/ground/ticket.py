@@ -255,9 +255,10 @@ class Round:
     cost: Cost = Cost()
     post: Post | None = None
 
-    def waited(self, now: datetime) -> timedelta:
-        """How long its agents waited for a person."""
-        return sum((max((b.to or now) - b.from_, timedelta(0)) for b in self.blocked), timedelta(0))
+    def waited(self, now: datetime | None = None) -> timedelta:
+        """How long its agents waited for a person: what has ended, and with `now` also what goes on."""
+        ended = [(b.from_, b.to or now) for b in self.blocked]
+        return sum((max(to - from_, timedelta(0)) for from_, to in ended if to), timedelta(0))
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,15 @@ def _health(snapshot: Snapshot) -> Element:
     return el(
         "div",
         {"class": "health"},
-        el("p", None, pill, " ", paused, " ", el("span", {"class": "muted"}, _polled(snapshot))),
+        el(
+            "p",
+            None,
+            pill,
+            " ",
+            paused,
+            " ",
+            el("span", {"class": "muted"}, dotted(_polled(snapshot), _spent(snapshot))),
+        ),
         reasons if health.reasons else None,
         notes if health.notes else None,
     )
@@ -123,6 +131,12 @@ def _polled(snapshot: Snapshot) -> Node:
         return "Plane was not polled yet" if polled else None
     oldest = min(known)
     return ["Last poll ", snapshot.clock.at(oldest), f" ({snapshot.clock.age(oldest)} ago)"]
+
+
+def _spent(snapshot: Snapshot) -> Node:
+    """What today has cost, once it has cost something."""
+    of = f" of {usd(snapshot.daily)}" if snapshot.daily else ""
+    return f"{usd(snapshot.spent)}{of} spent today" if snapshot.spent else None
 
 
 def _waits(shown: tuple[Lane, ...]) -> Element:

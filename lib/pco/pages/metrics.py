@@ -4,6 +4,10 @@ plane_pending_tickets, plane_active_sessions, plane_completed_tickets    as moni
 pco_tickets{state}                                  tickets in each state
 pco_oldest_ticket_timestamp_seconds{state}          since when the oldest waits: pending, completed, outbox
 pco_last_poll_timestamp_seconds{project}            the last poll with success
+pco_blocked_sessions                                sessions that wait for a person
+pco_oldest_blocked_timestamp_seconds                since when the first of them does; absent if none does
+pco_spent_usd                                       what today's sessions (day of display.timezone) have cost
+pco_daily_budget_usd                                what they may; absent if there is no limit
 pco_health                                          1: well, 0: degraded
 pco_watcher_up                                      1: pco-watch runs, 0: it does not; absent if that is unknown
 pco_written_timestamp_seconds                       when these were true
@@ -16,7 +20,7 @@ from collections.abc import Iterable, Iterator
 
 from pco.ground import text
 from pco.ground.ticket import State
-from pco.pages.snapshot import Snapshot, waiting_since
+from pco.pages.snapshot import Snapshot, blocked_now, waiting_since
 
 Samples = Iterable[tuple[str, str, float]]  # the label's name and value, both empty if there is none; the value
 
@@ -43,6 +47,13 @@ def _families(snapshot: Snapshot) -> Iterator[tuple[str, str, Samples]]:
     polled = {head.key or head.project: head.polled_at for head in snapshot.heads}
     polls = [("project", name, at.timestamp()) for name, at in polled.items() if at]
     yield "pco_last_poll_timestamp_seconds", "The last successful poll of a project.", polls
+    blocked = [card.blocked_since for card in snapshot.cards if blocked_now(card)]
+    yield "pco_blocked_sessions", "Sessions that wait for a person.", _one(len(blocked))
+    if first := min((since for since in blocked if since), default=None):
+        yield "pco_oldest_blocked_timestamp_seconds", "Since when one waits for a person.", _one(first.timestamp())
+    yield "pco_spent_usd", "What the sessions of today have cost.", _one(snapshot.spent)
+    if snapshot.daily:
+        yield "pco_daily_budget_usd", "What the sessions of one day may cost.", _one(snapshot.daily)
     yield "pco_health", "Whether pco is well; /health says why not.", _one(snapshot.health.status == "ok")
     if snapshot.watching is not None:
         yield "pco_watcher_up", "Whether pco-watch runs.", _one(snapshot.watching)

@@ -68,7 +68,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the board shows."""
+    """All that the board shows.  `spent` is what today's sessions have cost of `daily` (0.0: no limit), USD."""
 
     clock: Clock
     version: str
@@ -80,6 +80,8 @@ class Snapshot:
     heads: tuple[Head, ...] = ()
     paused: Note | None = None
     watching: bool | None = None
+    spent: float = 0.0
+    daily: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Story:
     """All that the page of one ticket shows.
 
     `target` is where its session would work now, `hash` what an approval would be bound to now; `meaning` and `remedy`
-    say of a failed one what the end of its session means, and what can be done.
+    say of a failed one what the end of its session means, and what can be done.  `money` is what it has cost, of how
+    much; `short` why that keeps an approved one back.
     """
 
     ticket: Ticket
@@ -109,6 +112,8 @@ class Story:
     papers: Papers | None = None
     meaning: str = ""
     remedy: str = ""
+    money: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def card(ticket: Ticket) -> Card:
         project=ticket.project,
         round=current.n,
         attempt=len(current.attempts),
-        usd=sum(round.cost.usd for round in ticket.rounds),
+        usd=ticket.cost,
         blocked=(text.line(blocked.what, 120) or "a question") if blocked else "",
         blocked_since=blocked.from_ if blocked else None,
         held=hold is not None,

@@ -41,6 +41,8 @@ def next_step(story: Story) -> str:
         return f"The agent waits for an answer: {ticket.blocked.what or 'a question'}"
     if ticket.state is State.PENDING and story.target is None:
         return "Its project is no longer configured: it cannot be approved."
+    if ticket.state is State.APPROVED and story.short:
+        return f"Approved, but {story.short}."
     return SENTENCES[ticket.state]
 
 
@@ -49,6 +51,6 @@ def steps(story: Story) -> list[str]:
     ticket = story.ticket
     bound = f" --if-hash {story.hash[:16]}" if story.hash else ""
     verbs = [verb for verb in VERBS[ticket.state] if story.target or not verb.startswith("approve")]
-    if ticket.hold:
+    if ticket.hold or story.short:
         verbs = ["release {key}" if verb == "hold {key}" else verb for verb in verbs]
     return [f"pco-queue {verb.format(key=ticket.key, hash=bound)}" for verb in verbs]

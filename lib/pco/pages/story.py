@@ -7,7 +7,7 @@ not changed is not written again.  Every text is bounded; the record holds the w
 from datetime import datetime
 from functools import cache, lru_cache
 
-from pco.ground import markup, text
+from pco.ground import markup, text, times
 from pco.ground.errors import BadData
 from pco.ground.ticket import Round, State, Ticket, Work
 from pco.pages import screen
@@ -113,6 +113,8 @@ def _text(story: Story) -> list[Node]:
         changed = " (what the agent would get has changed since)" if story.hash and story.hash != approval.hash else ""
         said = ["by ", el("bdi", None, approval.by), " at ", story.clock.at(approval.at), changed]
     rows: list[tuple[str, Node]] = [("Began with", trigger(ticket)), *where, ("Approved", said)]
+    if story.money:
+        rows.append(("Has cost", story.money))
     if story.hash:
         rows.append(("Hash", el("code", None, story.hash)))
     return [
@@ -216,6 +218,7 @@ def _attempts(story: Story) -> Node:
             attempt.outcome,
             f"exit {attempt.exit}" if attempt.exit is not None else "",
             attempt.host,
+            usd(attempt.cost.usd) if attempt.cost.usd else "",
         )
         for round in story.ticket.rounds
         for attempt in round.attempts
@@ -225,7 +228,7 @@ def _attempts(story: Story) -> Node:
 
 def _rounds(story: Story) -> Node:
     rounds = story.ticket.rounds
-    if len(rounds) < 2 and not rounds[-1].cost.usd and not rounds[-1].cost.tokens:
+    if len(rounds) < 2 and not (rounds[-1].cost.usd or rounds[-1].cost.tokens or rounds[-1].waited()):
         return None
     return _table([_round(round, story) for round in rounds[-MOST_LISTED:]])
 
@@ -239,6 +242,7 @@ def _round(round: Round, story: Story) -> Element:
         several(len(round.attempts), "attempt"),
         usd(round.cost.usd) if round.cost.usd else "",
         f"{tokens:,} tokens" if tokens else "",
+        f"waited {times.rough(round.waited())} for a person" if round.waited() else "",
         _folded("Summary", _words(round.summary)) if round.summary and round is not story.ticket.round else "",
     )
 

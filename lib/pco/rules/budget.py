@@ -13,6 +13,7 @@ from pco.ground.ticket import Round, Ticket
 from pco.rules import retry
 
 FROM_PLANE = ("new", "status", "comment")  # triggers; all others are a person's word to pco
+BEYOND = 2.0  # of its ticket's limit a session may have spent, in its last turn
 LEAST = 0.01  # USD: never zero, which would mean that there is no limit
 # Outcomes of sessions that could have changed something; not those that something else brought to an end.
 _RAN = (retry.COMPLETED, retry.DIED, retry.STALLED, retry.CUT_OFF, *retry.FINAL)
@@ -49,6 +50,16 @@ def left(ticket: Ticket, purse: Purse) -> float | None:
     remains = [most - spent(ticket)] if most else []
     remains += [daily - purse.today] if daily else []
     return max(min(remains), LEAST) if remains else None
+
+
+def believed(ticket: Ticket, usd: float, purse: Purse) -> float:
+    """What counts against the day of that which one session says that it has cost.
+
+    It is ended at the limit of its ticket, so it cannot have spent many times that; an agent that says so must not keep
+    all others from working.
+    """
+    most = limit(ticket, purse)
+    return min(usd, BEYOND * most) if most else usd
 
 
 def obstacle(ticket: Ticket, purse: Purse) -> str:

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pco.ground import config, times
 from pco.ground.polled import Head
 from pco.ground.ticket import Note, State
+from pco.rules import budget
+from pco.rules.budget import Purse
 
 OUTBOX_PATIENCE = timedelta(minutes=10)  # pco-post runs within seconds; Plane's throttle and settling take minutes
 SILENCE = timedelta(minutes=2)  # pco-watch.service's WatchdogSec=: one that hangs is killed then, if systemd runs it
@@ -38,7 +40,7 @@ class Facts:
     `heads` are the configured projects as the last poll saw them (none: there is no Plane).  `watching` says whether
     pco-watch holds its lock, None if that cannot be told; `watched` is when it last made progress.  `corrupt` and
     `outbox` are (key, since).  `unreadable` are complaints about what could not be read.  `failed` are units, None if
-    systemd was not asked.
+    systemd was not asked.  `purse` is what may be spent today, and what was.
     """
 
     now: datetime
@@ -51,6 +53,7 @@ class Facts:
     watched: datetime | None = None
     failed: tuple[str, ...] | None = None
     paused: Note | None = None
+    purse: Purse = Purse()
 
 
 @dataclass(frozen=True)
@@ -130,5 +133,7 @@ def _notes(facts: Facts) -> Iterator[str]:
     if facts.paused:
         why = f": {facts.paused.text}" if facts.paused.text else ""
         yield f"paused by {facts.paused.by}{why} (pco-queue resume)"
+    if budget.day_gone(facts.purse):
+        yield f"{budget.day(facts.purse)}: approved tickets go on tomorrow"
     if not facts.heads:
         yield "no project of Plane is configured"

@@ -180,6 +180,17 @@ def test_a_ledger_that_cannot_be_read_is_laid_aside_and_the_living_are_counted_a
     assert "laid aside" in yard.log.read_text()
 
 
+def test_a_session_that_says_it_cost_a_fortune_fails_and_leaves_something_of_the_day_to_others(
+    yard: Yard, watch: object
+) -> None:
+    ran(yard, "WEB-1")
+
+    says(yard, "WEB-1", 999_999.0)
+
+    assert "$999,999.00 of $20.00" in yard.comes_to("WEB-1", State.FAILED, 5.0).history[-1].why
+    assert today(yard).total == 40.0
+
+
 def test_a_session_that_claims_to_have_cost_less_than_before_has_spent_what_it_has(yard: Yard, watch: object) -> None:
     ran(yard, "WEB-1")
 

@@ -21,6 +21,7 @@ import click
 
 from pco import __version__
 from pco.command import Pco, command
+from pco.commands import purse
 from pco.commands.dashboard import facts, finished, lists, opened
 from pco.commands.dashboard.run import Run, progress
 from pco.ground import attempt, shape
@@ -77,7 +78,9 @@ def build(pco: Pco, full: bool) -> None:
 def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
     """Write what has changed since the run that `memory` is of."""
     with progress(pco, anew=not memory) as step:
-        run = Run(pco, site, facts.clock(pco), step, anew=not memory, doubted=memory.get("boot") != attempt.boot_id())
+        limits = purse.filled(pco, 0.0, pco.now())
+        doubted = memory.get("boot") != attempt.boot_id()
+        run = Run(pco, site, facts.clock(pco), step, not memory, doubted, limits)
         seen = opened.show(run, _open(memory, pco.config))
         done = finished.show(run, memory.get("finished", {}), seen)
     opened.take_away(run, memory.get("open", {}), seen)
@@ -123,5 +126,5 @@ def _look(config: Config) -> str:
 def _aims(config: Config) -> str:
     """What else the pages of open tickets depend on."""
     plane, sessions = config.plane, config.sessions
-    parts = [__version__, shape.dump(plane.projects), config.agent, sessions.permission_mode]
+    parts = [__version__, shape.dump(plane.projects), config.agent, sessions.permission_mode, shape.dump(config.budget)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from pco.command import Pco
+from pco.commands import purse
 from pco.ground import polled, times
-from pco.ground.errors import BadData, SystemFault
+from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.polled import Head
 from pco.ground.ticket import State
 from pco.outside import units
 from pco.pages.clock import Clock
 from pco.rules import health
+from pco.rules.budget import Purse
 
 Seen = dict[str, Any]
 
@@ -41,6 +43,7 @@ def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tu
     """All that health is judged by; `seen` are the open tickets as `opened` remembers them, `bad` complaints so far."""
     cards = [entry["card"] for entry in seen.values()]
     sending = [card for card in cards if card["state"] == State.OUTBOX]
+    money, unknown = spent(pco)
     broken = [f"{card['key']}: {card['reason']}" for card in cards if card["reason"] and card["state"] != State.CORRUPT]
     return health.Facts(
         now=now,
@@ -48,12 +51,21 @@ def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tu
         disks=disks(pco),
         corrupt=tuple(sorted(card["key"] for card in cards if card["state"] == State.CORRUPT)),
         outbox=tuple((card["key"], times.parse_time(card["since"])) for card in sending if card["since"]),
-        unreadable=(*bad, *broken),
+        unreadable=(*bad, *broken, *unknown),
         watching=watching(pco.config.paths.spool),
         watched=watched(pco.config.paths.spool),
         failed=units.failed(),
         paused=pco.spool.control.paused(),
+        purse=money,
     )
+
+
+def spent(pco: Pco) -> tuple[Purse, tuple[str, ...]]:
+    """What may be spent today and what was, and complaints about what cannot be read of it."""
+    try:
+        return purse.read(pco), ()
+    except PcoError as error:
+        return Purse(), (str(error),)
 
 
 def disks(pco: Pco) -> tuple[health.Disk, ...]:

@@ -35,7 +35,17 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
     found = facts.gather(run.pco, run.clock.now, seen, heads, complaints)
     judged = health.judge(found, run.pco.config.health)
     counts = _counts(run, seen)
-    shown = [judged, heads, found.paused, found.watching, counts, [e["stamp"] for e in seen.values()], done]
+    shown = [
+        judged,
+        heads,
+        found.paused,
+        found.watching,
+        found.purse.today,
+        found.purse.limits.daily_usd,
+        counts,
+        [e["stamp"] for e in seen.values()],
+        done,
+    ]
     digest = hashlib.sha256(repr([__version__, run.clock.named, *shown]).encode()).hexdigest()
     if known.get("digest") == digest and not run.doubted and _young(run, known) and _said(run, judged):
         return known
@@ -50,6 +60,8 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         heads=heads,
         paused=found.paused,
         watching=found.watching,
+        spent=found.purse.today,
+        daily=found.purse.limits.daily_usd,
     )
     _write(run, snapshot, [entry["row"] for entry in seen.values()])
     return {"digest": digest, "at": times.iso(run.clock.now)}

@@ -18,7 +18,7 @@ from pco.outside.www import signature
 from pco.pages.frame import home
 from pco.pages.snapshot import Card, Papers, Story, Unreadable, card
 from pco.pages.story import ticket_page, unreadable_page
-from pco.rules import prompt, rows
+from pco.rules import budget, prompt, rows
 
 MOST_PROMPT = 16 << 20  # bytes; a page shows the first part of it
 Seen = dict[str, Any]
@@ -57,7 +57,10 @@ def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     papers, watch, stamp = _papers(run.pco, ticket)
     target = prompt.target(ticket, run.pco.config)
     bound = prompt.content_hash(ticket, target) if target else ""
-    story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket))
+    # What the day has cost is on the board: this page depends on the record and the configuration alone.
+    money = budget.told(ticket, run.purse) if ticket.cost else ""
+    short = budget.obstacle(ticket, run.purse)
+    story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket), money, short)
     run.site.put(home(ticket.key), ticket_page(story))
     return watch, stamp
 

@@ -11,6 +11,7 @@ from pco.command import Pco
 from pco.ground.ticket import FINISHED, OPEN
 from pco.outside.www import Site
 from pco.pages.clock import Clock
+from pco.rules.budget import Purse
 
 PROGRESS_FROM = 500  # tickets; fewer take less than a second
 
@@ -18,7 +19,7 @@ PROGRESS_FROM = 500  # tickets; fewer take less than a second
 @dataclass(frozen=True)
 class Run:
     """The run.  `step` is called for each ticket whose page is made; `anew`: nothing is known of an earlier run;
-    `doubted`: the machine was started since, and pages that are there may be empty.
+    `doubted`: the machine was started since, and pages that are there may be empty.  `purse` has the limits alone.
     """
 
     pco: Pco
@@ -27,6 +28,7 @@ class Run:
     step: Callable[[], None]
     anew: bool = False
     doubted: bool = False
+    purse: Purse = Purse()
 
 
 @contextmanager

@@ -23,11 +23,13 @@ MEANING = {
     retry.PASSING: "the agent ended with an error that usually passes, such as its API being down",
     retry.FAILED: "the agent ended by itself and handed over no summary",
     retry.TOO_LONG: "sessions.max_duration was used up, so pco ended it",
+    retry.OVER_BUDGET: "it had spent what it might (budget.ticket_usd, budget.daily_usd or claude.max_budget_usd)",
 }
 REMEDY = {
     retry.NEVER_STARTED: "see the log of pco-session; then pco-queue retry {key}",
     retry.START_FAILED: "check repository and branch of the project; then pco-queue retry {key}",
     retry.FAILED: "read the screen; then pco-queue retry {key}, post {key} --edit with words of your own, or reject",
+    retry.OVER_BUDGET: "more money (pco-queue release {key} gives it as much again), then pco-queue retry {key}",
     retry.TOO_LONG: "a smaller ticket, or more time (sessions.max_duration); then pco-queue retry {key}",
 }
 BAD = (*retry.AGAIN, *retry.FINAL)

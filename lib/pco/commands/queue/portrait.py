@@ -1,13 +1,18 @@
 """A ticket as `pco-queue show` paints it: section by section, each a list of painted lines."""
 
+from contextlib import suppress
+from datetime import timedelta
+
 from pco.command import Pco
+from pco.commands import purse
 from pco.commands.queue import failure
 from pco.commands.queue.change import NEXT
 from pco.commands.queue.table import describe
 from pco.commands.queue.terminal import coloured, indent, paint, when
 from pco.ground import text, times
+from pco.ground.errors import PcoError
 from pco.ground.ticket import Attempt, Comment, Round, State, Ticket
-from pco.rules import prompt
+from pco.rules import budget, prompt
 
 Lines = list[str]
 BEFORE = (State.PENDING, State.APPROVED)
@@ -43,6 +48,7 @@ def head(pco: Pco, ticket: Ticket) -> Lines:
     facts = {
         "remark": remark,
         "hold": _hold(pco, ticket),
+        **_money(pco, ticket),
         "in Plane": text.line(ticket.plane_state.name, 60) if ticket.plane_state else "",
         "priority": text.line(ticket.priority, 20),
         "labels": text.line(", ".join(ticket.labels), 200),
@@ -152,11 +158,29 @@ def _attempt(pco: Pco, attempt: Attempt) -> str:
     if attempt.end is None:
         return f"running since {when(pco, attempt.start)}"
     lasted = times.rough(attempt.end - attempt.start)
-    return f"{text.line(attempt.outcome, 40)} after {lasted}, {when(pco, attempt.end)}: {failure.meaning(attempt)}"
+    cost = f" and {budget.usd(attempt.cost.usd)}" if attempt.cost.usd else ""
+    return (
+        f"{text.line(attempt.outcome, 40)} after {lasted}{cost}, {when(pco, attempt.end)}: {failure.meaning(attempt)}"
+    )
 
 
 def _comment(pco: Pco, comment: Comment) -> str:
     return paint(f"Comment by {text.line(comment.by, 64)}, {when(pco, comment.at)}", "title")
+
+
+def _money(pco: Pco, ticket: Ticket) -> dict[str, str]:
+    """What it has cost, what keeps it back, and how long its agents waited for a person."""
+    limits = purse.filled(pco, 0.0, pco.now())
+    with suppress(PcoError):  # of the day; only what it says is missing then
+        limits = purse.read(pco)
+    why = budget.obstacle(ticket, limits) or budget.circling(ticket, limits)
+    released = f", released by {text.line(ticket.released.by, 64)}" if ticket.released else ""
+    waited = sum((round.waited(pco.now()) for round in ticket.rounds), timedelta(0))
+    return {
+        "money": f"{budget.told(ticket, limits)}{released}" if ticket.cost else "",
+        "waits": why if ticket.state is State.APPROVED else "",
+        "waited": f"{times.rough(waited)} for a person" if waited else "",
+    }
 
 
 def _hold(pco: Pco, ticket: Ticket) -> str:

@@ -45,7 +45,8 @@ class Spending:
             return
         name = spend.name_of(ticket.key, ticket.round.n, attempt.n)
         before = 0.0 if name in self._book.sessions else self._before(name, attempt.start)
-        seen = self._book.seeing(name, account.usd, before)
+        usd = budget.believed(ticket, account.usd, self._limits)
+        seen = self._book.seeing(name, usd, before)
         self._dirty = self._dirty or seen is not self._book
         self._book = seen
 
