@@ -589,6 +589,15 @@ def test_what_today_has_cost_is_on_the_board_in_the_metrics_and_once_it_is_too_m
     assert "today's budget is used up" in " ".join(value(site, "health.json")["notes"])
 
 
+def test_what_was_spent_since_the_last_run_is_shown_though_no_ticket_has_changed(site, spool):
+    site.run("pco-dashboard")
+
+    spent_today(site, 3.0)
+    site.run("pco-dashboard")
+
+    assert "$3.00 of $100.00 spent today" in page(site)
+
+
 def test_a_ledger_that_cannot_be_read_is_a_reason_and_no_end(site, spool):
     spent_today(site, 1.0)
     next((site.home / "metrics" / "spend").iterdir()).write_text("{")
