@@ -48,14 +48,19 @@ class Pco:
         self.color: bool | None = None
         self.trouble = 0  # the exit code that the run has earned so far
 
+    @property
+    def config_path(self) -> "Path":
+        """The file that the configuration is read from; its drop-ins lie beside it."""
+        from pathlib import Path
+
+        return Path(self.config_file or os.environ.get("PCO_CONFIG") or DEFAULT_CONFIG).absolute()
+
     @cached_property
     def config(self) -> "Config":
         """The configuration.  Raises BadConfig."""
-        from pathlib import Path
-
         from pco.ground import yamlfile
 
-        return yamlfile.load(Path(self.config_file or os.environ.get("PCO_CONFIG") or DEFAULT_CONFIG).absolute())
+        return yamlfile.load(self.config_path)
 
     @cached_property
     def spool(self) -> "Spool":

@@ -72,7 +72,7 @@ BUGS = {
     "post": "A comment is looked up by the external id that pco gave it; somebody who changes that id in Plane by the "
     "API can make pco post it again.",
     "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.  "
-    "What a session cost is its own word, too.  A changed budget counts once pco-watch was started again.",
+    "What a session cost is its own word, too.",
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
     "hook": "An agent that is interrupted by Esc, or killed, says nothing: then the screen, the exit record and the "
     "deadlines speak.",

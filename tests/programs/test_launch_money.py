@@ -200,3 +200,14 @@ def test_show_does_without_a_ledger_that_cannot_be_read(field):
     field.approve("WEB-1", rounds=earlier(3.0))
 
     assert "$3.00 of $20.00" in field.site.run("pco-queue", "show", "WEB-1").stdout
+
+
+def test_what_pco_put_on_hold_waits_for_a_person_in_the_inbox(field, stub):
+    field.approve("WEB-1", rounds=earlier(0.1, 0.1, 0.1))
+    field.launch(env=with_stub(field, stub()))
+
+    said = field.site.run("pco-queue").stdout
+
+    assert said.startswith("1 put on hold\n")
+    assert "its last 3 rounds changed nothing" in said
+    assert said.endswith("Next: pco-queue show WEB-1\n")

@@ -225,7 +225,7 @@ def hold_back(pco: Pco, key: str) -> None:
         if fresh.state is not State.APPROVED or admission.held(fresh, pco.now()) or not whys[0]:
             whys.clear()
             return None
-        return replace(fresh, hold=Hold("pco", pco.now(), None, whys[0])), None
+        return replace(fresh, hold=Hold(budget.HOLDER, pco.now(), None, whys[0])), None
 
     try:
         ticket = pco.spool.update(key, judge)
@@ -241,7 +241,7 @@ def hold_back(pco: Pco, key: str) -> None:
         leave(pco.config.paths.spool, f"held-{key}", Notice("held back", pco.now(), key, fields))
     except OSError as error:
         pco.log("warning", f"nobody is notified: notify: {error.strerror}", key)
-    pco.announce("held back", ticket, {"by": "pco", **fields})
+    pco.announce("held back", ticket, {"by": budget.HOLDER, **fields})
     for flag in ("notify", "dashboard"):
         pco.spool.control.wake(flag)
 

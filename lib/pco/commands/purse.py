@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pco.command import Pco
 from pco.ground import spend, times
+from pco.ground.config import Config
 from pco.ground.errors import BadData
 from pco.rules.budget import Purse
 
@@ -15,12 +16,11 @@ def read(pco: Pco) -> Purse:
         book = spend.read(pco.config.paths.metrics, times.day(now, pco.config.display.zone))
     except BadData as error:
         raise BadData(f"what was spent today is not known: {error}", "restart pco-watch: it begins anew") from error
-    return filled(pco, book.total, now)
+    return filled(pco.config, book.total, now)
 
 
-def filled(pco: Pco, today: float, now: datetime) -> Purse:
+def filled(config: Config, today: float, now: datetime) -> Purse:
     """The purse of a day on which `today` USD were spent."""
-    config = pco.config
     projects = config.plane.projects
     models = {project.id: config.claude_of(project) for project in projects if config.agent == "claude"}
     return Purse(

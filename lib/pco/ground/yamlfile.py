@@ -1,5 +1,6 @@
 """pco.yaml and its drop-ins, read with the place of every key, so that an error names file, line and key."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,14 @@ def load(path: Path) -> Config:
     except shape.ShapeError as error:
         file, line = _place(places, error.where)
         raise BadConfig(f"{file}:{line}: {error}") from error
+
+
+def stamp(path: Path) -> str:
+    """What the file and its drop-ins look like on disk: another text once one of them is another."""
+    with suppress(OSError, BadConfig):
+        facts = [file.stat() for file in (path, *drop_ins(path))]
+        return " ".join(f"{fact.st_ino}.{fact.st_mtime_ns}.{fact.st_size}" for fact in facts)
+    return ""
 
 
 def values(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pco.rules import retry
 
 FROM_PLANE = ("new", "status", "comment")  # triggers; all others are a person's word to pco
 BEYOND = 2.0  # of its ticket's limit a session may have spent, in its last turn
+HOLDER = "pco"  # by whom a ticket that goes in circles is held
 LEAST = 0.01  # USD: never zero, which would mean that there is no limit
 # Outcomes of sessions that could have changed something; not those that something else brought to an end.
 _RAN = (retry.COMPLETED, retry.DIED, retry.STALLED, retry.CUT_OFF, *retry.FINAL)

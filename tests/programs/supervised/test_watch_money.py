@@ -84,6 +84,26 @@ def test_a_session_that_has_no_money_left_is_ended_at_once_and_its_ticket_fails_
     assert "WEB-1: ending why=over-budget: its budget is used up ($2.13" in yard.log.read_text()
 
 
+def test_a_limit_that_is_changed_counts_for_what_runs(yard: Yard, watch: object) -> None:
+    ran(yard, "WEB-1")
+
+    budget(yard, ticket_usd=0.5)
+    says(yard, "WEB-1", 1.1)
+
+    assert "$1.10 of $0.50" in yard.comes_to("WEB-1", State.FAILED, 5.0).history[-1].why
+
+
+def test_a_configuration_that_is_broken_meanwhile_leaves_the_limits_as_they_were(yard: Yard, watch: object) -> None:
+    ran(yard, "WEB-1")
+
+    yard.site.config.write_text("budget: {ticket_usd: much}\n")
+    says(yard, "WEB-1", 1.1)
+
+    until(lambda: "the limits of before hold" in yard.log.read_text())
+    until(lambda: yard.ticket("WEB-1").cost == 1.1)
+    assert yard.state("WEB-1") is State.ACTIVE
+
+
 def test_what_earlier_rounds_have_cost_counts_and_what_was_released_does_not(yard: Yard) -> None:
     budget(yard, ticket_usd=2.0)
     yard.watch()

@@ -78,7 +78,7 @@ def build(pco: Pco, full: bool) -> None:
 def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
     """Write what has changed since the run that `memory` is of."""
     with progress(pco, anew=not memory) as step:
-        limits = purse.filled(pco, 0.0, pco.now())
+        limits = purse.filled(pco.config, 0.0, pco.now())
         doubted = memory.get("boot") != attempt.boot_id()
         run = Run(pco, site, facts.clock(pco), step, not memory, doubted, limits)
         seen = opened.show(run, _open(memory, pco.config))

@@ -58,7 +58,7 @@ def release(pco: Pco, chosen: Chosen, note: str) -> None:
       pco-queue release WEB-12
       pco-queue release --all --mine
     """
-    limits = purse.filled(pco, 0.0, pco.now())
+    limits = purse.filled(pco.config, 0.0, pco.now())
 
     def judge(ticket: Ticket) -> tuple[Ticket, None]:
         if ticket.hold is None and not budget.braked(ticket, limits):

@@ -9,6 +9,7 @@ from pco.commands.queue.terminal import echo, paint, when, width
 from pco.ground import polled, text, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import OPEN, State, Ticket
+from pco.rules.budget import HOLDER
 
 MOST = 8  # tickets shown of each kind
 
@@ -21,6 +22,7 @@ class Waiting:
     blocked: list[Ticket] = field(default_factory=list)
     completed: list[Ticket] = field(default_factory=list)
     failed: list[Ticket] = field(default_factory=list)
+    held: list[Ticket] = field(default_factory=list)  # by pco itself
     corrupt: dict[str, str] = field(default_factory=dict)  # key -> what is wrong
     others: list[Ticket] = field(default_factory=list)
 
@@ -34,6 +36,7 @@ def inbox(pco: Pco) -> None:
         ("Blocked: the agent waits for an answer", "blocked", found.blocked),
         ("To accept", "completed", found.completed),
         ("Failed", "failed", found.failed),
+        ("On hold until you release it", "approved", found.held),
     ):
         _group(pco, title, look, tickets)
     for key, reason in found.corrupt.items():
@@ -54,8 +57,9 @@ def gather(pco: Pco) -> Waiting:
 
     for ticket in ordered(list(readable(pco, *OPEN, trouble=trouble))):
         blocked = ticket.state is State.ACTIVE and ticket.blocked is not None
-        kind = "blocked" if blocked else ticket.state.value
-        getattr(found, kind if kind in ("pending", "blocked", "completed", "failed") else "others").append(ticket)
+        kind = "blocked" if blocked else "held" if _circles(ticket) else ticket.state.value
+        known = ("pending", "blocked", "completed", "failed", "held")
+        getattr(found, kind if kind in known else "others").append(ticket)
     for key in pco.spool.keys(State.CORRUPT):
         why = pco.spool.aside(key)
         found.corrupt[key] = f"set aside: {why.reason}" if why else "set aside"
@@ -70,6 +74,7 @@ def summary(found: Waiting) -> str:
         f"{len(blocked)} blocked ({', '.join(blocked[:3])}{', …' if len(blocked) > 3 else ''})" if blocked else "",
         f"{len(found.completed)} to accept" if found.completed else "",
         f"{len(found.failed)} failed" if found.failed else "",
+        f"{len(found.held)} put on hold" if found.held else "",
         f"{len(found.corrupt)} corrupt" if found.corrupt else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -82,6 +87,7 @@ def next_command(found: Waiting) -> str:
     decide = [*found.pending, *found.completed, *found.failed]
     if len(decide) > 1:
         return "pco-queue review"
+    decide += found.held
     if decide:
         return f"pco-queue show {decide[0].key}"
     return f"pco-queue show {min(found.corrupt)}" if found.corrupt else ""
@@ -95,7 +101,7 @@ def _group(pco: Pco, title: str, look: str, tickets: list[Ticket]) -> None:
     for ticket in tickets[:MOST]:
         entered = ticket.entered()
         age = times.rough(pco.now() - entered) if entered else "?"
-        extra = f"  [{_what(ticket)}]" if look == "blocked" else ""
+        extra = f"  [{_what(ticket)}]" if look == "blocked" else f"  [{_why(ticket)}]" if look == "approved" else ""
         echo(pco, _cut(f"  {ticket.key:<{keys}}  {age:>4}  {text.line(ticket.title)}{extra}"))
     if len(tickets) > MOST:
         state = tickets[0].state
@@ -112,6 +118,16 @@ def _cut(line: str) -> str:
 
 def _what(ticket: Ticket) -> str:
     return text.line(ticket.blocked.what if ticket.blocked else "", 40) or "a question"
+
+
+def _circles(ticket: Ticket) -> bool:
+    """Whether pco itself put it on hold, for a person to look at."""
+    hold = ticket.hold
+    return ticket.state is State.APPROVED and hold is not None and hold.by == HOLDER and hold.until is None
+
+
+def _why(ticket: Ticket) -> str:
+    return text.line(ticket.hold.why if ticket.hold else "", 100)
 
 
 def _elsewhere(pco: Pco, found: Waiting) -> list[str]:

@@ -170,7 +170,7 @@ def _comment(pco: Pco, comment: Comment) -> str:
 
 def _money(pco: Pco, ticket: Ticket) -> dict[str, str]:
     """What it has cost, what keeps it back, and how long its agents waited for a person."""
-    limits = purse.filled(pco, 0.0, pco.now())
+    limits = purse.filled(pco.config, 0.0, pco.now())
     with suppress(PcoError):  # of the day; only what it says is missing then
         limits = purse.read(pco)
     why = budget.obstacle(ticket, limits) or budget.circling(ticket, limits)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from pco.command import Pco
 from pco.commands import purse
-from pco.ground import spend, times
+from pco.ground import spend, times, yamlfile
 from pco.ground.attempt import Account
-from pco.ground.errors import BadData, SystemFault
+from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.ground.ticket import Ticket
 from pco.rules import budget
 from pco.rules.budget import Purse
@@ -16,7 +16,10 @@ from pco.spool.notices import Notice, leave
 
 
 class Spending:
-    """The ledger of today.  `count` what was seen, then `keep`; what was kept is on disk."""
+    """The ledger of today, and the limits as they are configured by now.
+
+    `count` what was seen, then `keep`: what was kept is on disk.
+    """
 
     def __init__(self, pco: Pco) -> None:
         self._pco = pco
@@ -28,7 +31,8 @@ class Spending:
         except OSError as error:
             raise SystemFault(f"{error.filename}: {error.strerror}") from error
         now = pco.now()
-        self._limits = purse.filled(pco, 0.0, now)
+        self._stamp = yamlfile.stamp(pco.config_path)
+        self._limits = purse.filled(pco.config, 0.0, now)
         self._day, self._midnight = times.day(now, self._zone), times.midnight(now, self._zone)
         self._book = self._begun()
 
@@ -53,10 +57,22 @@ class Spending:
     def keep(self) -> None:
         """Put on disk what is new, and announce, once a day, that the day's money is used up.  Raises SystemFault."""
         self._turn_page()
+        self._heed_limits()
         if budget.day_gone(self.purse) and not self._book.told:
             self._announce()
             self._book, self._dirty = self._book.announced(), True
         self._write()
+
+    def _heed_limits(self) -> None:
+        """Limits that were changed count at once: else what pco-launch starts by the new ones would be ended here."""
+        stamp = yamlfile.stamp(self._pco.config_path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._limits = purse.filled(yamlfile.load(self._pco.config_path), 0.0, self._pco.now())
+        except BadConfig as error:
+            self._pco.log("warning", f"{error}; the limits of before hold", hint=error.hint)
 
     def _write(self) -> None:
         if self._dirty:
