@@ -92,6 +92,7 @@ def test_a_day_without_money_ends_who_works_starts_nothing_and_is_told_once(pco:
 
     assert pco.states()[added] == "approved"
     assert "today's budget is used up" in pco.run("pco-queue", "show", added)
+    assert "today's budget is used up" in pco.host.show("pco-watch.service", "StatusText")["StatusText"]
     told = pco.host.journal(f"MESSAGE_ID={messages.message_id('budget reached')}")
     assert [entry["_SYSTEMD_UNIT"] for entry in told] == ["pco-watch.service"]
     assert pco.failed() == ""

@@ -28,3 +28,9 @@ def test_of_many_that_wait_for_a_person_it_names_a_few():
     said = sentence(9, [f"WEB-{n}" for n in range(1, 10)], 0, None)
 
     assert said == "9 sessions run (waiting for a person: WEB-1, WEB-2, WEB-3, WEB-4, WEB-5, …)"
+
+
+def test_it_says_that_the_money_of_the_day_is_used_up_before_what_waits_for_that():
+    said = sentence(0, [], 2, None, "today's budget is used up ($9.00 of $9.00, budget.daily_usd)")
+
+    assert said == "today's budget is used up ($9.00 of $9.00, budget.daily_usd); 2 approved tickets wait"

@@ -23,6 +23,7 @@ from pco.ground.errors import TryLater
 from pco.ground.ticket import Note, State
 from pco.outside import runners
 from pco.outside.runners import Runner
+from pco.rules import budget
 
 RESCAN = 60.0  # seconds: the net under lost wake-ups; the unit's WatchdogSec= must be longer
 SHOWN = 5  # keys in the sentence of `systemctl status`
@@ -93,14 +94,17 @@ def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
 def status(pco: Pco, desk: Desk) -> str:
     """What `systemctl status` shows."""
     spool = pco.spool
-    return sentence(spool.count(State.ACTIVE), desk.blocked, spool.count(State.APPROVED), spool.control.paused())
+    money = budget.day(desk.purse) if budget.day_gone(desk.purse) else ""
+    return sentence(spool.count(State.ACTIVE), desk.blocked, spool.count(State.APPROVED), spool.control.paused(), money)
 
 
-def sentence(active: int, blocked: list[str], approved: int, paused: Note | None) -> str:
+def sentence(active: int, blocked: list[str], approved: int, paused: Note | None, money: str = "") -> str:
     """`2 sessions run (waiting for a person: WEB-12); 1 approved ticket waits`."""
     parts = []
     if paused:
         parts.append(f"paused by {paused.by}{f': {paused.text}' if paused.text else ''}")
+    if money:
+        parts.append(money)
     if active:
         more = ", …" if blocked[SHOWN:] else ""
         whom = f" (waiting for a person: {', '.join(blocked[:SHOWN])}{more})" if blocked else ""

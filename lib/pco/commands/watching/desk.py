@@ -16,6 +16,7 @@ from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
 from pco.outside.runners import Runner
 from pco.rules import retry, supervision
+from pco.rules.budget import Purse
 from pco.rules.supervision import Seen, Step, Verdict
 
 GRACE = timedelta(seconds=30)  # from asking a session to end to killing it; pco-session gives its agent 10 of these
@@ -49,6 +50,11 @@ class Desk:
         self._left: dict[str, float] = {}  # key: the clock at which the runner no longer knew it, though it was there
         self._living: tuple[float, frozenset[str]] = (LONG_AGO, frozenset())
         self._said: set[tuple[str, str]] = set()
+
+    @property
+    def purse(self) -> Purse:
+        """What may be spent, and what was."""
+        return self._spending.purse
 
     def scan(self, rung: Callable[[], bool]) -> float:
         """Look at each active ticket; returns the clock at which to look again, if nothing happens before.
@@ -148,7 +154,7 @@ class Desk:
         return min(due, seen.clock + TRUSTED) if attempt.has_result(ear.home) else due
 
     def _judge(self, ticket: Ticket, seen: Seen) -> Verdict:
-        return supervision.judge(ticket, seen, self.limits, self._spending.purse)
+        return supervision.judge(ticket, seen, self.limits, self.purse)
 
     def _end(self, ticket: Ticket, verdict: Verdict, clock: float) -> float:
         """Record why, then ask the session to end."""
