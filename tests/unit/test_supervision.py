@@ -8,7 +8,7 @@ import pytest
 
 from pco.ground.attempt import Account, Exit, Outcome
 from pco.ground.config import Budget, Sessions
-from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Stop, Ticket, Trigger
+from pco.ground.ticket import Attempt, Blocked, Cost, Forward, Noted, Round, State, Stop, Ticket, Trigger
 from pco.rules import retry, supervision
 from pco.rules.budget import Purse
 from pco.rules.hearing import Heard
@@ -335,6 +335,34 @@ def test_what_was_noted_once_is_not_noted_again() -> None:
     once = supervision.noted(active(born=False), what)
 
     assert supervision.noted(once, replace(what, clock=what.clock + 5)) == once
+
+
+FIRST = Noted(T0, "comment", "Maria", forward=Forward(1, "bob", T0))
+SECOND = replace(FIRST, forward=Forward(2, "bob", T0))
+
+
+def test_what_was_forwarded_and_taken_is_given_to_this_round() -> None:
+    unasked = replace(FIRST, forward=None)
+    ticket = replace(active(), noted=(FIRST, SECOND, unasked))
+    what = seen(10, heard=Heard(True, given=frozenset({1, 7})))
+
+    once = supervision.noted(ticket, what)
+
+    assert [event.given for event in once.noted] == [1, 0, 0]
+    assert once.forwarded == (SECOND,)
+    assert supervision.noted(once, what) == once
+
+
+def test_what_is_taken_after_a_summary_that_a_person_gave_is_not_given() -> None:
+    ticket = replace(active(), noted=(FIRST,)).with_round(summary="by hand", summary_by="alice")
+
+    assert supervision.noted(ticket, seen(10, heard=Heard(True, given=frozenset({1})))).noted == (FIRST,)
+
+
+def test_what_was_taken_before_a_summary_of_the_same_look_is_given() -> None:
+    heard = replace(told(), given=frozenset({1}))
+
+    assert supervision.noted(replace(active(), noted=(FIRST,)), seen(10, heard=heard)).noted[0].given == 1
 
 
 def test_moving_closes_the_attempt_and_deals_with_the_request() -> None:

@@ -84,3 +84,20 @@ def test_a_flood_of_requests_leaves_a_bounded_record() -> None:
     told = heard(*events)
 
     assert len(told.blocked) == MOST_BLOCKED
+
+
+def test_what_was_forwarded_and_taken_adds_up() -> None:
+    told = heard(at("working", 1, given=[1]), at("working", 2), at("working", 3, given=[2, 3]))
+
+    assert told.given == {1, 2, 3}
+
+
+def test_what_is_taken_after_the_summary_was_taken_too_late() -> None:
+    told = heard(at("working", 1, given=[1]), at("completed", 2, summary="done"), at("working", 3, given=[2]))
+
+    assert told.given == {1}
+
+
+def test_numbers_that_are_none_are_passed_over() -> None:
+    for wrong in ("12", {"1": 1}, None, 1, [True, "1", 1.0, None, [1]]):
+        assert heard(at("working", 1, given=wrong)).given == frozenset()

@@ -11,6 +11,7 @@ from pco.ground.ticket import (
     Approval,
     Comment,
     Entry,
+    Forward,
     Noted,
     PlaneState,
     Post,
@@ -222,6 +223,35 @@ def test_comments_bring_nothing_back_when_they_are_no_trigger():
 
     assert judged(in_state(State.POSTED), rules, **COMMENT) is None
     assert judged(in_state(State.APPROVED), rules, **COMMENT).to is State.PENDING
+
+
+FORWARDED = Noted(LATER, "comment", "Maria", comment=a_comment(1), forward=Forward(1, "bob", LATER))
+NOTE = Noted(LATER, "note", "bob", comment=Comment("note-1-2", LATER, "bob", "of my own"), forward=FORWARDED.forward)
+BOTH = {"comments": (a_comment(0, "first"), a_comment(1))}
+
+
+def test_a_comment_that_was_forwarded_and_taken_brings_nothing_back():
+    known = replace(SEEN, comments=("c0", "c1"))
+
+    assert judged(in_state(State.POSTED, noted=(replace(FORWARDED, given=1),)), seen=known, **BOTH) is None
+    assert judged(in_state(State.POSTED, noted=(FORWARDED,)), seen=known, **BOTH).to is State.PENDING
+
+
+def test_a_note_that_no_agent_has_taken_brings_the_ticket_back_and_goes_into_its_prompt():
+    ticket = in_state(State.POSTED, noted=(NOTE,))
+
+    verdict = judged(ticket)
+
+    assert effects.waits(ticket)
+    assert verdict.to is State.PENDING
+    assert [c.id for c in verdict.ticket.round.comments] == ["c0", "note-1-2"]
+
+
+def test_a_note_is_no_comment_that_was_deleted_in_plane():
+    ticket = in_state(State.PENDING)
+    ticket = ticket.with_round(comments=(*ticket.round.comments, NOTE.comment))
+
+    assert judged(ticket, comments=()).ticket.round.comments == (NOTE.comment,)
 
 
 # Moved into a trigger state.

@@ -2,6 +2,7 @@
 
     prompt.md    what the agent gets                            launch.json   see `Launch`; written by pco-launch
     afresh.md    the prompt where an earlier conversation cannot go on
+    forward/N.md what a person forwards to the running agent, see `hand_on`
     source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
     fence        made by pco-watch: a session that was not born by then must not begin
     result.json  see `Result`: how the session's unit ended (runner systemd)
@@ -221,6 +222,22 @@ def read_launch(home: Path) -> Launch:
         raise SystemFault(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise BadData(f"{path}: {error}") from error
+
+
+def hand_on(home: Path, n: int, words: str) -> None:
+    """Lay forward/N.md there, whole, for the session's user to read; done once.  Raises SystemFault."""
+    folder = home / "forward"
+    path = folder / f"{n}.md"
+    if os.path.lexists(path):
+        return
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir()
+        folder.chmod(0o755)  # whatever the umask
+        durable.replace(path, words.encode("utf-8", "replace"), 0o644)
+        durable.sync_folder(home)
+    except OSError as error:
+        raise SystemFault(f"{path}: {error.strerror}") from error
 
 
 def fence(home: Path) -> None:

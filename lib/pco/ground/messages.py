@@ -42,6 +42,8 @@ _TOLD = {
     "released": "9c7cbb0d1a604a8aaf7dd15ea5406fe8",
     "refreshed": "6c71250bae194194ab4cd5ef796a1dd9",
     "noted": "1db502f045f4427186117d9849dc12de",
+    "forwarded": "cd04464e138e4c3a86e6bba50b21de7f",
+    "given": "705a524718d44c75b37d8b9eb9d7ba82",
     "stop": "a2b8c21d7296404d8c48e7801c5b24b2",
     "attached": "4138bb6f58124a0e8fa4e31359fb3814",
     "import asked": "a04351ed7a914fa4b3a72756f1abc6d1",

@@ -49,7 +49,7 @@ class PlaneState:
 
 @dataclass(frozen=True)
 class Comment:
-    """A person's comment in Plane, as plain text."""
+    """A person's comment in Plane, as plain text; an `id` that begins with `note-` is of words forwarded in pco."""
 
     id: str
     at: datetime
@@ -67,10 +67,20 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Forward:
+    """A person's wish that the running agent gets it: as forward/`n`.md of the attempt, each `n` once in a round."""
+
+    n: int
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Noted:
     """An event in Plane that found the ticket busy; `kind` is comment, text, moved, closed or gone.
 
-    `given` is the number of the round whose prompt took it up, 0 while no prompt has.
+    Or a note: words that a person forwards.  `given` is the number of the round whose prompt took it up, or whose agent
+    took it when it was forwarded; 0 while none has.
     """
 
     at: datetime
@@ -80,6 +90,7 @@ class Noted:
     comment: Comment | None = None
     state: PlaneState | None = None
     given: int = 0
+    forward: Forward | None = None
 
 
 @dataclass(frozen=True)
@@ -321,6 +332,16 @@ class Ticket:
         """The ticket with its current attempt changed."""
         attempts = self.round.attempts
         return self.with_round(attempts=(*attempts[:-1], replace(attempts[-1], **changes)))
+
+    @property
+    def unknown(self) -> tuple[Noted, ...]:
+        """The comments that came meanwhile, and that nobody has forwarded."""
+        return tuple(event for event in self.noted if event.kind == "comment" and not (event.given or event.forward))
+
+    @property
+    def forwarded(self) -> tuple[Noted, ...]:
+        """What a person forwarded and the agent has not taken yet."""
+        return tuple(event for event in self.noted if event.forward and not event.given)
 
     def entered(self) -> datetime | None:
         """When it came into the state it is in; None if the record does not say."""

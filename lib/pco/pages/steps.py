@@ -53,4 +53,6 @@ def steps(story: Story) -> list[str]:
     verbs = [verb for verb in VERBS[ticket.state] if story.target or not verb.startswith("approve")]
     if ticket.hold or story.short:
         verbs = ["release {key}" if verb == "hold {key}" else verb for verb in verbs]
+    if ticket.state is State.ACTIVE and ticket.unknown:
+        verbs.insert(1, "forward {key}")
     return [f"pco-queue {verb.format(key=ticket.key, hash=bound)}" for verb in verbs]

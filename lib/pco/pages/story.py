@@ -255,6 +255,8 @@ def _noted(story: Story) -> Node:
     said = []
     for event in story.ticket.noted[-MOST_LISTED:]:
         taken = f" (given to round {event.given})" if event.given else ""
+        if event.forward:
+            taken = f" (forwarded by {event.forward.by}{', and taken' if event.given else ', not taken yet'})"
         words = event.comment.text if event.comment else event.what
         said.append(_said(event.by, story, event.at, words, f"{event.kind}{taken}"))
     return said or None

@@ -13,7 +13,7 @@ from pco.ground.known import Seen
 from pco.ground.ticket import Comment, Noted, State, Stop, Ticket
 from pco.rules import filters as filtering
 from pco.rules import rounds
-from pco.rules.prompt import take_up
+from pco.rules.prompt import is_note, take_up
 from pco.rules.sight import Sight, edited, with_comments, with_text, with_traits
 from pco.rules.triggers import Rules, commented, into, passes, unseen
 
@@ -90,7 +90,7 @@ def vanish(ticket: Ticket, now: datetime) -> Verdict | None:
 
 def waits(ticket: Ticket) -> bool:
     """Whether it has noted what brings it back once it is posted or rejected."""
-    return any(event.kind in ("comment", "moved") for event in rounds.ungiven(ticket))
+    return any(event.kind in ("comment", "note", "moved") for event in rounds.ungiven(ticket))
 
 
 def observe(ticket: Ticket, sight: Sight, seen: Seen | None, rules: Rules) -> Events:
@@ -160,7 +160,8 @@ def _finished(case: Case) -> Verdict:
     kind, what = again
     opened = rounds.following(with_text(case.fresh(), case.sight), kind, case.now, what)
     if case.sight.comments is not None:
-        opened = opened.with_round(comments=take_up(case.sight.comments))
+        notes = tuple(comment for comment in opened.round.comments if is_note(comment))
+        opened = opened.with_round(comments=take_up((*case.sight.comments, *notes)))
     return Verdict(opened, State.PENDING, "moved", what)
 
 

@@ -62,6 +62,11 @@ class Heard:
         return self.waited + (max(clock - min(begun), 0.0) if begun else 0.0)
 
 
+def at_rest(doing: str) -> bool:
+    """Whether an agent that does this (`Attempt.doing`) has ended its turn, and waits for somebody to speak."""
+    return doing in (DOING["turn_ended"], DOING["idle"]) or doing.startswith(DOING["turn_failed"])
+
+
 def hear(heard: Heard, event: Event, clock: float) -> Heard:
     """Take in one event of this attempt; `clock` is CLOCK_BOOTTIME now."""
     at = min(event.boot, clock)
@@ -98,7 +103,8 @@ def _started(heard: Heard, event: Event) -> Heard:
 
 def _turned(heard: Heard, event: Event, at: float) -> Heard:
     """Whether it rests now; time in which it rested counts as time that it waited for a person."""
-    given = _given(event)
+    # What it takes after its summary changes nothing any more: that is for the next round.
+    given = frozenset() if heard.summary else _given(event)
     rested = max(at - heard.resting, 0.0) if heard.resting is not None else 0.0
     heard = replace(heard, waited=heard.waited + rested, resting=None, failing=None, given=heard.given | given)
     said = event.detail.get("last")

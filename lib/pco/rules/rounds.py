@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from pco.ground.ticket import Comment, Noted, Round, Ticket, Trigger
-from pco.rules.prompt import take_up
+from pco.rules.prompt import handed, take_up
 
-TAKEN = ("comment", "text", "moved")  # noted events that a new prompt serves; closed and gone stay for pco-poll
+TAKEN = ("comment", "note", "text", "moved")  # noted events that a new prompt serves; closed and gone stay for pco-poll
 
 
 def following(ticket: Ticket, kind: str, now: datetime, what: str = "", remark: str = "") -> Ticket:
@@ -27,10 +27,11 @@ def ungiven(ticket: Ticket) -> list[Noted]:
 
 def _comments(ticket: Ticket) -> tuple[Comment, ...]:
     """Each comment once, as it was last seen."""
-    known = {comment.id: comment for comment in ticket.round.comments}
+    known = {comment.id: comment for comment in (*handed(ticket), *ticket.round.comments)}
     known.update({event.comment.id: event.comment for event in ungiven(ticket) if event.comment})
     return take_up(tuple(known.values()))
 
 
 def _given(event: Noted, n: int) -> Noted:
-    return replace(event, given=n) if not event.given and event.kind in TAKEN else event
+    # The prompt has it now, as far as it still is in Plane then: nobody need forward it any more.
+    return replace(event, given=n, forward=None) if not event.given and event.kind in TAKEN else event

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pco.ground.ticket import Comment, PlaneState, Round, Ticket, Trigger
-from pco.rules.prompt import take_up
+from pco.rules.prompt import is_note, take_up
 
 CLOSED = ("completed", "cancelled")  # groups of states in which nothing is to be done
 
@@ -82,10 +82,10 @@ def with_comments(ticket: Ticket, sight: Sight, new: tuple[Comment, ...], delete
     """The ticket with the comments of its round as they are now, and the new ones.
 
     A round need not have all comments of the item (a rework leaves out what its conversation knows), so only those
-    that it has are brought up to date.  With `deleted_too` those that are no longer there go.
+    that it has are brought up to date.  With `deleted_too` those that are no longer there go; notes never were there.
     """
     if sight.comments is None:
         return ticket
     now = {comment.id: comment for comment in sight.comments}
-    kept = [now.get(c.id, c) for c in ticket.round.comments if c.id in now or not deleted_too]
+    kept = [now.get(c.id, c) for c in ticket.round.comments if c.id in now or not deleted_too or is_note(c)]
     return ticket.with_round(comments=take_up((*kept, *new)))

@@ -67,18 +67,29 @@ class Verdict:
 
 
 def noted(ticket: Ticket, seen: Seen) -> Ticket:
-    """The record with what the session told: birth, summary, times in which it waited for a person."""
+    """The record with what the session told: birth, summary, what it was given, when it waited for a person."""
     attempt, heard = ticket.attempt, seen.heard
     if attempt is None or attempt.end is not None:
         return ticket
     if seen.born and not attempt.born:
         ticket = ticket.with_attempt(born=True)
+    if not ticket.round.summary:
+        ticket = _taken(ticket, heard)
     if heard.summary and not ticket.round.summary:
         ticket = ticket.with_round(summary=heard.summary, summary_by=heard.summary_by)
     if ticket.round.summary and not attempt.ending:
         ticket = ticket.with_attempt(ending=retry.COMPLETED, ending_at=seen.clock)
     ticket = _told(ticket, attempt, seen)
     return ticket.with_round(blocked=_merged(ticket.round.blocked, heard.blocked))
+
+
+def _taken(ticket: Ticket, heard: Heard) -> Ticket:
+    """What was forwarded and taken is given: no later prompt needs to bring it."""
+    taken = [event for event in ticket.forwarded if event.forward and event.forward.n in heard.given]
+    if not taken:
+        return ticket
+    n = ticket.round.n
+    return replace(ticket, noted=tuple(replace(e, given=n) if e in taken else e for e in ticket.noted))
 
 
 def _told(ticket: Ticket, attempt: Attempt, seen: Seen) -> Ticket:

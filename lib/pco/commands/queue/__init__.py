@@ -40,6 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("stop", "running", "Ask that running sessions end; their tickets are rejected."),
             ("attach", "running", "Watch a running session, and answer it."),
+            ("forward", "forward", "Hand comments that came meanwhile to the running agent."),
             ("pause", "running", "Let no session be started until resume."),
             ("resume", "running", "End the pause."),
         ),

@@ -92,10 +92,19 @@ def unknown(pco: Pco, key: str) -> Refused:
     return Refused("there is no such ticket" if KEY.fullmatch(key) else f"{shown!r} is no key such as WEB-12", hint)
 
 
-def change(pco: Pco, key: str, judge: Judge, *, note: str = "", wake: str = "", told: Told | None = None) -> None:
+def change(
+    pco: Pco,
+    key: str,
+    judge: Judge,
+    *,
+    note: str = "",
+    wake: str = "",
+    told: Told | Callable[[Ticket, Ticket], Told] | None = None,
+) -> None:
     """Change a ticket as `judge` says, announce it, wake who has work now, and print the line.
 
-    `judge` runs under the lock: quick and pure.  `told` is for what is no move.
+    `judge` runs under the lock: quick and pure.  `told` is for what is no move; it may hang on the record before and
+    after.
     """
     read(pco, key)  # says what is wrong with it in a person's words
     before: list[Ticket] = []
@@ -109,7 +118,7 @@ def change(pco: Pco, key: str, judge: Judge, *, note: str = "", wake: str = "", 
         after = pco.spool.update(key, judged, by=pco.who, why=note)
     except KeyError:
         raise unknown(pco, key) from None
-    tell(pco, before[-1], after, wake, told)
+    tell(pco, before[-1], after, wake, told(before[-1], after) if callable(told) else told)
 
 
 def tell(pco: Pco, before: Ticket, after: Ticket, wake: str = "", told: Told | None = None) -> None:

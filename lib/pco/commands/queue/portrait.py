@@ -11,7 +11,7 @@ from pco.commands.queue.table import describe
 from pco.commands.queue.terminal import coloured, indent, paint, when
 from pco.ground import text, times
 from pco.ground.errors import PcoError
-from pco.ground.ticket import Attempt, Comment, Round, State, Ticket
+from pco.ground.ticket import Attempt, Comment, Noted, Round, State, Ticket
 from pco.rules import budget, prompt
 
 Lines = list[str]
@@ -29,7 +29,7 @@ def portrait(pco: Pco, ticket: Ticket) -> str:
         rounds(pco, ticket),
         remarks(pco, ticket),
         history(pco, ticket),
-        [f"Next: {NEXT[ticket.state].format(key=ticket.key)}"],
+        following(ticket),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
@@ -127,17 +127,37 @@ def rounds(pco: Pco, ticket: Ticket) -> Lines:
 
 
 def remarks(pco: Pco, ticket: Ticket) -> Lines:
-    """Notes of people here, and events in Plane that are not dealt with yet."""
+    """Notes of people here, and events in Plane that are not dealt with yet, or were handed to the running agent."""
     lines = Lines()
     for note in ticket.notes:
         lines += [f"  {text.line(note.by, 64)}, {when(pco, note.at)}:", indent(note.text, "    ")]
-    waiting = [event for event in ticket.noted if not event.given]
-    for event in waiting:
+    for event in ticket.noted:
+        if event.given and not (event.forward and event.given == ticket.round.n):
+            continue
         what = event.comment.text if event.comment else event.what
         by = event.comment.by if event.comment else event.by
-        lines += [f"  {event.kind}{f' by {text.line(by, 64)}' if by else ''}, {when(pco, event.at)}"]
+        handed = f"; {said}" if (said := _handed(pco, ticket, event)) else ""
+        lines += [f"  {event.kind}{f' by {text.line(by, 64)}' if by else ''}, {when(pco, event.at)}{handed}"]
         lines += [indent(what, "    ")] if what else []
     return [paint("Notes, and what happened meanwhile", "title"), *lines] if lines else []
+
+
+def following(ticket: Ticket) -> Lines:
+    """What a person may type next."""
+    fresh = len(ticket.unknown)
+    if ticket.state is not State.ACTIVE or not fresh or ticket.round.summary or ticket.stop:
+        return [f"Next: {NEXT[ticket.state].format(key=ticket.key)}"]
+    hands = f"pco-queue forward {ticket.key} hands {text.count(fresh, 'comment')} to its agent"
+    return [f"Next: {hands}; {NEXT[ticket.state].format(key=ticket.key)}"]
+
+
+def _handed(pco: Pco, ticket: Ticket, event: Noted) -> str:
+    """Whether the running agent, or that of the round that is over, knows of it."""
+    forward = event.forward
+    if forward:
+        by = f"forwarded by {text.line(forward.by, 64)} {times.ago(forward.at, pco.now())}"
+        return f"{by}, {'and taken by the agent' if event.given else 'not taken yet'}"
+    return "its agent does not know it" if event.kind == "comment" and ticket.state is State.ACTIVE else ""
 
 
 def history(pco: Pco, ticket: Ticket) -> Lines:

@@ -1,5 +1,6 @@
 """One look at all active tickets: take from the spool, judge, act outside, put back."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from pco.ground import attempt
 from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
 from pco.outside.runners import Runner
-from pco.rules import retry, supervision
+from pco.rules import prompt, retry, supervision
 from pco.rules.budget import Purse
 from pco.rules.supervision import Seen, Step, Verdict
 
@@ -126,6 +127,10 @@ class Desk:
         if bool(after.blocked) != bool(before.blocked):
             event, what = ("blocked", after.blocked.what) if after.blocked else ("unblocked", "")
             self.pco.announce(event, after, {"what": what})
+        waiting = {event.forward for event in after.forwarded}
+        taken = [event.forward for event in before.forwarded if event.forward and event.forward not in waiting]
+        for forward in taken:
+            self.pco.announce("given", after, {"number": forward.n, "forwarded_by": forward.by})
         self._wake("dashboard", "notify")
         return slim(after)
 
@@ -149,9 +154,18 @@ class Desk:
             return self._end(ticket, verdict, seen.clock)
         if verdict.step is Step.MOVE:
             return self._move(ticket, ear, seen, verdict)
+        if seen.born and seen.exit is None and not ticket.round.summary:
+            self._hand_on(ticket, ear)
         due = NEVER if verdict.at is None else verdict.at
         # Its unit has ended; what takes it in rings, too, but while it still runs itself.
         return min(due, seen.clock + TRUSTED) if attempt.has_result(ear.home) else due
+
+    def _hand_on(self, ticket: Ticket, ear: Ear) -> None:
+        """What a person forwards goes where the agent's hook finds it; once, however often this is done."""
+        for event in ticket.forwarded:
+            if event.forward:
+                words = prompt.forwarded(ticket.key, event, secrets.token_hex(8))
+                attempt.hand_on(ear.home, event.forward.n, words)
 
     def _judge(self, ticket: Ticket, seen: Seen) -> Verdict:
         return supervision.judge(ticket, seen, self.limits, self.purse)

@@ -62,8 +62,11 @@ def numbers_of(ticket: Ticket) -> Numbers:
 
 
 def slim(ticket: Ticket) -> Ticket:
-    """All that is judged by: the current round without comments, of others what they cost.  Never to be written."""
+    """All that is judged by: the current round without comments, of others what they cost, what is to be handed on.
+
+    Never to be written.
+    """
     current = replace(ticket.round, comments=(), work=None)
     before = tuple(Round(round.n, round.trigger, cost=round.cost) for round in ticket.rounds[:-1])
-    bare = replace(ticket, description="", description_html="", history=(), noted=(), notes=())
+    bare = replace(ticket, description="", description_html="", history=(), noted=ticket.forwarded, notes=())
     return replace(bare, rounds=(*before, current))

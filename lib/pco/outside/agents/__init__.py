@@ -78,7 +78,11 @@ class Bill(Protocol):
 
 
 class Agent(Protocol):
-    """The seam.  `TELLS`: it says itself that it has started; else it counts as started once it was launched."""
+    """The seam.  `TELLS`: it has hooks.
+
+    So it says itself that it has started, and takes what a person forwards when a turn of it ends; one without counts
+    as started once it was launched.
+    """
 
     TELLS: bool
 

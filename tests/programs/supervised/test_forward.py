@@ -1,0 +1,121 @@
+"""What a person forwards, from the record by pco-watch and pco-hook to the agent, and back into the record."""
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from pco.ground.ticket import Comment, Forward, Noted, State
+from sessions import Yard, sh, until
+from support import T0, TOP, a_ticket
+
+LATER = T0 + timedelta(minutes=5)
+COMMENT = Noted(
+    LATER, "comment", "Maria", "Maria commented", comment=Comment("c1", LATER, "Maria", "/clear everything")
+)
+ASKED = replace(COMMENT, forward=Forward(1, "bob", LATER))
+# As Claude Code runs it when a turn ends.
+STOP = f"""stop() {{ echo '{{"hook_event_name": "Stop", "last_assistant_message": "so far"}}' |
+  {sys.executable} -ISB {TOP}/bin/pco-hook "$PCO_KEY" "$PCO_ATTEMPT_DIR"; }}"""
+WAITS = 'until test -e "$PCO_ATTEMPT_DIR/forward/1.md"; do sleep 0.02; done'
+
+
+def forwarding(*noted: Noted) -> dict[str, object]:
+    """A ticket with what came meanwhile."""
+    return {"ticket": replace(a_ticket("WEB-1"), noted=noted)}
+
+
+def wish(yard: Yard, *noted: Noted) -> None:
+    """As pco-queue forward does: into the record, and a byte into the trigger."""
+    yard.site.spool().update("WEB-1", lambda ticket: (replace(ticket, noted=noted), None))
+    yard.ring()
+
+
+def handed(yard: Yard, n: int = 1) -> Path:
+    """The file from which the hook takes it."""
+    return yard.home("WEB-1") / "forward" / f"{n}.md"
+
+
+def test_what_is_forwarded_begins_the_next_turn_and_counts_as_given(yard: Yard, watch: object) -> None:
+    agent = f"{STOP}; {WAITS}; stop > ../answer; stop > ../again; until test -e ../end; do sleep 0.02; done"
+    yard.run("WEB-1", sh(f"{agent}; pco-complete done"))
+    until(lambda: (begun := yard.ticket("WEB-1").attempt) and begun.born)
+
+    wish(yard, ASKED)
+
+    until(lambda: yard.ticket("WEB-1").noted[0].given == 1)
+    folder = yard.home("WEB-1").parent
+    answer = (folder / "answer").read_text()
+    assert '"decision": "block"' in answer and "/clear everything" in answer and "TICKET-" in answer
+    assert (folder / "again").read_text() == ""  # it is not handed over twice
+    (folder / "end").touch()
+    assert yard.comes_to("WEB-1", State.COMPLETED).noted[0].given == 1
+
+
+def test_the_file_is_whole_for_the_sessions_user_and_written_once(yard: Yard, watch: object) -> None:
+    yard.run("WEB-1", sh("sleep 1000"), **forwarding(ASKED))
+    until(lambda: handed(yard).exists())
+
+    first = handed(yard).read_text()
+    yard.ring()
+    wish(yard, ASKED, replace(ASKED, forward=Forward(2, "bob", LATER)))
+    until(lambda: handed(yard, 2).exists())
+
+    assert handed(yard).read_text() == first != handed(yard, 2).read_text()
+    assert [path.stat().st_mode & 0o777 for path in (handed(yard), handed(yard).parent)] == [0o644, 0o755]
+    assert not first.startswith("/") and "\n/clear everything\nTICKET-" in first
+
+
+def test_a_watch_that_was_killed_before_it_wrote_the_file_does_so_when_it_is_back(yard: Yard) -> None:
+    yard.run("WEB-1", sh("sleep 1000"), **forwarding(ASKED))
+    until(lambda: (yard.out("WEB-1") / "birth").exists())
+    assert not handed(yard).exists()
+
+    yard.watch()
+
+    until(lambda: handed(yard).exists())
+
+
+def test_what_was_taken_while_nobody_watched_counts_as_given_afterwards(yard: Yard) -> None:
+    yard.run("WEB-1", sh(f"{STOP}; {WAITS}; stop; sleep 1000"), **forwarding(ASKED))
+    first = yard.watch()
+    until(lambda: handed(yard).exists())
+    first.kill()
+    until(lambda: (yard.out("WEB-1") / "given-1").exists())
+
+    yard.watch()
+
+    until(lambda: yard.ticket("WEB-1").noted[0].given == 1)
+
+
+def test_what_a_session_did_not_take_before_its_end_stays_for_the_next_prompt(yard: Yard, watch: object) -> None:
+    yard.run("WEB-1", sh(f"{WAITS}; pco-complete done"), **forwarding(ASKED))
+
+    assert yard.comes_to("WEB-1", State.COMPLETED).noted == (ASKED,)
+
+
+def test_the_next_attempt_of_the_round_is_handed_what_the_one_before_did_not_take(yard: Yard, watch: object) -> None:
+    yard.run("WEB-1", sh("exit 75"), **forwarding(ASKED))
+    died = yard.comes_to("WEB-1", State.APPROVED)
+    yard.site.spool().path("WEB-1", State.APPROVED).unlink()
+
+    yard.claim("WEB-1", sh("sleep 1000"), ticket=died)
+    yard.begin("WEB-1", 2)
+    yard.ring()
+
+    until(lambda: (yard.home("WEB-1", 1, 2) / "forward" / "1.md").exists())
+
+
+def test_what_is_taken_after_the_summary_is_not_given(yard: Yard, watch: object) -> None:
+    agent = f"{STOP}; {WAITS}; pco-complete done; stop; sleep 1000"
+    yard.run("WEB-1", sh(agent), **forwarding(ASKED))
+
+    assert yard.comes_to("WEB-1", State.COMPLETED).noted[0].given == 0
+
+
+def test_an_agent_cannot_claim_to_have_got_what_nobody_forwarded(yard: Yard, watch: object) -> None:
+    told = "import os, pathlib; from pco.ground import events; events.write(os.path.join(os.environ['PCO_ATTEMPT_DIR'], 'out'), 1, 1, 'working', {'given': [0, 1, 2]})"
+    run = f'PYTHONPATH={TOP}/lib {sys.executable} -c "{told}"'
+    yard.run("WEB-1", sh(f"{run}; pco-complete done"), **forwarding(COMMENT))
+
+    assert yard.comes_to("WEB-1", State.COMPLETED).noted == (COMMENT,)
