@@ -52,6 +52,16 @@ def test_small_letters_will_do_and_a_key_on_the_line_is_not_offered_again(desk):
     assert list(answer(desk.site, "pco-queue approve WEB-1 web-1")) == ["WEB-10"]
 
 
+def test_before_the_remark_of_a_rework_keys_are_offered_and_within_it_nothing(desk):
+    desk.has("WEB-12", State.COMPLETED)
+    desk.has("WEB-13", State.COMPLETED)
+    desk.has("WEB-14", State.ACTIVE)
+
+    assert list(answer(desk.site, "pco-queue rework WEB-12 ")) == ["WEB-13"]
+    assert answer(desk.site, 'pco-queue rework WEB-12 "The') == {}
+    assert list(answer(desk.site, "pco-queue forward ")) == ["WEB-14"]
+
+
 def test_verbs_projects_formats_and_programs_are_offered_too(desk):
     desk.has("SHOP-7")
 

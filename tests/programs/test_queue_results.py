@@ -175,6 +175,45 @@ def test_rework_begins_a_round_with_the_remark_and_the_comments_that_came_meanwh
     assert ticket.rounds[0].summary == "x"
 
 
+def test_the_remark_of_a_rework_may_be_the_last_word(desk):
+    for key in ("WEB-1", "WEB-2"):
+        desk.has(key, State.COMPLETED, summary="x")
+    desk.out("rework", "WEB-1", "WEB-2", "The tests are missing.")
+    assert [desk.read(key).round.remark for key in ("WEB-1", "WEB-2")] == ["The tests are missing."] * 2
+
+
+def test_the_remark_of_a_rework_goes_with_all_and_with_keys_from_standard_input(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="x")
+    desk.run("rework", "-", "Again.", input="WEB-1\n")
+    desk.has("WEB-2", State.COMPLETED, summary="x")
+    desk.run("rework", "--all", "--yes", "And again.")
+    assert [desk.read(key).round.remark for key in ("WEB-1", "WEB-2")] == ["Again.", "And again."]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["WEB-1"], "Say what is to be done differently"),
+        (["WEB-1", " "], "Say what is to be done differently"),
+        (["WEB-1", "--note", ""], "Say what is to be done differently"),
+        (["web-1"], "Say what is to be done differently"),
+        (["WEB-1", "the", "tests", "are", "missing"], 'put it into quotes, "the tests are missing"'),
+        (["The tests.", "WEB-1"], "the remark goes last"),
+        (["The tests."], "Name tickets by their keys"),
+        (["WEB-1", "The tests.", "--note", "The docs."], "given twice"),
+    ],
+)
+def test_a_rework_that_was_mistyped_does_nothing_and_says_why(desk, words, said):
+    desk.has("WEB-1", State.COMPLETED, summary="x")
+    assert said in " ".join(desk.run("rework", *words, code=2).stderr.split())
+    assert desk.read("WEB-1").state is State.COMPLETED
+
+
+def test_a_key_in_small_letters_is_no_remark(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="x")
+    assert "did you mean WEB-1" in desk.run("rework", "web-1", "Again.", code=65).stderr
+
+
 def test_retry_counts_from_nothing_and_approves_the_content_as_it_is_now(desk):
     attempts = (Attempt(1, T0, T0, "died"), Attempt(2, T0, T0, "died"))
     desk.has("WEB-1", State.FAILED, attempts=attempts, remark="slowly", approval=Approval("ann", T0, "00"))

@@ -23,7 +23,7 @@ VERBS = {
         "diff {key}",
         "fetch {key}",
         "post {key}",
-        'rework {key} --note "..."',
+        'rework {key} "..."',
         "reject {key}",
     ),
     State.OUTBOX: ("show {key}", "recall {key}"),

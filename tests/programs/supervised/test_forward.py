@@ -37,7 +37,9 @@ def handed(yard: Yard, n: int = 1) -> Path:
 
 
 def test_what_is_forwarded_begins_the_next_turn_and_counts_as_given(yard: Yard, watch: object) -> None:
-    agent = f"{STOP}; {WAITS}; stop > ../answer; stop > ../again; until test -e ../end; do sleep 0.02; done"
+    agent = (
+        f"{STOP}; {WAITS}; stop > ../answer; stop > ../again; touch ../asked; until test -e ../end; do sleep 0.02; done"
+    )
     yard.run("WEB-1", sh(f"{agent}; pco-complete done"))
     until(lambda: (begun := yard.ticket("WEB-1").attempt) and begun.born)
 
@@ -45,6 +47,7 @@ def test_what_is_forwarded_begins_the_next_turn_and_counts_as_given(yard: Yard, 
 
     until(lambda: yard.ticket("WEB-1").noted[0].given == 1)
     folder = yard.home("WEB-1").parent
+    until((folder / "asked").exists)
     answer = (folder / "answer").read_text()
     assert '"decision": "block"' in answer and "/clear everything" in answer and "TICKET-" in answer
     assert (folder / "again").read_text() == ""  # it is not handed over twice

@@ -12,19 +12,22 @@ from pco.rules.rounds import following
 
 
 @verb.verb
-@bulk(State.COMPLETED)
-@click.option("--note", metavar="REMARK", required=True, help="What is to be done differently; the agent gets it.")
-def rework(pco: Pco, chosen: Chosen, note: str) -> None:
+@bulk(State.COMPLETED, worded=True)
+@click.option("--note", metavar="REMARK", default=None, help="The remark, where it is not the last word.")
+def rework(pco: Pco, chosen: Chosen, note: str | None) -> None:
     """Send a result back to the agent with a remark: a new round.
 
-    The approval is bound anew, to the content with the remark and with all comments that came meanwhile.
+    REMARK says what is to be done differently; the agent gets it, in the same conversation if that can go on.  The
+    approval is bound anew, to the content with the remark and with all comments that came meanwhile.
 
     \b
     Examples:
-      pco-queue rework WEB-12 --note "The tests are missing."
+      pco-queue rework WEB-12 "The tests are missing."
+      pco-queue rework --all --label docs --note "Keep lines below 80 columns."
     """
-    if not note.strip():
-        raise click.UsageError("--note is empty: the agent needs to know what is to be done differently.")
+    if not (note or "").strip():
+        raise click.UsageError('Say what is to be done differently: pco-queue rework WEB-12 "The tests are missing."')
+    assert note
     each(pco, chosen, lambda key: rework_one(pco, key, note))
 
 

@@ -13,7 +13,7 @@ from pco.command import Pco
 from pco.commands.queue import verb
 from pco.ground import text, times
 from pco.ground.errors import BadConfig, PcoError
-from pco.ground.ticket import LOCAL, State, Ticket
+from pco.ground.ticket import KEY, LOCAL, State, Ticket
 
 Trouble = Callable[[str, State, PcoError], None]
 Chosen = dict[str, Ticket | None]  # key -> the ticket as it was listed; None where the person named the key
@@ -53,11 +53,11 @@ def filters(pco: Pco, project: str, labels: tuple[str, ...], priorities: tuple[s
     return Filters(project, uuid, wanted, frozenset(priorities), pco.who if mine else "")
 
 
-def bulk(*states: State, asks_itself: bool = False) -> Callable[[verb.Function], verb.Function]:
+def bulk(*states: State, asks_itself: bool = False, worded: bool = False) -> Callable[[verb.Function], verb.Function]:
     """Give a verb keys, `-`, --all with filters, and --yes; the function gets `chosen` in their place.
 
     `states` are those in which the verb takes tickets.  --all is confirmed here, before anything is done; a verb that
-    asks about each ticket gets `yes` to do so itself.
+    asks about each ticket gets `yes` to do so itself.  A `worded` one takes its --note as a last word, too.
     """
 
     def decorate(function: verb.Function) -> verb.Function:
@@ -66,6 +66,8 @@ def bulk(*states: State, asks_itself: bool = False) -> Callable[[verb.Function],
             wanted = {name: given.pop(name) for name in names}
             if not everything and any(wanted.values()):
                 raise click.UsageError("Filters such as --project go with --all.")
+            if worded:
+                keys, given["note"] = _split(keys, given["note"])
             if everything == bool(keys):
                 raise click.UsageError("Name tickets by their keys (- reads them from standard input), or say --all.")
             unasked = yes or asks_itself
@@ -77,12 +79,28 @@ def bulk(*states: State, asks_itself: bool = False) -> Callable[[verb.Function],
             verb.yes,
             verb.filters(tuple(states)),
             click.option("--all", "everything", is_flag=True, help=f"All that are {' or '.join(states)}; asks first."),
-            verb.keys(*states),
+            verb.keys(*states, also=" [REMARK]" if worded else ""),
         ):
             made = option(made)
         return made
 
     return decorate
+
+
+def _split(words: tuple[str, ...], note: str | None) -> tuple[tuple[str, ...], str | None]:
+    """Keys, and the remark: a last word that is no key, not even in small letters.  Raises a usage error."""
+    keys = tuple(word for word in words if word == "-" or KEY.fullmatch(word.upper()))
+    others = [word for word in words if word not in keys]
+    if not others:
+        return keys, note
+    if note is not None:
+        raise click.UsageError("The remark is given twice: as a last word, and by --note.")
+    if len(others) > 1:
+        said = text.line(" ".join(others), 60).replace('"', "'")
+        raise click.UsageError(f'The remark is one word for the shell: put it into quotes, "{said}".')
+    if words[-1] != others[0]:
+        raise click.UsageError(f"{text.line(others[0], 40)!r} is no key such as WEB-12; the remark goes last.")
+    return keys, others[0]
 
 
 def named(keys: tuple[str, ...]) -> list[str]:

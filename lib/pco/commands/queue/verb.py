@@ -44,9 +44,9 @@ class Keys(click.Argument):
         return suggest.keys(ctx, self.states, incomplete)
 
 
-def keys(*states: str) -> Callable[[Function], Function]:
-    """The argument KEY..., where `-` stands for keys on standard input."""
-    return click.argument("keys", metavar="[KEY|-]...", nargs=-1, cls=Keys, states=states)
+def keys(*states: str, also: str = "") -> Callable[[Function], Function]:
+    """The argument KEY..., where `-` stands for keys on standard input; `also` says what else may stand there."""
+    return click.argument("keys", metavar=f"[KEY|-]...{also}", nargs=-1, cls=Keys, states=states)
 
 
 def key(*states: str) -> Callable[[Function], Function]:
