@@ -6,7 +6,7 @@ from typing import Any
 
 from pco.ground.attempt import MOST_SUMMARY, Event, Kind
 from pco.ground.ticket import Blocked
-from pco.rules.hearing import MOST_BLOCKED, Heard, hear
+from pco.rules.hearing import MOST_BLOCKED, MOST_DRAFT, Heard, at_rest, hear
 from support import T0
 
 NOW = 1000.0
@@ -101,3 +101,86 @@ def test_what_is_taken_after_the_summary_was_taken_too_late() -> None:
 def test_numbers_that_are_none_are_passed_over() -> None:
     for wrong in ("12", {"1": 1}, None, 1, [True, "1", 1.0, None, [1]]):
         assert heard(at("working", 1, given=wrong)).given == frozenset()
+
+
+# What the agent says of itself.
+
+
+def test_an_agent_is_launched_before_it_says_that_it_has_started() -> None:
+    launched = heard(at("launched", 10, pid=7))
+
+    assert (launched.launched, launched.started, launched.doing) == (10, False, "starting")
+    assert heard(at("launched", 10), at("started", 12)).started
+
+
+def test_why_a_conversation_began_afresh_is_heard_clean_and_short() -> None:
+    told = heard(at("launched", 1, afresh="it is gone\x1b[31m\n" + "x" * 1000))
+
+    assert told.afresh.startswith("it is gone[31m xxx") and len(told.afresh) <= 300
+
+
+def test_the_name_of_a_conversation_and_its_file_are_heard() -> None:
+    told = heard(at("started", 1, session="0b-1f", transcript="/home/x/0b-1f.jsonl", source="startup"))
+
+    assert (told.agent_session, told.transcript) == ("0b-1f", "/home/x/0b-1f.jsonl")
+
+
+def test_a_conversation_that_was_cleared_has_another_name_from_then_on() -> None:
+    told = heard(
+        at("started", 1, session="one", transcript="/one.jsonl"),
+        at("started", 2, session="two", transcript="/two.jsonl", source="clear"),
+    )
+
+    assert (told.agent_session, told.transcript) == ("two", "/two.jsonl")
+
+
+def test_what_is_no_name_of_a_conversation_leaves_the_one_before() -> None:
+    for wrong in ("", "../x", "--dangerously-skip-permissions", "-p", "a b", "x" * 65, 7, None, ["one"]):
+        assert heard(at("started", 1, session="one"), at("started", 2, session=wrong)).agent_session == "one"
+
+
+def test_a_turn_that_has_ended_rests_until_the_next_sign_of_work() -> None:
+    resting = heard(at("started", 1), at("turn_ended", 100, last="Shall I go on?"), at("idle", 160))
+
+    assert (resting.resting, resting.said, resting.doing) == (100, "Shall I go on?", "idle")
+    assert resting.waited_until(NOW) == 900
+    again = heard(at("turn_ended", 100), at("working", 400))
+    assert (again.resting, again.waited, again.doing) == (None, 300, "working")
+
+
+def test_a_turn_that_ends_after_another_rests_anew_and_the_time_between_counts_as_waited() -> None:
+    told = heard(at("turn_ended", 100), at("turn_ended", 250))
+
+    assert (told.resting, told.waited) == (250, 150)
+
+
+def test_a_turn_that_failed_says_why_and_is_not_at_rest() -> None:
+    failed = heard(at("turn_failed", 100, error="overloaded"), at("idle", 160))
+
+    assert (failed.failing, failed.resting, failed.failure) == (100, None, "overloaded")
+    assert failed.doing == "its turn failed: overloaded"
+    assert failed.doing_since == T0 + timedelta(seconds=100)
+    assert heard(at("turn_failed", 100), at("working", 200)).failing is None
+
+
+def test_a_turn_that_failed_without_a_word_says_that() -> None:
+    assert heard(at("turn_failed", 1)).doing == "its turn failed: it did not say why"
+
+
+def test_the_last_words_count_and_an_empty_message_is_none() -> None:
+    told = heard(
+        at("turn_ended", 1, last="first"), at("turn_ended", 2, last="sec\x1bond "), at("turn_ended", 3, last=" ")
+    )
+
+    assert told.said == "second"
+    assert len(heard(at("turn_ended", 1, last="x" * (MOST_DRAFT + 9))).said) == MOST_DRAFT
+    for wrong in (None, 7, ["x"]):
+        assert heard(at("turn_ended", 1, last=wrong)).said == ""
+
+
+def test_whether_an_agent_is_at_rest_shows_in_what_it_does() -> None:
+    for event in (at("turn_ended", 1), at("turn_failed", 1, error="x"), at("idle", 1)):
+        assert at_rest(heard(event).doing)
+    for event in (at("launched", 1), at("started", 1), at("working", 1)):
+        assert not at_rest(heard(event).doing)
+    assert not at_rest("")

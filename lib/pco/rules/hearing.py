@@ -15,7 +15,7 @@ from pco.ground.ticket import Blocked
 MOST_BLOCKED = 200  # intervals kept for each attempt
 MOST_DRAFT = 64 << 10
 RESUMES = ("working", "turn_ended", "turn_failed", "completed", "ended")  # what says that it waits no more
-_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")  # it becomes an argument of the agent: never an option
 DOING = {
     "launched": "starting",
     "started": "working",
