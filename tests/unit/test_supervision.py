@@ -21,6 +21,8 @@ LIMITS = Sessions(
     complete_grace=timedelta(seconds=30),
     stall_after=timedelta(seconds=1200),
     max_duration=timedelta(seconds=14400),
+    idle_after=timedelta(seconds=900),
+    turn_failed_after=timedelta(seconds=60),
     attempts=2,
 )
 BEGAN = 5000.0  # the clock at which the attempt began
@@ -139,6 +141,102 @@ def test_the_wall_clock_is_not_asked() -> None:
     ahead = active(start=T0 + timedelta(days=3650))
 
     assert judge(long_ago, seen(100)) == judge(ahead, seen(100)) == judge(active(), seen(100))
+
+
+# A conversation.
+
+
+def waiting(after: float, **changes: Any) -> Seen:
+    """An agent with hooks that has begun, and whose screen goes on to change."""
+    return seen(after, heard=Heard(**{"started": True, "life": BEGAN + after, **changes}))
+
+
+def test_an_agent_that_was_launched_and_does_not_say_that_it_has_started_is_ended() -> None:
+    launched = Heard(launched=BEGAN + 100)
+
+    assert judge(active(), seen(129, heard=launched)) == Verdict(Step.WAIT, at=BEGAN + 130)
+    assert judge(active(), seen(130, heard=launched)) == Verdict(Step.END, retry.START_FAILED)
+
+
+def test_while_it_clones_an_agent_need_not_have_started() -> None:
+    assert judge(active(), seen(500, heard=Heard())).step is Step.WAIT
+
+
+def test_an_agent_whose_turn_has_ended_is_idle_after_a_while_whatever_its_screen_shows() -> None:
+    assert judge(active(), waiting(899, resting=BEGAN)) == Verdict(Step.WAIT, at=BEGAN + 900)
+    assert judge(active(), waiting(900, resting=BEGAN)) == Verdict(Step.END, retry.IDLE)
+
+
+def test_an_agent_at_rest_does_not_stall_and_its_time_stands_still() -> None:
+    patient = replace(LIMITS, idle_after=timedelta(days=365))
+
+    for after in (1300, 15_000):
+        assert supervision.judge(active(), seen(after, heard=Heard(True, resting=BEGAN)), patient).step is Step.WAIT
+
+
+def test_an_agent_that_waits_for_a_person_is_not_idle() -> None:
+    assert judge(active(), waiting(5000, resting=BEGAN, since=BEGAN)) == Verdict(Step.WAIT)
+
+
+def test_a_turn_that_failed_ends_the_session_after_a_while_and_it_is_tried_again() -> None:
+    assert judge(active(), waiting(109, failing=BEGAN + 50)) == Verdict(Step.WAIT, at=BEGAN + 110)
+    assert judge(active(), waiting(110, failing=BEGAN + 50)) == Verdict(Step.END, retry.PASSING)
+
+    heard = Heard(True, failing=BEGAN + 50, failure="overloaded")
+    verdict = judge(active(ending=retry.PASSING), seen(120, alive=False, heard=heard))
+
+    assert (verdict.outcome, verdict.to) == (retry.PASSING, State.APPROVED)
+    assert verdict.why == "its turn failed, and nobody spoke to it: the session was ended: overloaded"
+
+
+def test_an_idle_session_is_not_tried_again() -> None:
+    verdict = judge(active(ending=retry.IDLE), seen(901, alive=False))
+
+    assert (verdict.outcome, verdict.to) == (retry.IDLE, State.FAILED)
+
+
+def done(ticket: Ticket, what: Seen) -> Ticket:
+    """The record after the session has gone."""
+    return supervision.finished(ticket, what, judge(ticket, what), T0)
+
+
+def test_the_last_words_of_a_session_without_a_summary_are_a_draft_and_no_summary() -> None:
+    ended = done(active(), seen(9, alive=False, exit=Exit(T0, 0), heard=Heard(True, said="So far so good.\x1b")))
+
+    assert (ended.round.draft, ended.round.summary, ended.round.summary_by) == ("So far so good.", "", "")
+
+
+def test_what_a_headless_agent_printed_goes_before_what_its_hooks_heard() -> None:
+    meaning = Outcome(retry.MAX_TURNS, "its turns are used up", draft="printed")
+
+    ended = done(active(), seen(9, alive=False, exit=Exit(T0, 1), meaning=meaning, heard=Heard(True, said="heard")))
+
+    assert (ended.round.draft, ended.round.summary) == ("printed", "")
+
+
+def test_a_session_without_a_word_leaves_the_draft_of_the_one_before() -> None:
+    ticket = active().with_round(draft="of before")
+
+    assert done(ticket, seen(9, alive=False)).round.draft == "of before"
+
+
+def test_the_result_of_a_headless_agent_is_its_summary() -> None:
+    meaning = Outcome(retry.COMPLETED, summary=" All done.\x1b[0m ")
+    what = seen(9, alive=False, exit=Exit(T0, 0), meaning=meaning, heard=Heard(True, said="heard"))
+
+    ended = done(active(), what)
+
+    assert judge(active(), what).to is State.COMPLETED
+    assert (ended.round.summary, ended.round.summary_by, ended.round.draft) == ("All done.[0m", "agent", "")
+
+
+def test_a_summary_that_was_handed_over_is_not_replaced_by_a_result_or_last_words() -> None:
+    meaning = Outcome(retry.COMPLETED, summary="printed")
+    heard = replace(told(), said="heard")
+
+    ended = done(supervision.noted(active(), seen(5, heard=heard)), seen(9, alive=False, heard=heard, meaning=meaning))
+
+    assert (ended.round.summary, ended.round.draft) == ("done", "")
 
 
 # Completing.
