@@ -92,6 +92,53 @@ def test_post_of_a_failed_ticket_with_words_of_ones_own(desk):
     assert desk.out("post", "WEB-1", "--yes", "--summary", "By hand.") == ["WEB-1: failed -> outbox"]
 
 
+def test_a_draft_is_never_posted_by_yes_alone(desk, tmp_path):
+    desk.has("WEB-1", State.FAILED, draft="I think that **all** is done.")
+    desk.has("WEB-2", State.COMPLETED, summary="Done.", summary_by="agent", draft="of an earlier attempt")
+    said = desk.run("post", "WEB-1", "--yes", code=65).stderr
+    assert "only a draft" in said and "pco-queue post WEB-1 --draft --yes" in said
+    unchanged = {**desk.site.environment(), "EDITOR": "true"}
+    assert "only a draft" in desk.run("post", "WEB-1", "--yes", "--edit", env=unchanged, code=65).stderr
+    desk.run("post", "--all", "--yes", code=65)
+    assert (desk.read("WEB-1").state, desk.read("WEB-2").state) == (State.FAILED, State.OUTBOX)
+    assert (desk.read("WEB-2").round.summary, desk.read("WEB-2").round.summary_by) == ("Done.", "agent")
+
+
+def test_a_person_takes_a_draft_and_the_summary_is_theirs(desk, tmp_path):
+    for key in ("WEB-1", "WEB-2"):
+        desk.has(key, State.FAILED, draft="I think that **all** is done.")
+    assert desk.out("post", "WEB-1", "--draft", "--yes") == ["WEB-1: failed -> outbox"]
+    environment = {**desk.site.environment(), "EDITOR": editor(tmp_path, 'echo " Indeed." >> "$1"')}
+    desk.run("post", "WEB-2", "--edit", "--yes", env=environment)
+    first, second = desk.read("WEB-1").round, desk.read("WEB-2").round
+    assert first.summary == first.draft and "<strong>all</strong>" in first.post.body
+    assert second.summary == "I think that **all** is done. Indeed."
+    assert first.summary_by == second.summary_by == desk.read("WEB-1").history[-1].by != "agent"
+
+
+def test_post_shows_a_draft_as_such_and_asks_for_just_that(desk):
+    desk.has("WEB-1", State.FAILED, draft="I think that all is done.")
+    with desk.terminal("post", "WEB-1") as screen:
+        said = screen.until("WEB-1: take these last words of its agent for the summary, and post them? [y/N]")
+        assert "DRAFT: what the agent said last; it handed over no summary" in said
+        screen.type("n\n")
+        assert "WEB-1: stays failed\n" in screen.end()
+    with desk.terminal("post", "WEB-1") as screen:
+        screen.until("[y/N]")
+        screen.type("y\n")
+        assert "WEB-1: failed -> outbox" in screen.end()
+
+
+def test_show_marks_a_draft_and_says_how_to_take_it(desk):
+    desk.has("WEB-1", State.FAILED, draft="I think that all is done.", attempts=(Attempt(1, T0, T0, "idle"),))
+    desk.has("WEB-2", State.COMPLETED, summary="Done.", draft="of an earlier attempt")
+    said = desk.run("show", "WEB-1").stdout
+    assert "DRAFT: what the agent said last; it handed over no summary\n  I think that all is done." in said
+    assert "pco-queue post WEB-1 shows it and asks" in said
+    assert "nobody spoke to it" in said
+    assert "DRAFT" not in desk.run("show", "WEB-2").stdout
+
+
 def test_post_of_a_gone_item_is_refused_with_what_to_do(desk):
     desk.has("WEB-1", State.COMPLETED, summary="x", gone=True)
     said = desk.run("post", "WEB-1", "--yes", code=65).stderr

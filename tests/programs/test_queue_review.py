@@ -65,6 +65,20 @@ def test_review_posts_after_showing_the_comment(desk):
         screen.end()
 
 
+def test_review_offers_to_post_a_failed_ticket_only_if_it_has_a_draft(desk):
+    desk.has("WEB-1", State.FAILED)
+    desk.has("WEB-2", State.FAILED, draft="I think that all is done.")
+    with desk.terminal("review") as screen:
+        screen.until("[t,e,r,n,s,q,?]? ")
+        screen.type("s\n")
+        assert "DRAFT: what the agent said last" in screen.until("[t,p,e,r,n,s,q,?]? ")
+        screen.type("p\n")
+        screen.until("take these last words of its agent for the summary, and post them? [y/N]")
+        screen.type("y\n")
+        screen.until("WEB-2: failed -> outbox")
+        screen.end()
+
+
 def test_review_approves_only_what_it_showed(desk):
     desk.has("WEB-1")
     with desk.terminal("review") as screen:

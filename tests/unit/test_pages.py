@@ -17,6 +17,7 @@ from pco.ground.ticket import (
     Commit,
     Cost,
     Entry,
+    Forward,
     Hold,
     Note,
     Noted,
@@ -340,6 +341,42 @@ def test_each_state_offers_its_commands():
         page = walk(ticket_page(Story(a_ticket(state=state), CLOCK, "1", TARGET, "ab" * 32)))
         for verb in VERBS[state]:
             assert f"pco-queue {verb.partition(' ')[0]} WEB-1" in page.text
+
+
+def test_a_comment_that_came_meanwhile_can_be_forwarded_and_the_page_says_what_became_of_it():
+    comment = Noted(T0, "comment", "Maria", comment=Comment("c", T0, "Maria", "hurry"))
+    bob = Forward(1, "bob", T0)
+    shown = {}
+    for name, event in {
+        "new": comment,
+        "asked": replace(comment, forward=bob),
+        "taken": replace(comment, forward=bob, given=1),
+    }.items():
+        shown[name] = walk(ticket_page(Story(a_ticket(state=State.ACTIVE, noted=(event,)), CLOCK, "1"))).text
+
+    assert [name for name, page in shown.items() if "pco-queue forward WEB-1" in page] == ["new"]
+    assert "forwarded by bob, not taken yet" in shown["asked"]
+    assert "forwarded by bob, and taken" in shown["taken"]
+
+
+def test_a_draft_is_marked_and_never_the_comment_that_would_be_posted():
+    draft = "I think that all is done."
+    failed = a_ticket(state=State.FAILED).with_round(draft=draft)
+    completed = a_ticket(state=State.COMPLETED).with_round(draft=draft, summary="Done.")
+
+    marked = walk(ticket_page(Story(failed, CLOCK, "1"))).text
+    summed_up = walk(ticket_page(Story(completed, CLOCK, "1"))).text
+
+    assert f"Draft: what the agent said last; it handed over no summary{draft}" in marked
+    assert "as it would be posted" not in marked
+    assert "Done." in summed_up and draft not in summed_up
+
+
+def test_the_draft_of_an_earlier_round_is_no_summary_of_it():
+    first = Round(1, Trigger("new", T0), draft="I think that all is done.")
+    ticket = a_ticket(state=State.APPROVED, rounds=(first, Round(2, Trigger("retry", T0))))
+
+    assert "Draft, no summaryI think that all is done." in walk(ticket_page(Story(ticket, CLOCK, "1"))).text
 
 
 def test_an_approved_ticket_without_money_says_so_and_offers_to_release_it():

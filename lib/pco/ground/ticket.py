@@ -250,7 +250,10 @@ class Post:
 
 @dataclass(frozen=True)
 class Round:
-    """From a trigger to its comment."""
+    """From a trigger to its comment.
+
+    `draft` is what the agent said last where a session ended without a summary: no summary before a person takes it.
+    """
 
     n: int
     trigger: Trigger

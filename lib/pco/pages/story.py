@@ -134,11 +134,16 @@ def _summary(ticket: Ticket) -> Node:
 
 
 def _outcome(ticket: Ticket) -> tuple[str, Node]:
-    """The exact comment, as it was or will be sent, or as it would be; before there is one, the summary."""
+    """The exact comment, as it was or will be sent, or as it would be; before there is one, the summary.
+
+    Where there is none of both, the last words of the agent, which nobody has taken for a summary.
+    """
     post = ticket.round.post
     title, body = ("Comment", post.body) if post else ("Comment, as it would be posted", _proposed(ticket))
     if post and post.posted_at:
         title = "Comment, as posted"
+    if not body and not ticket.round.summary and ticket.round.draft:
+        return "Draft: what the agent said last; it handed over no summary", _words(ticket.round.draft)
     if not body:
         return "Summary", _summary(ticket)
     told = _folded("Show the summary that it was made of", _summary(ticket))
@@ -148,7 +153,7 @@ def _outcome(ticket: Ticket) -> tuple[str, Node]:
 def _proposed(ticket: Ticket) -> str:
     from pco.rules import comment
 
-    summary = ticket.round.draft or ticket.round.summary
+    summary = ticket.round.summary
     if ticket.state is not State.COMPLETED or not summary:
         return ""
     try:
@@ -243,8 +248,14 @@ def _round(round: Round, story: Story) -> Element:
         usd(round.cost.usd) if round.cost.usd else "",
         f"{tokens:,} tokens" if tokens else "",
         f"waited {times.rough(round.waited())} for a person" if round.waited() else "",
-        _folded("Summary", _words(round.summary)) if round.summary and round is not story.ticket.round else "",
+        _ended_with(round) if round is not story.ticket.round else "",
     )
+
+
+def _ended_with(round: Round) -> Node:
+    if round.summary:
+        return _folded("Summary", _words(round.summary))
+    return _folded("Draft, no summary", _words(round.draft)) if round.draft else ""
 
 
 def _notes(story: Story) -> Node:

@@ -23,6 +23,10 @@ MEANING = {
     retry.PASSING: "the agent ended with an error that usually passes, such as its API being down",
     retry.FAILED: "the agent ended by itself and handed over no summary",
     retry.TOO_LONG: "sessions.max_duration was used up, so pco ended it",
+    retry.CUT_OFF: "the last answer of the agent broke off in the middle",
+    retry.DENIED: "the agent was refused tools that it asked for, with nobody there to allow them",
+    retry.MAX_TURNS: "its turns (claude.max_turns) were used up",
+    retry.IDLE: "its turn had ended without a summary, and nobody spoke to it for sessions.idle_after",
     retry.OVER_BUDGET: "it had spent what it might (budget.ticket_usd, budget.daily_usd or claude.max_budget_usd)",
 }
 REMEDY = {

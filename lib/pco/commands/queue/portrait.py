@@ -92,6 +92,8 @@ def result(pco: Pco, ticket: Ticket) -> Lines:
     current, lines = ticket.round, Lines()
     if current.summary:
         lines += [paint("Summary", "title"), indent(current.summary)]
+    elif current.draft:
+        lines += [paint("DRAFT: what the agent said last; it handed over no summary", "failed"), indent(current.draft)]
     if current.work:
         work = current.work
         lines += ["", paint(f"Work: {text.count(len(work.commits), 'commit')} on {work.branch}", "title")]
@@ -114,6 +116,8 @@ def broken(pco: Pco, ticket: Ticket) -> Lines:
     posting = failure.unposted(ticket)
     lines += [f"  {failure.meaning(ticket.attempt)}"] if ticket.attempt and not posting else []
     lines.append(f"  To do: {failure.remedy(ticket)}")
+    if ticket.round.draft and not ticket.round.summary:
+        lines.append(f"  Or take the draft: pco-queue post {ticket.key} shows it and asks, --edit changes it first")
     drawn = "" if posting else failure.screen(pco, ticket, coloured(pco))
     if drawn.strip():
         lines += ["", paint("The last screen", "title"), *(f"  | {line}" for line in drawn.split("\n"))]

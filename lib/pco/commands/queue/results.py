@@ -12,15 +12,20 @@ from pco.ground import markup, text
 from pco.ground.ticket import Post, State, StateChange, Ticket
 
 ACCEPTED = (State.COMPLETED, State.FAILED)
+LAST_WORDS = "what the agent said last; it handed over no summary"
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What the person saw, and what will be sent: the ticket then, the summary, and the HTML made of it."""
+    """What the person saw, and what will be sent: the ticket then, the summary, and the HTML made of it.
+
+    `unread`: the summary is what the agent said last, and nobody has taken it for one yet.
+    """
 
     seen: Ticket
     summary: str
     body: str
+    unread: bool = False
 
 
 @verb.verb
@@ -28,16 +33,21 @@ class Draft:
 @verb.note
 @click.option("--edit", "editing", is_flag=True, help="Change the summary in $VISUAL or $EDITOR first.")
 @click.option("--summary", metavar="TEXT|-", default=None, help="Send this in place of the summary.")
-def post(pco: Pco, chosen: Chosen, yes: bool, note: str, editing: bool, summary: str | None) -> None:
+@click.option(
+    "--draft", "drafts", is_flag=True, help="With --yes: take the agent's last words where it has no summary."
+)
+def post(pco: Pco, chosen: Chosen, yes: bool, note: str, editing: bool, summary: str | None, drafts: bool) -> None:
     """Accept a summary: it becomes the comment in Plane.
 
     Shows the comment just as it will be sent, and asks.  pco-post sends it; until then `recall` takes it back.
-    A failed ticket may be posted too, with words of your own.
+    A failed ticket may be posted too, with words of your own, or with the last words of its agent: a draft, shown as
+    such, that becomes the summary when you take it.  --yes alone never takes one.
 
     \b
     Examples:
       pco-queue post WEB-12
       pco-queue post WEB-12 --edit
+      pco-queue post WEB-13 --draft --yes
       echo "Done by hand." | pco-queue post WEB-12 --yes --summary -
       pco-queue post --all --project WEB --yes
     """
@@ -46,16 +56,22 @@ def post(pco: Pco, chosen: Chosen, yes: bool, note: str, editing: bool, summary:
     if not yes and chosen and not terminal.asks():
         raise click.UsageError("Nobody is there to confirm the comment (add --yes).")
     words = terminal.given(summary) if summary is not None else None
-    each(pco, chosen, lambda key: post_one(pco, key, words, editing, yes, note))
+    each(pco, chosen, lambda key: post_one(pco, key, words, editing, yes, note, drafts))
 
 
-def post_one(pco: Pco, key: str, words: str | None, editing: bool, yes: bool, note: str = "") -> None:
+def post_one(
+    pco: Pco, key: str, words: str | None, editing: bool, yes: bool, note: str = "", drafts: bool = False
+) -> None:
     """Show one comment, ask, and put the ticket into the outbox.  Raises Refused, Done, Abort."""
     draft = drafted(pco, key, words, editing)
     while True:
+        if yes and draft.unread and not drafts:
+            hint = f"read them: pco-queue show {key}; then pco-queue post {key} --draft --yes, or --edit"
+            raise Refused("has no summary, only a draft, the last words of its agent: --yes does not take it", hint)
         if not yes:
             shown(pco, draft)
-            if not click.confirm(f"{key}: post this comment?", err=True):
+            asked = "take these last words of its agent for the summary, and post them" if draft.unread else "post this"
+            if not click.confirm(f"{key}: {asked}{'' if draft.unread else ' comment'}?", err=True):
                 kept = f"; your words are in {terminal.keep(own)}" if (own := _own(draft)) else ""
                 pco.say(f"{key}: stays {draft.seen.state}{kept}")
                 return
@@ -80,7 +96,8 @@ def drafted(pco: Pco, key: str, words: str | None, editing: bool) -> Draft:
 
     ticket = read(pco, key)
     acceptable(pco, ticket)
-    summary = words if words is not None else ticket.round.summary
+    known = _known(ticket)
+    summary = words if words is not None else known
     if editing:
         summary = terminal.edit(summary)
     summary = text.lines(summary).strip()
@@ -92,7 +109,13 @@ def drafted(pco: Pco, key: str, words: str | None, editing: bool) -> Draft:
         return Draft(ticket, summary, sent.body)
     if not summary:
         raise Refused("there is no summary to post", f"pco-queue post {key} --edit, or --summary TEXT")
-    return Draft(ticket, summary, comment.body(ticket, summary))
+    unread = words is None and not ticket.round.summary and summary == known
+    return Draft(ticket, summary, comment.body(ticket, summary), unread)
+
+
+def _known(ticket: Ticket) -> str:
+    """What there is to post: the summary, else the draft."""
+    return text.lines(ticket.round.summary or ticket.round.draft).strip()
 
 
 def acceptable(pco: Pco, ticket: Ticket) -> None:
@@ -109,6 +132,8 @@ def shown(pco: Pco, draft: Draft) -> None:
     """Print the comment: as it reads, then the HTML to the letter."""
     where = "a local ticket: nothing is sent" if draft.seen.local else draft.seen.url or "Plane"
     terminal.echo(pco, f"{draft.seen.key}  {terminal.paint(draft.seen.title, 'title')}")
+    if draft.unread:
+        terminal.echo(pco, f"\n{terminal.paint(f'DRAFT: {LAST_WORDS}', 'failed')}")
     terminal.echo(pco, f"\nThe comment, for {text.line(where, 200)}:\n{terminal.indent(markup.plain(draft.body))}")
     terminal.echo(pco, f"\nIts HTML:\n{terminal.indent(draft.body)}\n")
 
@@ -133,12 +158,12 @@ def accept(pco: Pco, draft: Draft, note: str = "") -> None:
 def _answer(ticket: Ticket) -> tuple[object, ...]:
     """All that the comment depends on."""
     current = ticket.round
-    return (ticket.state, current.n, current.summary, current.work, current.post)
+    return (ticket.state, current.n, current.summary, current.draft, current.work, current.post)
 
 
 def _own(draft: Draft) -> str | None:
     """Words of the person's own, which are kept whatever happened to the ticket."""
-    return draft.summary if draft.summary != draft.seen.round.summary else None
+    return draft.summary if draft.summary not in (draft.seen.round.summary, _known(draft.seen)) else None
 
 
 @verb.verb

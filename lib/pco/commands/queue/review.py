@@ -44,7 +44,7 @@ COMMON = (NOTE, DIFF, SKIP, QUIT)
 ANSWERS = {
     State.PENDING: (APPROVE, REJECT, *COMMON),
     State.COMPLETED: (POST, EDIT, REWORK, REJECT, *COMMON),
-    State.FAILED: (RETRY, EDIT, REJECT, *COMMON),
+    State.FAILED: (RETRY, POST, EDIT, REJECT, *COMMON),
 }
 
 
@@ -100,7 +100,10 @@ def attend(pco: Pco, key: str, place: str) -> bool:
 
 def ask(shown: Ticket, place: str) -> Answer:
     """One letter, or the word, of what fits the ticket."""
-    fitting = [a for a in ANSWERS[shown.state] if a is not DIFF or any(r.work and r.work.tip for r in shown.rounds)]
+    current = shown.round
+    idle = {DIFF} if not any(r.work and r.work.tip for r in shown.rounds) else set()
+    idle |= set() if current.summary or current.draft else {POST}
+    fitting = [a for a in ANSWERS[shown.state] if a not in idle]
     letters = ",".join([*(a.key for a in fitting), "?"])
     words = ", ".join(a.word for a in fitting)
     while True:
@@ -159,4 +162,4 @@ def _seen(ticket: Ticket) -> tuple[object, ...]:
     """All of a ticket that a decision hangs on."""
     current = ticket.round
     words = (ticket.title, ticket.description, current.comments, current.remark, ticket.noted, ticket.gone)
-    return (current.n, words, current.summary, current.work)
+    return (current.n, words, current.summary, current.draft, current.work)
