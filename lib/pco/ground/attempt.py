@@ -2,7 +2,7 @@
 
     prompt.md    what the agent gets                            launch.json   see `Launch`; written by pco-launch
     afresh.md    the prompt where an earlier conversation cannot go on
-    forward/N.md what a person forwards to the running agent, see `hand_on`
+    forward/     N.md, N.txt: what a person forwards to the running agent, see `hand_on`
     source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
     fence        made by pco-watch: a session that was not born by then must not begin
     result.json  see `Result`: how the session's unit ended (runner systemd)
@@ -224,20 +224,29 @@ def read_launch(home: Path) -> Launch:
         raise BadData(f"{path}: {error}") from error
 
 
-def hand_on(home: Path, n: int, words: str) -> None:
-    """Lay forward/N.md there, whole, for the session's user to read; done once.  Raises SystemFault."""
-    folder = home / "forward"
-    path = folder / f"{n}.md"
-    if os.path.lexists(path):
+def forward(home: Path, n: int) -> Path:
+    """Where the words of what is forwarded as `n` stand."""
+    return home / "forward" / f"{n}.txt"
+
+
+def hand_on(home: Path, n: int, words: str, pointer: str) -> None:
+    """Lay forward/N.txt there, and then N.md, which names it, for the session's user to read; done once.
+
+    The hook hands over each N.md as it comes, so that is whole and last.  Raises SystemFault.
+    """
+    path = forward(home, n)
+    told = path.with_suffix(".md")
+    if os.path.lexists(told):
         return
     try:
         with suppress(FileExistsError):
-            folder.mkdir()
-        folder.chmod(0o755)  # whatever the umask
-        durable.replace(path, words.encode("utf-8", "replace"), 0o644)
+            path.parent.mkdir()
+        path.parent.chmod(0o755)  # whatever the umask
         durable.sync_folder(home)
+        for place, content in ((path, words), (told, pointer)):
+            durable.replace(place, content.encode("utf-8", "replace"), 0o644)
     except OSError as error:
-        raise SystemFault(f"{path}: {error.strerror}") from error
+        raise SystemFault(f"{told}: {error.strerror}") from error
 
 
 def fence(home: Path) -> None:

@@ -31,6 +31,11 @@ def wish(yard: Yard, *noted: Noted) -> None:
     yard.ring()
 
 
+def words(yard: Yard) -> Path:
+    """The file that it names."""
+    return handed(yard).with_suffix(".txt")
+
+
 def handed(yard: Yard, n: int = 1) -> Path:
     """The file from which the hook takes it."""
     return yard.home("WEB-1") / "forward" / f"{n}.md"
@@ -49,7 +54,7 @@ def test_what_is_forwarded_begins_the_next_turn_and_counts_as_given(yard: Yard, 
     folder = yard.home("WEB-1").parent
     until((folder / "asked").exists)
     answer = (folder / "answer").read_text()
-    assert '"decision": "block"' in answer and "/clear everything" in answer and "TICKET-" in answer
+    assert '"decision": "block"' in answer and str(words(yard)) in answer and "/clear" not in answer
     assert (folder / "again").read_text() == ""  # it is not handed over twice
     (folder / "end").touch()
     assert yard.comes_to("WEB-1", State.COMPLETED).noted[0].given == 1
@@ -59,14 +64,15 @@ def test_the_file_is_whole_for_the_sessions_user_and_written_once(yard: Yard, wa
     yard.run("WEB-1", sh("sleep 1000"), **forwarding(ASKED))
     until(lambda: handed(yard).exists())
 
-    first = handed(yard).read_text()
+    first = words(yard).read_text()
     yard.ring()
     wish(yard, ASKED, replace(ASKED, forward=Forward(2, "bob", LATER)))
     until(lambda: handed(yard, 2).exists())
 
-    assert handed(yard).read_text() == first != handed(yard, 2).read_text()
-    assert [path.stat().st_mode & 0o777 for path in (handed(yard), handed(yard).parent)] == [0o644, 0o755]
-    assert not first.startswith("/") and "\n/clear everything\nTICKET-" in first
+    assert words(yard).read_text() == first
+    modes = [path.stat().st_mode & 0o777 for path in (handed(yard), words(yard), handed(yard).parent)]
+    assert modes == [0o644, 0o644, 0o755]
+    assert "\n/clear everything\nTICKET-" in words(yard).read_text()
 
 
 def test_a_watch_that_was_killed_before_it_wrote_the_file_does_so_when_it_is_back(yard: Yard) -> None:
@@ -77,6 +83,17 @@ def test_a_watch_that_was_killed_before_it_wrote_the_file_does_so_when_it_is_bac
     yard.watch()
 
     until(lambda: handed(yard).exists())
+
+
+def test_a_watch_that_was_killed_between_the_two_files_writes_both_when_it_is_back(yard: Yard) -> None:
+    yard.run("WEB-1", sh("sleep 1000"), **forwarding(ASKED))
+    words(yard).parent.mkdir()
+    words(yard).write_text("of before")
+
+    yard.watch()
+
+    until(lambda: handed(yard).exists())
+    assert "/clear everything" in words(yard).read_text()
 
 
 def test_what_was_taken_while_nobody_watched_counts_as_given_afterwards(yard: Yard) -> None:

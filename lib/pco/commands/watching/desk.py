@@ -164,8 +164,10 @@ class Desk:
         """What a person forwards goes where the agent's hook finds it; once, however often this is done."""
         for event in ticket.forwarded:
             if event.forward:
+                n = event.forward.n
                 words = prompt.forwarded(ticket.key, event, secrets.token_hex(8))
-                attempt.hand_on(ear.home, event.forward.n, words)
+                pointer = prompt.pointer(ticket.key, event, str(attempt.forward(ear.home, n)))
+                attempt.hand_on(ear.home, n, words, pointer)
 
     def _judge(self, ticket: Ticket, seen: Seen) -> Verdict:
         return supervision.judge(ticket, seen, self.limits, self.purse)
