@@ -110,6 +110,15 @@ def test_only_a_running_session_can_be_forwarded_to(desk):
     assert "it is completed" in desk.run("forward", "WEB-1", code=65).stderr
 
 
+def test_the_list_and_the_inbox_say_what_runs_with_comments_that_its_agent_does_not_know(desk):
+    running(desk, commented(1), commented(2), commented(3, given=1))
+    assert "2 new comments" in desk.run("list").stdout
+    assert "New comments on what runs: WEB-1 (pco-queue forward KEY)" in desk.out()
+    desk.run("forward", "WEB-1")
+    assert "new comment" not in desk.run("list").stdout
+    assert not [line for line in desk.out() if "comments" in line]
+
+
 def test_show_tells_what_came_meanwhile_and_whether_the_agent_knows_it(desk):
     bob = Forward(1, "bob", LATER)
     running(desk, commented(1, forward=bob, given=1), commented(2, forward=replace(bob, n=2)), commented(3))

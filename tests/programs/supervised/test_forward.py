@@ -139,3 +139,22 @@ def test_an_agent_cannot_claim_to_have_got_what_nobody_forwarded(yard: Yard, wat
     yard.run("WEB-1", sh(f"{run}; pco-complete done"), **forwarding(COMMENT))
 
     assert yard.comes_to("WEB-1", State.COMPLETED).noted == (COMMENT,)
+
+
+def test_after_the_summary_nothing_is_handed_on_any_more(yard: Yard) -> None:
+    yard.site.configure(sessions={"complete_grace": "2s"})
+    yard.watch()
+    yard.run("WEB-1", sh("pco-complete done; sleep 1000"))
+    until(lambda: yard.ticket("WEB-1").round.summary)
+
+    wish(yard, ASKED)
+
+    assert yard.comes_to("WEB-1", State.COMPLETED).noted == (ASKED,)
+    assert not handed(yard).exists()
+
+
+def test_what_a_hook_marked_before_it_was_killed_is_not_given(yard: Yard, watch: object) -> None:
+    killed = 'touch "$PCO_ATTEMPT_DIR/out/given-1"'  # the first thing that it does
+    yard.run("WEB-1", sh(f"{STOP}; {WAITS}; {killed}; stop; pco-complete done"), **forwarding(ASKED))
+
+    assert yard.comes_to("WEB-1", State.COMPLETED).noted == (ASKED,)

@@ -42,7 +42,7 @@ def inbox(pco: Pco) -> None:
     for key, reason in found.corrupt.items():
         echo(pco, paint(text.line(f"Cannot be read: {key}: {reason}", width()), "corrupt"))
     echo(pco)
-    for line in [*_elsewhere(pco, found), *_pause(pco), *_polls(pco)]:
+    for line in [*_elsewhere(pco, found), *_comments(found), *_pause(pco), *_polls(pco)]:
         echo(pco, text.line(line, width()))
     if command := next_command(found):
         echo(pco, f"\nNext: {paint(command, 'title')}")
@@ -139,6 +139,13 @@ def _elsewhere(pco: Pco, found: Waiting) -> list[str]:
     asked = len(pco.spool.control.imports())
     said += [f"{asked} asked to be imported"] if asked else []
     return [f"Under way: {', '.join(said)}."] if said else []
+
+
+def _comments(found: Waiting) -> list[str]:
+    """What people in Plane said while a session runs, which its agent does not know."""
+    keys = [ticket.key for ticket in (*found.blocked, *found.others) if ticket.state is State.ACTIVE and ticket.unknown]
+    more = ", …" if len(keys) > MOST else ""
+    return [f"New comments on what runs: {', '.join(keys[:MOST])}{more} (pco-queue forward KEY)"] if keys else []
 
 
 def _pause(pco: Pco) -> list[str]:

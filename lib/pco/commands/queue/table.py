@@ -59,6 +59,8 @@ def _described(pco: Pco, ticket: Ticket) -> str:
         return f"blocked: {blocked.what or 'a question'}"
     if ticket.stop and ticket.state is State.ACTIVE:
         return f"stopping (by {ticket.stop.by})"
+    if ticket.state is State.ACTIVE and ticket.unknown:
+        return text.count(len(ticket.unknown), "new comment")
     if ticket.gone:
         return "gone from Plane"
     if ticket.hold and (ticket.hold.until is None or ticket.hold.until > pco.now()):
