@@ -261,6 +261,13 @@ def test_a_key_in_small_letters_is_no_remark(desk):
     assert "did you mean WEB-1" in desk.run("rework", "web-1", "Again.", code=65).stderr
 
 
+def test_show_and_log_say_of_a_session_that_it_could_not_go_on_with_the_conversation(desk):
+    begun = Attempt(1, T0, afresh="the earlier conversation is no longer there")
+    desk.has("WEB-1", State.ACTIVE, attempts=(begun,))
+    for verb in ("show", "log"):
+        assert "afresh: the earlier conversation is no longer there" in desk.run(verb, "WEB-1").stdout
+
+
 def test_retry_counts_from_nothing_and_approves_the_content_as_it_is_now(desk):
     attempts = (Attempt(1, T0, T0, "died"), Attempt(2, T0, T0, "died"))
     desk.has("WEB-1", State.FAILED, attempts=attempts, remark="slowly", approval=Approval("ann", T0, "00"))

@@ -359,6 +359,13 @@ def test_a_comment_that_came_meanwhile_can_be_forwarded_and_the_page_says_what_b
     assert "forwarded by bob, and taken" in shown["taken"]
 
 
+def test_a_session_that_could_not_go_on_with_the_earlier_conversation_says_so():
+    begun = Attempt(1, T0, afresh="the earlier conversation is no longer there")
+    ticket = a_ticket(state=State.ACTIVE).with_round(attempts=(begun,))
+
+    assert "afresh: the earlier conversation is no longer there" in walk(ticket_page(Story(ticket, CLOCK, "1"))).text
+
+
 def test_a_draft_is_marked_and_never_the_comment_that_would_be_posted():
     draft = "I think that all is done."
     failed = a_ticket(state=State.FAILED).with_round(draft=draft)

@@ -49,7 +49,8 @@ def _sessions(ticket: Ticket) -> Iterator[Moment]:
 
 def _round(round: Round) -> Iterator[Moment]:
     for attempt in round.attempts:
-        yield Moment(attempt.start, f"attempt {attempt.n} of round {round.n} begins", tone="live")
+        why = f"afresh: {attempt.afresh}" if attempt.afresh else ""
+        yield Moment(attempt.start, f"attempt {attempt.n} of round {round.n} begins", why=why, tone="live")
         if attempt.end:
             yield Moment(attempt.end, _ended(attempt), gate=f"ran for {took(attempt.start, attempt.end)}")
     for blocked in round.blocked:

@@ -175,7 +175,11 @@ def history(pco: Pco, ticket: Ticket) -> Lines:
 
 
 def _round(pco: Pco, one: Round) -> Lines:
-    return [f"  {one.n}.{attempt.n}  {_attempt(pco, attempt)}" for attempt in one.attempts]
+    lines = Lines()
+    for attempt in one.attempts:
+        lines.append(f"  {one.n}.{attempt.n}  {_attempt(pco, attempt)}")
+        lines += [f"       begun afresh: {text.line(attempt.afresh, 200)}"] if attempt.afresh else []
+    return lines
 
 
 def _attempt(pco: Pco, attempt: Attempt) -> str:

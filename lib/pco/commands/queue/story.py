@@ -132,7 +132,8 @@ def _ticket(pco: Pco, key: str) -> Ticket | None:
 def _sessions(round: Round) -> Iterator[Happened]:
     for attempt in round.attempts:
         where = f" on {attempt.host}" if attempt.host else ""
-        yield Happened(attempt.start, "session", f"attempt {round.n}.{attempt.n} begun{where}")
+        afresh = f", afresh: {attempt.afresh}" if attempt.afresh else ""
+        yield Happened(attempt.start, "session", f"attempt {round.n}.{attempt.n} begun{where}{afresh}")
         if attempt.end:
             bad = "failed" if attempt.outcome in failure.BAD else ""
             said = f"attempt {round.n}.{attempt.n}: {failure.meaning(attempt)}"
