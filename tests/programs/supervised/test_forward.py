@@ -1,6 +1,7 @@
 """What a person forwards, from the record by pco-watch and pco-hook to the agent, and back into the record."""
 
 import sys
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -106,6 +107,26 @@ def test_what_was_taken_while_nobody_watched_counts_as_given_afterwards(yard: Ya
     yard.watch()
 
     until(lambda: yard.ticket("WEB-1").noted[0].given == 1)
+
+
+def test_a_watch_that_is_killed_again_and_again_loses_nothing_and_gives_nothing_twice(yard: Yard) -> None:
+    turns = "n=0; until test -e ../end; do stop > ../answer-$n; n=$((n + 1)); sleep 0.05; done"
+    yard.run("WEB-1", sh(f"{STOP}; {turns}; sleep 1000"))
+    noted = tuple(replace(ASKED, forward=Forward(n, "bob", LATER)) for n in range(1, 7))
+    for n in range(1, 7):
+        watch = yard.watch()
+        given = yard.ticket("WEB-1").noted
+        wish(yard, *given, *noted[len(given) : n])
+        time.sleep(0.02 * n)
+        watch.kill()
+        watch.wait()
+
+    yard.watch()
+
+    until(lambda: [event.given for event in yard.ticket("WEB-1").noted] == [1] * 6)
+    (yard.home("WEB-1").parent / "end").touch()
+    answers = "".join(path.read_text() for path in yard.home("WEB-1").parent.glob("answer-*"))
+    assert [answers.count(f"/{n}.txt now") for n in range(1, 7)] == [1] * 6
 
 
 def test_what_a_session_did_not_take_before_its_end_stays_for_the_next_prompt(yard: Yard, watch: object) -> None:
