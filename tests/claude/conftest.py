@@ -1,0 +1,31 @@
+"""Fixtures: a pco whose agent is the real Claude Code, and a stand-in of the model's API."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claude.agents import Desk
+from pco.sim.model import Model
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    """A model that says nothing of interest until a test gives it rules."""
+    with Model() as serving:
+        yield serving
+
+
+@pytest.fixture
+def desk(tmp_path: Path, model: Model) -> Iterator[Callable[..., Desk]]:
+    """Makes a pco; keywords go into the section claude."""
+    made: list[Desk] = []
+
+    def make(**claude: Any) -> Desk:
+        made.append(Desk.of(tmp_path / "pco", model, claude))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
