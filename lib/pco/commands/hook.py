@@ -224,7 +224,8 @@ def stop(attempt: Attempt, said: dict[str, Any]) -> dict[str, Any] | None:
     last = said.get("last_assistant_message")
     words = last[:MOST_WORDS] if isinstance(last, str) else ""
     rest(attempt)
-    numbers, forwarded = waiting(attempt)
+    # After a summary there is no turn that could make use of it.
+    numbers, forwarded = ([], []) if events.handed_over(attempt.out) else waiting(attempt)
     if not numbers:
         attempt.tell("turn_ended", last=words)
         return None
@@ -232,8 +233,11 @@ def stop(attempt: Attempt, said: dict[str, Any]) -> dict[str, Any] | None:
     for number in numbers:
         with open(attempt.path(f"given-{number}"), "xb"):
             pass
+    # Answered before it is told: killed between the two, the comment comes again in another round.
+    sys.stdout.write(json.dumps({"decision": "block", "reason": TURN.join(forwarded)}))
+    sys.stdout.flush()
     attempt.tell("working", last=words, given=numbers)
-    return {"decision": "block", "reason": TURN.join(forwarded)}
+    return None
 
 
 def waiting(attempt: Attempt) -> tuple[list[int], list[str]]:
