@@ -20,9 +20,9 @@ demo: .venv/.ready  ## set up, run the main job on embedded defaults to its end
 	@share/need tmux git
 	@$(PY) share/demo/demo.py $(if $(KEEP),--keep)
 
-test: check oldest  ## set up, run all checks and tests (as root also those that boot a systemd)
+test: check oldest .venv/.claude  ## set up, run all checks and tests (as root also those that boot a systemd)
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
-	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/system
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/claude tests/system
 
 check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
 	@share/need tmux git strace setpriv:util-linux
@@ -91,4 +91,9 @@ clean:  ## remove what make made
 	@echo "setting up .venv/oldest"
 	@$(PYTHON) -m venv .venv/oldest
 	@.venv/oldest/bin/python -m pip install -q --disable-pip-version-check -r tests/oldest.txt
+	@touch $@
+
+.venv/.claude: .venv/.ready share/claude/fetch
+	@share/need npm
+	@share/claude/fetch .venv/claude
 	@touch $@
