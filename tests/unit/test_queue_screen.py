@@ -42,5 +42,21 @@ def test_blinking_and_concealed_text_are_shown_as_text():
     assert harmless("\x1b[8mhidden\x1b[1;5mblink", colour=True) == "hidden\x1b[1mblink\x1b[0m"
 
 
+@pytest.mark.parametrize(
+    ("codes", "kept"),
+    [
+        ("4:3", "4"),
+        ("1;58;5;8;3", "1;3"),
+        ("58;2;1;0;8", None),
+        ("38;2;8;5;6;8;1", "38;2;8;5;6;1"),
+        ("38:2::8:5:6", "38;2;8;5;6"),
+        ("58:5:8", None),
+        ("008", None),
+    ],
+)
+def test_what_belongs_to_a_colour_is_neither_concealing_nor_left_alone(codes, kept):
+    assert harmless(f"\x1b[{codes}mx", colour=True) == (f"\x1b[{kept}mx\x1b[0m" if kept else "x")
+
+
 def test_only_the_end_of_a_long_screen_is_shown():
     assert harmless("\n".join(map(str, range(1000))), False).split("\n")[0] == "800"

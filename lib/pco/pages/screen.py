@@ -1,18 +1,20 @@
 r"""A terminal's screen as elements: colours and weights become classes; what else a terminal obeys is dropped.
 
 What an agent drew is hostile.  Understood is only SGR, ESC [ ... m (ECMA-48): 16 colours and the 256 of xterm become
-the classes f0 to f255 (text) and b0 to b255 (ground), 24-bit colours the nearest of them.  Concealed text is shown.
+the classes f0 to f255 (text) and b0 to b255 (ground), 24-bit colours the nearest of them.  Concealed text is shown; the
+colour of an underline is not.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 
+from pco.ground import sgr
+from pco.ground.sgr import Code
 from pco.pages.html import Element, Node, el
 
 MOST_CHARACTERS = 1 << 17  # of a screen's text with its colours; 200 columns and 60 rows, all coloured, take half of it
-_MOST_CODES = 64
 
 _ESCAPES = re.compile(
     r"""
@@ -24,8 +26,10 @@ _ESCAPES = re.compile(
     """,
     re.VERBOSE,
 )
-_ATTRIBUTES = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}
-_ENDS = {21: "bold", 23: "italic", 24: "underline", 27: "reverse", 29: "strike"}
+_ATTRIBUTES = {1: "bold", 2: "dim", 3: "italic", 7: "reverse", 9: "strike"}
+_ENDS = {22: {"bold", "dim"}, 23: {"italic"}, 27: {"reverse"}, 29: {"strike"}}
+# By the style of 4; 21 is the second, 24 is 0.
+UNDERLINES = ("", "underline", "underline double", "underline wavy", "underline dotted", "underline dashed")
 # The 16 colours that a terminal's owner chooses, as style.css has chosen them; a test compares.
 TEXTS = (
     "6c7480 f07178 8fd18a e3c078 7fb0f5 d59ae8 74cfd6 d7dae0 8b94a1 ff9aa0 b3eaae ffe0a0 abcfff efc0ff a5f0f5 ffffff"
@@ -42,6 +46,7 @@ class Pen:
 
     text: int | None = None
     ground: int | None = None
+    underline: str = ""
     marks: frozenset[str] = frozenset()
 
     def classes(self) -> str:
@@ -53,7 +58,8 @@ class Pen:
                 marks = marks | {"swapped-text"} if text is None else marks
                 marks = marks | {"swapped-ground"} if ground is None else marks
         colours = [f"{side}{n}" for side, n in (("f", text), ("b", ground)) if n is not None]
-        return " ".join([*colours, *sorted(marks - {"reverse"})])
+        underline = [self.underline] if self.underline else []
+        return " ".join([*colours, *sorted(marks - {"reverse"}), *underline])
 
 
 def picture(data: bytes) -> Element:
@@ -86,7 +92,7 @@ def _pieces(drawn: str) -> Iterator[tuple[str, Pen]]:
         before = drawn[at : match.start()]
         at = match.end()
         if match["sgr"] is not None:
-            pen = _apply(pen, _codes(match["sgr"]))
+            pen = reduce(_apply, sgr.codes(match["sgr"]), pen)
         yield before, pen
     yield drawn[at:], pen
 
@@ -96,53 +102,35 @@ def _span(piece: str, pen: Pen) -> Node:
     return el("span", {"class": classes}, piece) if classes else piece
 
 
-def _codes(text: str) -> list[int]:
-    """The numbers of an SGR sequence; `38:2::r:g:b` is brought into the form `38;2;r;g;b`."""
-    parts = re.sub(r"([34]8):2:[0-9]*:([0-9]+:[0-9]+:[0-9]+)", r"\1:2:\2", text).replace(":", ";").split(";")
-    return [int(part[:6]) if part else 0 for part in parts[:_MOST_CODES]]
-
-
-def _apply(pen: Pen, codes: list[int]) -> Pen:
-    at = 0
-    while at < len(codes):
-        code = codes[at]
-        at += 1
-        if code in (38, 48):
-            colour, used = _extended(codes[at:], TEXTS if code == 38 else GROUNDS)
-            at += used
-            pen = replace(pen, text=colour) if code == 38 else replace(pen, ground=colour)
-        else:
-            pen = _simple(pen, code)
+def _apply(pen: Pen, code: Code) -> Pen:
+    number, given = code.number, code.given
+    if number == 0:
+        return Pen()
+    if number in (4, 21, 24):
+        style = given[0] if given else {4: 1, 21: 2, 24: 0}[number]
+        return replace(pen, underline=UNDERLINES[style]) if style < len(UNDERLINES) else pen
+    if number in _ATTRIBUTES:
+        return replace(pen, marks=pen.marks | {_ATTRIBUTES[number]})
+    if number in _ENDS:
+        return replace(pen, marks=pen.marks - _ENDS[number])
+    if number in (38, 39) or 30 <= number <= 37 or 90 <= number <= 97:
+        return replace(pen, text=_colour(code, TEXTS))
+    if number in (48, 49) or 40 <= number <= 47 or 100 <= number <= 107:
+        return replace(pen, ground=_colour(Code(number - 10, given), GROUNDS))
     return pen
 
 
-def _simple(pen: Pen, code: int) -> Pen:
-    if code == 0:
-        return Pen()
-    if code in _ATTRIBUTES:
-        return replace(pen, marks=pen.marks | {_ATTRIBUTES[code]})
-    if code == 22:
-        return replace(pen, marks=pen.marks - {"bold", "dim"})
-    if code in _ENDS:
-        return replace(pen, marks=pen.marks - {_ENDS[code]})
-    for first, base in ((30, 0), (90, 8)):
-        if first <= code < first + 8:
-            return replace(pen, text=code - first + base)
-        if first + 10 <= code < first + 18:
-            return replace(pen, ground=code - first - 10 + base)
-    if code == 39:
-        return replace(pen, text=None)
-    return replace(pen, ground=None) if code == 49 else pen
-
-
-def _extended(codes: list[int], first: str) -> tuple[int | None, int]:
-    """The colour after 38 or 48, and how many numbers told it: `5;n` or `2;r;g;b`."""
-    if codes[:1] == [5] and len(codes) >= 2:
-        return (codes[1] if codes[1] < 256 else None), 2
-    if codes[:1] == [2] and len(codes) >= 4:
-        red, green, blue = (min(code, 255) for code in codes[1:4])
-        return nearest(red, green, blue, first), 4
-    return None, len(codes)
+def _colour(code: Code, first: str) -> int | None:
+    """The colour that a code gives a text; None is the terminal's own."""
+    if code.number == 39:
+        return None
+    if code.number == 38:
+        kind, *numbers = code.given
+        if kind == 2:
+            red, green, blue = numbers
+            return nearest(red, green, blue, first)
+        return numbers[0] if numbers[0] < 256 else None
+    return code.number - 30 if code.number < 90 else code.number - 90 + 8
 
 
 @lru_cache(maxsize=1024)

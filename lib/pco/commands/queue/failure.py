@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pco.command import Pco
 from pco.ground import attempt as attempts
-from pco.ground import durable, text
+from pco.ground import durable, sgr, text
 from pco.ground.errors import BadData
 from pco.ground.ticket import Attempt, State, Ticket
 from pco.rules import retry
@@ -102,10 +102,8 @@ def _line(line: str, colour: bool) -> str:
 
 
 def _colours(codes: str) -> str | None:
-    """The codes of an SGR sequence without blinking and concealing; None if nothing is left."""
-    if re.search(r"[34]8[;:]", codes):
-        return codes
-    kept = [code for code in re.split("[;:]", codes) if code.lstrip("0") not in ("5", "6", "8")]
+    """The codes of an SGR sequence without blinking, concealing and colours of underlines; None if nothing is left."""
+    kept = [str(code) for code in sgr.codes(codes) if code.number not in (5, 6, 8, 58)]
     return ";".join(kept) if kept else None
 
 
