@@ -36,7 +36,7 @@ class Desk:
         ticket = a_ticket(
             key, project=project or self.project, uuid=item["id"], rounds=(begun,), plane_state=self.state("Todo")
         )
-        frozen = Post(comment.body(ticket, f"Did **{key}**."), comment.external_id(ticket))
+        frozen = Post(f"<p>Did <strong>{key}</strong>.</p>", comment.external_id(ticket))
         return put(self.site.spool(), ticket.with_round(post=replace(frozen, **post)), state)
 
     def state(self, name: str) -> PlaneState:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from pco.ground.ticket import Approval, Attempt, Comment, Noted, Post, State, Stop
+from pco.ground.ticket import Approval, Attempt, Comment, Commit, Noted, Post, State, Stop, Work
 from programs.queueing import Desk
 from support import T0
 
@@ -186,6 +186,64 @@ def test_the_lock_is_free_while_post_asks(desk):
             pass
         screen.type("n\n")
         screen.end()
+
+
+# The form of the comment.
+
+
+def test_the_comment_has_the_form_that_the_configuration_names(desk, tmp_path):
+    (tmp_path / "form.md").write_text("Round $round, taken by $accepted_by:\n$summary\n\nCommits:\n- $commits\n")
+    desk.site.configure(post={"template": str(tmp_path / "form.md")})
+    work = Work((Commit("0123456789abcdef", "web: <fix>"),), branch="pco/WEB-1")
+    desk.has("WEB-1", State.COMPLETED, summary="All **done**.", work=work)
+    desk.has("WEB-2", State.COMPLETED, summary="No need.")
+    desk.run("post", "WEB-1", "WEB-2", "--yes")
+    who = desk.read("WEB-1").history[-1].by
+    first, second = (desk.read(key).round.post.body for key in ("WEB-1", "WEB-2"))
+    assert first.split("\n")[:2] == [f"<p>Round 1, taken by {who}:</p>", "<p>All <strong>done</strong>.</p>"]
+    assert "<p>Commits:</p>\n<ul>\n<li>0123456789 web: &lt;fix&gt;</li>\n</ul>" in first
+    assert "Commits" not in second and "No need." in second
+    assert "Round 1, taken by" in desk.run("show", "WEB-1").stdout
+
+
+def test_a_form_that_was_changed_while_post_asked_changes_nothing(desk, tmp_path):
+    form = tmp_path / "form.md"
+    form.write_text("$summary\n\nThe first form.")
+    desk.site.configure(post={"template": str(form)})
+    desk.has("WEB-1", State.COMPLETED, summary="Done.")
+    with desk.terminal("post", "WEB-1") as screen:
+        assert "The first form." in screen.until("[y/N]")
+        form.write_text("$summary\n\nThe second form.")
+        screen.type("y\n")
+        screen.end()
+    assert "The first form." in desk.read("WEB-1").round.post.body
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("$summary\n\nby $nobody\n", "form.md:3: $nobody is not known"),
+        ("Done.\n", "form.md: $summary is missing"),
+        (None, "form.md: No such file or directory"),
+        (b"\xff$summary", "form.md: 'utf-8' codec"),
+        ("FOLDER", "form.md: "),
+    ],
+)
+def test_with_a_wrong_form_nothing_is_accepted_and_the_place_is_named(desk, tmp_path, form, said):
+    path = tmp_path / "form.md"
+    if form == "FOLDER":
+        path.mkdir()
+    elif form is not None:
+        path.write_bytes(form if isinstance(form, bytes) else form.encode())
+    desk.site.configure(post={"template": str(path)})
+    desk.has("WEB-1", State.COMPLETED, summary="Done.")
+    desk.has("WEB-2", State.OUTBOX, summary="Sent.", post=Post("<p>As it was sent.</p>", "x", sending_since=T0))
+    before = desk.read("WEB-1")
+    assert f"WEB-1: post.template: {tmp_path}/{said}" in desk.run("post", "WEB-1", "--yes", code=78).stderr
+    assert desk.read("WEB-1") == before
+    for looked in (desk.run(), desk.run("show", "WEB-1")):
+        assert f"post.template: {tmp_path}/{said}" in looked.stdout
+    assert "As it was sent." in desk.run("show", "WEB-2").stdout
 
 
 # recall.

@@ -10,11 +10,14 @@ from pco.ground import markup
 from pco.ground.errors import BadData
 from pco.ground.ticket import Commit, Ticket, Work
 from pco.rules import comment
-from support import a_ticket
+from pco.rules.form import Form
+from support import TOP, a_ticket
+
+SHIPPED = Form("share/comment.md", (TOP / "share" / "comment.md").read_text())
 
 VOID = {"br", "hr"}
 HARMLESS = {"a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"}
-HARMLESS |= {"s", "small", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+HARMLESS |= {"s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"}
 ALIGNED = {f"text-align:{side}" for side in ("left", "right", "center")}
 
 
@@ -61,12 +64,17 @@ def assert_harmless(html: str) -> None:
     assert len(html.encode()) <= comment.MOST_BYTES
 
 
+def body(ticket: Ticket, summary: str) -> str:
+    """The comment in the form that comes with pco."""
+    return comment.body(SHIPPED, ticket, summary, None)
+
+
 def with_work(*commits: Commit, **more) -> Ticket:
     return a_ticket("WEB-12").with_round(work=Work(commits, branch="pco/WEB-12", **more))
 
 
 def test_markdown_becomes_html():
-    html = comment.body(a_ticket(), "# Done\n\n- **one**\n- `two`\n\n~~three~~\n\n|a|b|\n|-|-|\n|1|2|\n")
+    html = body(a_ticket(), "# Done\n\n- **one**\n- `two`\n\n~~three~~\n\n|a|b|\n|-|-|\n|1|2|\n")
 
     for part in ("<h1>Done</h1>", "<strong>one</strong>", "<code>two</code>", "<s>three</s>", "<td>1</td>"):
         assert part in html
@@ -110,7 +118,7 @@ def test_markdown_becomes_html():
     ],
 )
 def test_hostile_markdown_stays_harmless(hostile):
-    html = comment.body(a_ticket(), f"Summary.\n\n{hostile}\n\nEnd.")
+    html = body(a_ticket(), f"Summary.\n\n{hostile}\n\nEnd.")
 
     assert_harmless(html)
     assert not {"\u202e", "\u2066", "\u2069", "\u200f", "\u200b", "\x00"} & set(html)
@@ -120,18 +128,18 @@ def test_hostile_markdown_stays_harmless(hostile):
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("<>\"'&;:/()[]!`*_~|#- \n\tabjsx=\x00\u202e")), max_size=120))
 def test_any_markdown_stays_harmless(summary):
-    assert_harmless(comment.body(a_ticket(), f"Summary.\n\n{summary}"))
+    assert_harmless(body(a_ticket(), f"Summary.\n\n{summary}"))
 
 
 def test_a_picture_becomes_a_link_that_nothing_loads():
-    html = comment.body(a_ticket(), "![the plan](https://e.example/plan.png)")
+    html = body(a_ticket(), "![the plan](https://e.example/plan.png)")
 
     assert '<a href="https://e.example/plan.png"' in html
     assert "<img" not in html
 
 
 def test_links_open_without_telling_where_they_were_followed_from():
-    html = comment.body(a_ticket(), "[one](https://e.example) <https://f.example> [m](mailto:a@e.example)")
+    html = body(a_ticket(), "[one](https://e.example) <https://f.example> [m](mailto:a@e.example)")
 
     links = [attributes for tag, attributes in Reader(html).elements if tag == "a"]
     assert [link["rel"] for link in links] == ["noopener noreferrer nofollow"] * 3
@@ -142,7 +150,7 @@ def test_links_open_without_telling_where_they_were_followed_from():
 )
 def test_a_summary_without_a_visible_word_is_refused(empty):
     with pytest.raises(BadData, match="empty"):
-        comment.body(a_ticket(), empty)
+        body(a_ticket(), empty)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +159,7 @@ def test_a_summary_without_a_visible_word_is_refused(empty):
     ids=["one paragraph", "escapes", "paragraphs", "table", "two bytes each"],
 )
 def test_a_long_summary_is_cut_with_a_mark_and_well_formed(long):
-    html = comment.body(with_work(Commit("a" * 40, "s" * 300), diffstat="1 file changed"), long)
+    html = body(with_work(Commit("a" * 40, "s" * 300), diffstat="1 file changed"), long)
 
     assert_harmless(html)
     assert "[cut here" in html
@@ -160,25 +168,31 @@ def test_a_long_summary_is_cut_with_a_mark_and_well_formed(long):
 
 
 def test_a_summary_that_fits_carries_no_mark():
-    assert "cut here" not in comment.body(a_ticket(), "short " * 5000)
+    assert "cut here" not in body(a_ticket(), "short " * 5000)
 
 
 def test_the_footer_says_where_the_comment_comes_from():
     work = [Commit("0123456789abcdef", "web: fix <it>"), Commit("fedcba9876543210", "tests: hold it")]
-    html = comment.body(with_work(*work, diffstat=" a.py | 2 +-\n 1 file changed, 1 insertion(+)\n"), "Done.")
+    html = body(with_work(*work, diffstat=" a.py | 2 +-\n 1 file changed, 1 insertion(+)\n"), "Done.")
 
     shown = markup.plain(html)
-    assert "Posted by pco: WEB-12, round 1; 2 commits on pco/WEB-12; 1 file changed, 1 insertion(+)." in shown
+    assert "Posted by pco: WEB-12, round 1. 2 commits on pco/WEB-12; 1 file changed, 1 insertion(+)." in shown
     assert "0123456789 web: fix <it>" in shown
     assert "fedcba9876 tests: hold it" in shown
 
 
 def test_the_footer_says_when_nothing_was_committed_and_what_was_left_behind():
-    assert "no commits; 3 uncommitted changes left behind" in comment.body(with_work(uncommitted=3), "Done.")
+    shown = markup.plain(body(with_work(uncommitted=3), "Done."))
+
+    assert shown.endswith("Posted by pco: WEB-12, round 1. no commits. 3 uncommitted changes left behind.")
+
+
+def test_of_a_ticket_that_never_had_a_session_only_its_name_is_said():
+    assert markup.plain(body(a_ticket(), "Done.")) == "Done.\n\nPosted by pco: WEB-1, round 1."
 
 
 def test_the_footer_names_the_first_commits_and_counts_the_rest():
-    html = comment.body(with_work(*(Commit(f"{n:040x}", f"number {n}") for n in range(50))), "Done.")
+    html = body(with_work(*(Commit(f"{n:040x}", f"number {n}") for n in range(50))), "Done.")
 
     assert "number 19" in html
     assert "number 20" not in html
@@ -189,11 +203,11 @@ def test_hostile_commits_stay_harmless():
     hostile = "<script>x</script>\n\u202e\x00" + "x" * 10_000
     work = Work((Commit(hostile, hostile, hostile),) * 50, diffstat=hostile, branch=hostile)
 
-    assert_harmless(comment.body(a_ticket().with_round(work=work), "Done."))
+    assert_harmless(body(a_ticket().with_round(work=work), "Done."))
 
 
 def test_the_same_ticket_gives_the_same_comment():
-    assert comment.body(with_work(), "Done.") == comment.body(with_work(), "Done.")
+    assert body(with_work(), "Done.") == body(with_work(), "Done.")
 
 
 def test_the_external_id_is_of_one_round_of_one_record():

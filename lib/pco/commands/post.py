@@ -8,6 +8,27 @@ leaves it in outbox, and the next run goes on where this one ended.  A local tic
 Before each request the record says so, durably.  Who finds that word waits until the request can no longer be under
 way (plane.settle), looks whether the comment is there, and only then sends the same again under the same id, which
 Plane takes once.
+
+The comment is made when a person accepts it (pco-queue post), and never changes afterwards.  Its form is the Markdown
+file that `post.template` names, else share/comment.md.  $summary must stand there, on a line of its own; before and
+after it there may be
+
+    $key $title $round         the ticket, and the number of the round
+    $work                      such as: 2 commits on pco/WEB-12; 1 file changed, 3 insertions(+)
+    $commits                   a line for each commit: id and subject; the first 20
+    $diffstat                  a line for each file that was changed, the first 20, and one with the totals
+    $changed                   that one alone: 1 file changed, 3 insertions(+)
+    $left                      such as: 3 uncommitted changes left behind
+    $branch $base $repository  where the commits are, and on which branch of what they are based
+    $cost                      what the round has cost, such as $1.20
+    $written_by                who wrote the summary: the agent, or a person
+    $approved_by $accepted_by  who let the agent work, and who accepts the summary
+
+A line with $commits or $diffstat is repeated for each of theirs.  A line that names variables, all of which are empty,
+is left out, and so is a block, up to the next empty line, of which that is true as a whole: so a heading goes with the
+list below it.  Between lines of three backticks $diffstat keeps its columns.  $$ is a dollar.  What a variable says is
+text, never markup; only the summary is Markdown.  With a wrong form nothing can be accepted, and pco-queue says which
+line is wrong.
 """
 
 import time

@@ -256,9 +256,10 @@ class Sessions:
 
 @dataclass(frozen=True)
 class PostTo:
-    """What becomes of the item's state once the comment is posted: `group:NAME`, a state's name, or `none`."""
+    """The form of the comment, and what becomes of the item's state with it: `group:NAME`, a state's name, `none`."""
 
     state: str = "group:started"
+    template: Path | None = _read(_path)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Story:
 
     `target` is where its session would work now, `hash` what an approval would be bound to now; `meaning` and `remedy`
     say of a failed one what the end of its session means, and what can be done.  `money` is what it has cost, of how
-    much; `short` why that keeps an approved one back.
+    much; `short` why that keeps an approved one back.  `comment` is the HTML that would be posted.
     """
 
     ticket: Ticket
@@ -114,6 +114,7 @@ class Story:
     remedy: str = ""
     money: str = ""
     short: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True)

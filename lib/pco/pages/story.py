@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cache, lru_cache
 
 from pco.ground import markup, text, times
-from pco.ground.errors import BadData
 from pco.ground.ticket import Round, State, Ticket, Work
 from pco.pages import screen
 from pco.pages.clock import took
@@ -28,7 +27,7 @@ def ticket_page(story: Story) -> bytes:
     ticket = story.ticket
     sections = [
         _step(story),
-        _section(*_outcome(ticket)),
+        _section(*_outcome(ticket, story.comment)),
         _section("Failure", _failure(story)),
         _section(f"Screen{_of(story)}", _screen(story)),
         _section("Work", _work(ticket.round.work)),
@@ -133,13 +132,13 @@ def _summary(ticket: Ticket) -> Node:
     return [by, _words(current.summary)]
 
 
-def _outcome(ticket: Ticket) -> tuple[str, Node]:
+def _outcome(ticket: Ticket, proposed: str) -> tuple[str, Node]:
     """The exact comment, as it was or will be sent, or as it would be; before there is one, the summary.
 
     Where there is none of both, the last words of the agent, which nobody has taken for a summary.
     """
     post = ticket.round.post
-    title, body = ("Comment", post.body) if post else ("Comment, as it would be posted", _proposed(ticket))
+    title, body = ("Comment", post.body) if post else ("Comment, as it would be posted", proposed)
     if post and post.posted_at:
         title = "Comment, as posted"
     if not body and not ticket.round.summary and ticket.round.draft:
@@ -148,18 +147,6 @@ def _outcome(ticket: Ticket) -> tuple[str, Node]:
         return "Summary", _summary(ticket)
     told = _folded("Show the summary that it was made of", _summary(ticket))
     return title, [_words(markup.plain(body[:MOST_TEXT])), told, _folded("Show its HTML", _words(body, "code"))]
-
-
-def _proposed(ticket: Ticket) -> str:
-    from pco.rules import comment
-
-    summary = ticket.round.summary
-    if ticket.state is not State.COMPLETED or not summary:
-        return ""
-    try:
-        return comment.body(ticket, summary)
-    except BadData:
-        return ""
 
 
 def _failure(story: Story) -> Node:

@@ -1,29 +1,32 @@
-"""The comment that goes to Plane: an agent's Markdown made HTML that is harmless by construction.
+"""The comment that goes to Plane: the summary, which is Markdown, in the form that `post.template` names.
 
-Plane stores comment HTML verbatim and shows it to everybody, so nothing gets in but what is made here: raw HTML comes
-out as text, links lead to http, https or mailto, no picture is loaded, control and bidi characters are dropped.
+All of it is harmless by construction (`rules.markdown`), clean of control and bidi characters, and bounded.
 """
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from pco.ground import text
+from pco.ground.config import Project
 from pco.ground.errors import BadData
 from pco.ground.ticket import Ticket, Work
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from markdown_it.token import Token
+from pco.rules import form as forms
+from pco.rules import markdown
+from pco.rules.budget import usd
+from pco.rules.form import Form
 
 SOURCE = "pco"  # external_source of all that pco writes
 MOST_BYTES = 64 << 10  # of HTML; Plane takes more, people do not
-MOST_COMMITS = 20
+MOST_LISTED = 20  # commits, or files
+WIDTH = 120  # columns of one value
 CUT = "<p><em>[cut here: the summary is longer; pco has the whole of it]</em></p>\n"
-SCHEMES = ("http://", "https://", "mailto:")
+# What a form may name, besides $summary.  pco-post(1) explains them; a test compares.
+LISTED = ("commits", "diffstat")
+KNOWN: tuple[str, ...] = ("key", "title", "round", "repository", "base", "branch", "work", "commits", "changed")
+KNOWN += ("diffstat", "left", "cost", "written_by", "approved_by", "accepted_by")
 _TAG = re.compile(r"<[^>]*>")  # of our own HTML, where > is escaped everywhere else
+_TOTALS = re.compile(r"[0-9]+ files? changed.*")
 
 
 def external_id(ticket: Ticket) -> str:
@@ -31,16 +34,63 @@ def external_id(ticket: Ticket) -> str:
     return f"{ticket.key}:{ticket.round.n}:{ticket.id}"
 
 
-def body(ticket: Ticket, summary: str) -> str:
-    """The HTML of the comment: the summary, which is Markdown, and below it where it comes from.
+def body(form: Form, ticket: Ticket, summary: str, project: Project | None, accepted_by: str = "") -> str:
+    """The HTML of the comment.
 
-    Raises BadData if nothing that a reader could see is in the summary.
+    Raises BadData if nothing that a reader could see is in the summary, BadConfig if the form is wrong.
     """
-    footer = _footer(ticket)
-    shown = text.lines(_summary(summary, MOST_BYTES - len(footer.encode()) - len(CUT)))
+    before, after = forms.filled(form, values(ticket, project, accepted_by), LISTED)
+    room = MOST_BYTES - len((before + after).encode()) - len(CUT)
+    shown = text.lines(_summary(summary, room))
     if not _TAG.sub("", shown).strip():
         raise BadData("the summary is empty")
-    return (shown + footer).strip()  # as Plane does
+    return text.lines(before + shown + after).strip()  # as Plane does
+
+
+def check(form: Form) -> None:
+    """Raise BadConfig, with file and line, if the form is wrong."""
+    forms.check(form, KNOWN, LISTED)
+
+
+def values(ticket: Ticket, project: Project | None, accepted_by: str) -> dict[str, str]:
+    """What the variables of a form are for this round: text of one line, or of several; empty where there is none."""
+    current = ticket.round
+    work = current.work or Work()
+    files, totals = _diffstat(work)
+    commits = [text.line(f"{commit.id[:10]} {text.line(commit.subject)}", WIDTH) for commit in work.commits]
+    left = text.count(work.uncommitted, "uncommitted change") if work.uncommitted else ""
+    count = f"{text.count(len(commits), 'commit')} on {text.line(work.branch, WIDTH)}" if commits else "no commits"
+    said = {
+        "key": ticket.key,
+        "title": text.line(ticket.title, WIDTH),
+        "round": str(current.n),
+        "repository": text.line(re.sub(r"//[^/@\s]*@", "//", project.repository), WIDTH) if project else "",
+        "base": project.branch if project else "",
+        "branch": text.line(work.branch, WIDTH) if commits else "",
+        "work": "; ".join([count, *([totals] if totals else [])]) if current.work else "",
+        "commits": "\n".join(_first(commits)),
+        "changed": totals,
+        "diffstat": "\n".join([*_first(files), *([totals] if totals else [])]),
+        "left": f"{left} left behind" if left else "",
+        "cost": usd(current.cost.usd) if current.cost.usd else "",
+        "written_by": text.line(current.summary_by, 64),
+        "approved_by": text.line(current.approval.by, 64) if current.approval else "",
+        "accepted_by": text.line(accepted_by, 64),
+    }
+    assert tuple(said) == KNOWN
+    return said
+
+
+def _diffstat(work: Work) -> tuple[list[str], str]:
+    """The lines of the files that changed, and the one with the totals."""
+    rows = [text.lines(row).removeprefix(" ")[:WIDTH].rstrip() for row in work.diffstat.split("\n") if row.strip()]
+    totals = next((row for row in reversed(rows) if _TOTALS.fullmatch(row)), "")
+    return [row for row in rows if " | " in row], totals
+
+
+def _first(rows: Sequence[str]) -> list[str]:
+    more = len(rows) - MOST_LISTED
+    return [*rows[:MOST_LISTED], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _summary(summary: str, most: int) -> str:
@@ -48,7 +98,7 @@ def _summary(summary: str, most: int) -> str:
     source = text.lines(summary)
     cut = len(source) > MOST_BYTES
     parts: list[str] = []
-    for block, raw in _blocks(source[:MOST_BYTES]):
+    for block, raw in markdown.blocks(source[:MOST_BYTES]):
         size = len(block.encode())
         if size > most:
             parts.append(_verbatim(raw, most))
@@ -59,19 +109,6 @@ def _summary(summary: str, most: int) -> str:
     return "".join(parts) + (CUT if cut else "")
 
 
-def _blocks(source: str) -> Iterator[tuple[str, str]]:
-    """The HTML of each outermost block, and the Markdown it was made of."""
-    parser = _parser()
-    lines, block = source.split("\n"), []
-    for token in parser.parse(source):
-        _mark_links(token)
-        block.append(token)
-        if token.level == 0 and token.nesting <= 0:
-            first, end = block[0].map or (0, 0)
-            yield parser.renderer.render(block, parser.options, {}), "\n".join(lines[first:end])
-            block = []
-
-
 def _verbatim(raw: str, most: int) -> str:
     """As much of a block as fits, not as markup: what is cut in the middle of a table is no table."""
     room = most - len("<pre></pre>\n")
@@ -80,54 +117,3 @@ def _verbatim(raw: str, most: int) -> str:
         raw = raw[: len(raw) * 9 // 10]
         kept = escape(raw)
     return f"<pre>{kept}</pre>\n" if kept and room > 0 else ""
-
-
-@cache
-def _parser() -> "MarkdownIt":
-    """CommonMark with tables and strikethrough, without raw HTML and without pictures (they become links)."""
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-    # All kinds of links ask this, with the address already percent-encoded.
-    parser.validateLink = _harmless  # type: ignore[assignment, method-assign]
-    return parser
-
-
-def _harmless(address: str) -> bool:
-    """Whether a link may lead there: a relative one would lead into Plane itself."""
-    return address.lower().startswith(SCHEMES)
-
-
-def _mark_links(token: "Token") -> None:
-    for inner in token.children or []:
-        if inner.type == "link_open":
-            inner.attrSet("rel", "noopener noreferrer nofollow")
-            if not _harmless(str(inner.attrs.get("href", ""))):
-                inner.attrs.pop("href", None)  # `[x]()` leads nowhere, and nobody was asked about it
-
-
-def _footer(ticket: Ticket) -> str:
-    """Who wrote this, and what it left in the repository."""
-    work = ticket.round.work
-    said = [f"Posted by pco: {ticket.key}, round {ticket.round.n}", *(_work(work) if work else [])]
-    commits = work.commits if work else ()
-    shown = [f"<li><code>{_clean(c.id[:10])}</code> {_clean(c.subject)}</li>" for c in commits[:MOST_COMMITS]]
-    if len(commits) > MOST_COMMITS:
-        shown.append(f"<li>and {len(commits) - MOST_COMMITS} more</li>")
-    listed = f"<ul>{''.join(shown)}</ul>\n" if shown else ""
-    return f"<hr />\n<p><small>{'; '.join(said)}.</small></p>\n{listed}"
-
-
-def _work(work: Work) -> Iterator[str]:
-    if not work.commits:
-        yield "no commits"
-    else:
-        yield f"{len(work.commits)} commit{'s' if len(work.commits) > 1 else ''} on {_clean(work.branch)}"
-    if totals := work.diffstat.strip().rpartition("\n")[2]:
-        yield _clean(totals.strip())
-    if work.uncommitted:
-        yield f"{work.uncommitted} uncommitted change{'s' if work.uncommitted > 1 else ''} left behind"
-
-
-def _clean(words: str) -> str:
-    return escape(text.line(words, 120))

@@ -27,7 +27,7 @@ from pco.commands.dashboard.run import Run, progress
 from pco.ground import attempt, shape
 from pco.ground.config import Config
 from pco.ground.errors import TryLater
-from pco.outside.www import Site
+from pco.outside.www import Site, signature
 
 LOOK = 1  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
 MOST_AGAIN = 5
@@ -127,4 +127,5 @@ def _aims(config: Config) -> str:
     """What else the pages of open tickets depend on."""
     plane, sessions = config.plane, config.sessions
     parts = [__version__, shape.dump(plane.projects), config.agent, sessions.permission_mode, shape.dump(config.budget)]
+    parts += [signature(config.post.template or "")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

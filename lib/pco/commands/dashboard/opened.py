@@ -10,6 +10,7 @@ from typing import Any
 
 from pco import __version__
 from pco.command import Pco
+from pco.commands.commenting import proposed
 from pco.commands.dashboard.run import Run
 from pco.ground import attempt, durable, shape
 from pco.ground.errors import BadData, PcoError, SystemFault
@@ -60,7 +61,8 @@ def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     # What the day has cost is on the board: this page depends on the record and the configuration alone.
     money = budget.told(ticket, run.purse) if ticket.cost else ""
     short = budget.obstacle(ticket, run.purse)
-    story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket), money, short)
+    comment = proposed(run.pco, ticket) if ticket.state is State.COMPLETED else ""
+    story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket), money, short, comment)
     run.site.put(home(ticket.key), ticket_page(story))
     return watch, stamp
 

@@ -42,7 +42,7 @@ def inbox(pco: Pco) -> None:
     for key, reason in found.corrupt.items():
         echo(pco, paint(text.line(f"Cannot be read: {key}: {reason}", width()), "corrupt"))
     echo(pco)
-    for line in [*_elsewhere(pco, found), *_comments(found), *_pause(pco), *_polls(pco)]:
+    for line in [*_elsewhere(pco, found), *_comments(found), *_form(pco, found), *_pause(pco), *_polls(pco)]:
         echo(pco, text.line(line, width()))
     if command := next_command(found):
         echo(pco, f"\nNext: {paint(command, 'title')}")
@@ -146,6 +146,14 @@ def _comments(found: Waiting) -> list[str]:
     keys = [ticket.key for ticket in (*found.blocked, *found.others) if ticket.state is State.ACTIVE and ticket.unknown]
     more = ", …" if len(keys) > MOST else ""
     return [f"New comments on what runs: {', '.join(keys[:MOST])}{more} (pco-queue forward KEY)"] if keys else []
+
+
+def _form(pco: Pco, found: Waiting) -> list[str]:
+    """What keeps summaries from being accepted: a wrong form of the comment."""
+    from pco.commands import commenting
+
+    wrong = commenting.trouble(pco) if found.completed else ""
+    return [f"Nothing can be accepted: {wrong}"] if wrong else []
 
 
 def _pause(pco: Pco) -> list[str]:

@@ -4,12 +4,12 @@ from contextlib import suppress
 from datetime import timedelta
 
 from pco.command import Pco
-from pco.commands import purse
+from pco.commands import commenting, purse
 from pco.commands.queue import failure
 from pco.commands.queue.change import NEXT
 from pco.commands.queue.table import describe
 from pco.commands.queue.terminal import coloured, indent, paint, when
-from pco.ground import text, times
+from pco.ground import markup, text, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import Attempt, Comment, Noted, Round, State, Ticket
 from pco.rules import budget, prompt
@@ -106,6 +106,9 @@ def result(pco: Pco, ticket: Ticket) -> Lines:
         kind = "in Plane" if current.post.posted_at else "being sent"
         lines += ["", paint("Comment", "title"), f"  {kind} since {when(pco, sent)}" if sent else "  not sent yet"]
         lines += [paint(f"  {current.post.state.why}", "failed")] if current.post.state.why else []
+        lines += [indent(markup.plain(current.post.body))]
+    elif ticket.state is State.COMPLETED and (wrong := commenting.trouble(pco)):
+        lines += ["", paint(f"It cannot be posted: {wrong}", "failed")]
     return lines[1:] if lines[:1] == [""] else lines
 
 

@@ -92,7 +92,7 @@ class Changed(Exception):
 
 def drafted(pco: Pco, key: str, words: str | None, editing: bool) -> Draft:
     """The comment as it would be sent.  Raises Refused if there is none, or it must not be sent."""
-    from pco.rules import comment
+    from pco.commands import commenting
 
     ticket = read(pco, key)
     acceptable(pco, ticket)
@@ -110,7 +110,7 @@ def drafted(pco: Pco, key: str, words: str | None, editing: bool) -> Draft:
     if not summary:
         raise Refused("there is no summary to post", f"pco-queue post {key} --edit, or --summary TEXT")
     unread = words is None and not ticket.round.summary and summary == known
-    return Draft(ticket, summary, comment.body(ticket, summary), unread)
+    return Draft(ticket, summary, commenting.body(pco, ticket, summary, pco.who), unread)
 
 
 def _known(ticket: Ticket) -> str:
