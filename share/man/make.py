@@ -55,6 +55,7 @@ FILES = {
         CONFIGURATION,
         ("/etc/pco/pco.yaml.bak-TIME", "what stood in pco.yaml before pco-setup changed it"),
         ("/etc/pco/credentials/plane-token", "the token; root alone can read it, units get it by LoadCredential="),
+        ("/etc/pco/credentials/agent", "the agent's key, likewise; only sessions get it"),
     ],
     "dashboard": [
         CONFIGURATION,
@@ -78,7 +79,7 @@ BUGS = {
     "deadlines speak.",
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
-    "pco.yaml.d/*.yaml goes before its answers.",
+    "pco.yaml.d/*.yaml goes before its answers.  Whether an OAuth token is taken may show only in the first session.",
     "dashboard": "A page that was drawn before pco stopped goes on saying that all was well; its foot says when. "
     "Only health.json grows old.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",

@@ -56,7 +56,7 @@ def test_the_token_may_come_on_standard_input(desk):
 def test_what_is_missing_is_named_where_nobody_can_be_asked(desk):
     said = desk.run("--url", desk.plane.url, code=2).stderr
 
-    assert "nobody is there to ask; add --workspace, --token-file, --project, --command, --yes" in said
+    assert "nobody is there to ask; add --workspace, --token-file, --project, --agent" in said
     assert not desk.config.exists()
 
 
@@ -158,7 +158,7 @@ def test_the_unedited_example_is_no_answer_and_is_not_kept_twice(desk):
     said = desk.run("--yes", code=2).stderr
     shown = desk.run("--yes", *desk.options()).stdout
 
-    assert "--url, --workspace, --token-file, --project, --command" in said
+    assert "--url, --workspace, --token-file, --project, --agent" in said
     assert f"{desk.config}, new:" in shown
     assert ".bak-" not in shown
     assert sorted(path.name for path in desk.config.parent.iterdir()) == ["credentials", "pco.yaml", "pco.yaml.example"]
@@ -395,6 +395,7 @@ def test_questions_lead_through_everything(desk):
         states = answer(screen, "Which?", "Todo, Doing")
         answer(screen, "Which?", "agent")
         answer(screen, "Which one?", "Done")
+        answer(screen, "Which one?", "command")
         answer(screen, "Command", "/bin/cat -n")
         shown = answer(screen, "Do this? [Y/n]", "y")
         said = screen.end()
@@ -425,6 +426,7 @@ def test_what_is_there_is_offered_and_enter_keeps_it(desk):
         answer(screen, "[main]")
         answer(screen, "Which?")
         answer(screen, "Which?")
+        answer(screen, "Which one?")
         answer(screen, "Which one?")
         answer(screen, "[/bin/cat -n]")
         said = screen.end()
@@ -466,12 +468,12 @@ def test_an_identifier_that_is_no_key_is_asked_about(site, tmp_path):
 
 
 QUESTIONS = ["Address", "Workspace", "it is not shown", "Which?", "WEB: repository", "branch", "Which?", "Which?"]
-QUESTIONS += ["Which one?", "Command", "Do this?"]
+QUESTIONS += ["Which one?", "Which one?", "Command", "Do this?"]
 
 
 @pytest.mark.parametrize("last", [0, 2, 4, 8, len(QUESTIONS) - 1])
 def test_ctrl_c_leaves_the_system_as_it_was(desk, last):
-    said = [desk.plane.url, "acme", desk.plane.token, "1", str(desk.repository), "", "", "", "", COMMAND]
+    said = [desk.plane.url, "acme", desk.plane.token, "1", str(desk.repository), "", "", "", "", "command", COMMAND]
     with desk.terminal() as screen:
         for question, words in zip(QUESTIONS[:last], said[:last], strict=True):
             answer_secretly(screen, words) if words == desk.plane.token else answer(screen, question, words)

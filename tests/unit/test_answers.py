@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 
 from pco.ground import text, yamlfile
 from pco.rules import answers
-from pco.rules.answers import Answers, Chosen, Wanted
+from pco.rules.answers import Agent, Answers, Chosen, Wanted
 from support import WEB
 
 ENTRY = answers.entry(WEB, "/srv/git/web.git", "main")
@@ -23,7 +23,7 @@ def said(**changes):
         "into_states": ("Todo",),
         "labels": (),
         "post_state": "group:started",
-        "command": ("/bin/true",),
+        "agent": Agent("command", ("/bin/true",)),
     }
     return Answers(**{**given, **changes})
 

@@ -9,7 +9,7 @@ from pco.ground import text
 TASKS = (
     (
         "At first, and to change an answer",
-        (("pco-setup", "configure pco: Plane, its projects and repositories, who may approve"),),
+        (("pco-setup", "configure pco: Plane, projects and repositories, the agent, who may approve"),),
     ),
     (
         "Every day, from the shell",

@@ -4,6 +4,7 @@ Values in, values out: `merged` puts answers into what a pco.yaml holds and leav
 that down.  Names come from Plane and are hostile: in YAML they are quoted, in its comments they are cleaned.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pco.ground import shape, text
-from pco.ground.config import PostTo, Project, Triggers
+from pco.ground.config import Budget, Claude, PostTo, Project, Sessions, Triggers
 
 WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 NOTHING = "-"  # says "none of them" where a list has a default
@@ -19,15 +20,20 @@ NOTHING = "-"  # says "none of them" where a list has a default
 _HEAD = """\
 # Configuration of pco, made by pco-setup.  Change it as you like: pco-setup offers what stands here as defaults.
 # All settings with their defaults, explained: pco.yaml.example beside this file.  What stands in pco.yaml.d/*.yaml
-# goes before this.  No secret belongs here; another token: pco-setup --token-file FILE.
+# goes before this.  No secret belongs here; another token: pco-setup --token-file FILE, another key of the agent:
+# pco-setup --agent-key-file FILE.
 """
 _ABOUT = {
     "triggers": "New items and comments make tickets, and moving into one of these states.",
     "filters": "Which items are taken, by name; an empty list lets everything pass.",
-    "sessions": "What works on a ticket: it gets the prompt on standard input, in a clone of its own.",
+    "sessions": "Who works on a ticket, in a clone of its own: claude, see below, or command, a program that gets the\n"
+    "# prompt on standard input.  What claude may do unasked is permission_mode; an approval is bound to both.",
+    "claude": "Claude Code: interactive (in its terminal, people attach and answer) or headless (nobody is asked).\n"
+    "# Its key does not stand here: units get it as the credential agent.",
+    "budget": "In USD, by the agent's own count; 0 is no limit.  What is used up starts nothing, and ends what runs.",
     "post": "What becomes of the item's state with the comment.",
 }
-_ORDER = ("plane", "triggers", "filters", "sessions", "post")
+_ORDER = ("plane", "triggers", "filters", "sessions", "claude", "budget", "post")
 
 
 class Wanted(NamedTuple):
@@ -54,6 +60,24 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Agent:
+    """Who works on tickets: `kind` is claude or command, and only what belongs to it counts.
+
+    `key_file` is empty where units get the key as a credential; amounts are USD, 0 for no limit.
+    """
+
+    kind: str
+    command: tuple[str, ...] = ()
+    program: str = ""
+    mode: str = ""
+    permission_mode: str = ""
+    base_url: str = ""
+    key_file: str = ""
+    ticket_usd: float = 0.0
+    daily_usd: float = 0.0
+
+
+@dataclass(frozen=True)
 class Answers:
     """All of them."""
 
@@ -64,7 +88,7 @@ class Answers:
     into_states: tuple[str, ...]
     labels: tuple[str, ...]
     post_state: str
-    command: tuple[str, ...]
+    agent: Agent
 
 
 def wanted(spec: str) -> Wanted:
@@ -138,16 +162,57 @@ def merged(before: dict[str, Any], answers: Answers) -> dict[str, Any]:
     plane.update(url=answers.url, workspace=answers.workspace, token_file=answers.token_file)
     known = {str(each.get("id", "")).lower(): each for each in plane.get("projects", [])}
     plane["projects"] = [_entry(known.get(chosen.entry.id, {}), chosen.entry) for chosen in answers.projects]
-    for section, name, value, default in (
+    rows: list[tuple[str, str, Any, Any]] = [
         ("triggers", "into_states", list(answers.into_states), list(Triggers().into_states)),
         ("filters", "labels", list(answers.labels), []),
-        ("sessions", "agent", "command", "command"),
-        ("sessions", "command", list(answers.command), []),
+        ("sessions", "agent", answers.agent.kind, _auto(before.get("sessions", {}), answers.agent)),
+        *_of_agent(answers.agent),
         ("post", "state", answers.post_state, PostTo().state),
-    ):
-        if not before or values.get(section, {}).get(name, default) != value:
+    ]
+    for section, name, value, default in rows:
+        said = values.get(section, {}).get(name, default)
+        said = default if (name, said) == ("agent", "auto") else said
+        if value == "" != said:
+            values[section].pop(name)
+        elif said != value or (not before and value != ""):
             values.setdefault(section, {})[name] = value
     return values
+
+
+def _auto(sessions: dict[str, Any], agent: Agent) -> str:
+    """Whom `auto` means in this section, once the command is in it."""
+    return "command" if sessions.get("command") or agent.kind == "command" else "claude"
+
+
+def _of_agent(agent: Agent) -> list[tuple[str, str, Any, Any]]:
+    if agent.kind == "command":
+        return [("sessions", "command", list(agent.command), [])]
+    return [
+        ("sessions", "permission_mode", agent.permission_mode, Sessions().permission_mode),
+        ("claude", "program", agent.program, str(Claude().program)),
+        ("claude", "mode", agent.mode, Claude().mode),
+        ("claude", "base_url", agent.base_url, ""),
+        ("claude", "key_file", agent.key_file, ""),
+        ("budget", "ticket_usd", _amount(agent.ticket_usd), Budget().ticket_usd),
+        ("budget", "daily_usd", _amount(agent.daily_usd), Budget().daily_usd),
+    ]
+
+
+def _amount(usd: float) -> float:
+    """As people write it: 20, not 20.0."""
+    return int(usd) if usd == int(usd) else usd
+
+
+def usd(said: str) -> float:
+    """An amount that a person gave.  Raises ValueError."""
+    try:
+        amount = float(said.strip().removeprefix("$").removesuffix("USD"))
+    except ValueError:
+        amount = math.nan
+    try:
+        return shape.load(Budget, {"ticket_usd": amount}).ticket_usd
+    except shape.ShapeError as error:
+        raise ValueError(error.message) from None
 
 
 def _entry(before: dict[str, Any], now: Project) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The parts of pco-setup: talk (the terminal), reaching (Plane), choosing, writing, starting."""
+"""The parts of pco-setup: talk (the terminal), reaching (Plane), choosing, agent, key, writing, starting."""

@@ -1,12 +1,10 @@
-"""What pco shall serve and how, chosen from what is there: projects, repositories, states, labels, the command.
+"""What pco shall serve, chosen from what is there: projects, repositories, states, labels.
 
 What an option says is taken, or is a usage error; else a person is asked; else it stays as it was.
 """
 
-import os
 import re
 import shlex
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -253,27 +251,3 @@ def _told_missing(talk: Talk, setting: str, names: Sequence[str], known: Sequenc
     if missing:
         talk.warn(f"{setting}: no project has {text.line(', '.join(missing), 200)}", "it stays in the configuration")
     return len(missing) < len(names)
-
-
-# The command.
-
-
-def command(talk: Talk, wanted: str, before: Sequence[str]) -> tuple[str, ...]:
-    """The program that works on tickets, with its arguments."""
-    try:
-        words = _words(wanted) if wanted else tuple(before)
-    except ValueError as error:
-        raise click.UsageError(f"--command: {error}") from None
-    if talk.asks and not wanted:
-        click.echo(err=True)
-        words = talk.ask("Command that works on a ticket", shlex.join(before), _words)
-    if not shutil.which(words[0], path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"):
-        talk.warn(f"{words[0]} is not on this machine, or not executable", "put it there before a ticket is approved")
-    return words
-
-
-def _words(said: str) -> tuple[str, ...]:
-    words = shlex.split(said)
-    if not words or not words[0]:
-        raise ValueError("expected a program and its arguments")
-    return tuple(words)

@@ -1,7 +1,9 @@
 """What is in place, what would be written there, and the writing: whole or not at all, with nothing lost."""
 
 import os
+import signal
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,18 +16,21 @@ from pco.commands.setting.talk import Talk
 from pco.ground import config, durable, yamlfile
 from pco.ground.config import Config
 from pco.ground.errors import BadConfig, BadData, NotPermitted, SystemFault
+from pco.outside.agents.claude import login
 from pco.rules import answers
 from pco.rules.answers import Answers
 
 CREDENTIAL = Path("/etc/pco/credentials/plane-token")  # where the units take it from
+AGENT = "agent"  # the name of the agent's key, beside it: pco-session@.service takes it from there
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the configuration is, and the token; `installed`: where the installed programs look for both."""
+    """Where the configuration is, the token, the agent's key; `installed`: where the installed programs look."""
 
     config: Path
     token: Path
+    key: Path
 
     @property
     def installed(self) -> bool:
@@ -35,57 +40,60 @@ class Place:
 
 @dataclass(frozen=True)
 class Present:
-    """What is there: the file's text (None: no file), its values, what they mean; the token, if it can be read."""
+    """What is there: the file's text (None: no file), its values, what they mean; token and key, where readable."""
 
     text: str | None
     values: dict[str, Any]
     config: Config
     token: str = ""
+    key: str = ""
 
     @property
     def complete(self) -> bool:
-        """Whether only the token could be missing."""
+        """Whether only token and key could be missing."""
         return bool(self.config.plane.url and self.config.plane.workspace and self.config.plane.projects)
 
 
 @dataclass(frozen=True)
 class Change:
-    """The new text of the configuration and the new token; None where nothing changes."""
+    """The new text of the configuration, the new token, the new key; None where nothing changes."""
 
     place: Place
     before: str | None
     config: str | None
     token: str | None
+    key: str | None = None
 
 
 def place(file: Path, token_to: str) -> Place:
-    """Where things go.  Another configuration than the machine's has its token beside it, or where it says."""
-    if token_to:
-        return Place(file, Path(token_to).absolute())
+    """Where things go.  Another configuration than the machine's has its token and key beside it, or where it says."""
     if str(file) == DEFAULT_CONFIG:
-        return Place(file, CREDENTIAL)
+        return Place(file, CREDENTIAL, CREDENTIAL.with_name(AGENT))
+    token, key = file.parent / "credentials" / CREDENTIAL.name, None
     with suppress(BadConfig, OSError, BadData):
-        if not _unedited(file) and (named := yamlfile.load(file).plane.token_file):
-            return Place(file, named)
-    return Place(file, file.parent / "credentials" / CREDENTIAL.name)
+        if not _unedited(file):
+            config = yamlfile.load(file)
+            token, key = config.plane.token_file or token, config.claude.key_file
+    token = Path(token_to).absolute() if token_to else token
+    return Place(file, token, key or token.with_name(AGENT))
 
 
 def present(talk: Talk, where: Place) -> Present:
     """What is in place.  A file that cannot be understood offers no defaults; one that nobody has edited is none."""
-    token = _token(where.token)
+    token, key = _secret(where.token, config.as_token), _secret(where.key, login.as_key)
     try:
         text = durable.read(where.config.resolve(), yamlfile.MOST_BYTES).decode("utf-8")
     except FileNotFoundError:
-        return Present(None, {}, Config(), token)
+        return Present(None, {}, Config(), token, key)
     except (BadData, UnicodeDecodeError) as error:
         raise BadConfig(f"{where.config}: {error}", "move it away, and run pco-setup again") from error
     if _unedited(where.config):
-        return Present(None, {}, Config(), token)
+        return Present(None, {}, Config(), token, key)
     try:
-        return Present(text, yamlfile.values(where.config), yamlfile.load(where.config), token)
+        return Present(text, yamlfile.values(where.config), yamlfile.load(where.config), token, key)
     except BadConfig as error:
         talk.warn(f"the present configuration offers no defaults: {error}", "it is kept under another name")
-        return Present(text, {}, Config(), token)
+        return Present(text, {}, Config(), token, key)
 
 
 def _unedited(file: Path) -> bool:
@@ -97,14 +105,14 @@ def _unedited(file: Path) -> bool:
     return one == other
 
 
-def _token(path: Path) -> str:
+def _secret(path: Path, read: Callable[[bytes], str]) -> str:
     try:
-        return config.as_token(durable.read(path, config.MOST_TOKEN))
+        return read(durable.read(os.path.realpath(path), login.MOST_KEY))
     except (OSError, BadData, BadConfig):
         return ""
 
 
-def drawn_up(talk: Talk, where: Place, before: Present, said: Answers, token: str) -> Change:
+def drawn_up(talk: Talk, where: Place, before: Present, said: Answers, token: str, key: str) -> Change:
     """The change that these answers mean.  Raises BadConfig if the result would not load."""
     values = answers.merged(before.values, said)
     names = {p.entry.id: f"{p.identifier}: {p.name}" for p in said.projects}
@@ -113,7 +121,8 @@ def drawn_up(talk: Talk, where: Place, before: Present, said: Answers, token: st
         _try(text, values)
         for file in yamlfile.drop_ins(where.config):
             talk.note(f"{file} goes before {where.config.name}")
-    return Change(where, before.text, text, None if token == before.token else token)
+    changed = [None if new == old else new for new, old in ((token, before.token), (key, before.key))]
+    return Change(where, before.text, text, *changed)
 
 
 def _try(text: str, values: dict[str, Any]) -> None:
@@ -136,6 +145,8 @@ def described(change: Change, backup: str) -> list[str]:
         lines += [f"    {line}".rstrip() for line in list(unified_diff(*pieces, lineterm="", n=2))[2:]]
     if change.token is not None:
         lines += [f"{change.place.token}: the token, for its owner alone (0600)"]
+    if change.key is not None:
+        lines += [f"{change.place.key}: the agent's {login.kind(change.key)}, for its owner alone (0600)"]
     return lines
 
 
@@ -145,16 +156,21 @@ def backup_name(where: Place, now: datetime) -> str:
 
 
 def write(change: Change, backup: str) -> None:
-    """Do it.  Raises NotPermitted, SystemFault; then the old files are as they were, or whole new ones are there."""
+    """Do it, all of it whatever keys are pressed.  Raises NotPermitted, SystemFault; then each file is old or new."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         if change.config is not None:
             _write_config(change.place.config.resolve(), change.config, backup)
         if change.token is not None:
-            _write_token(change.place, change.token)
+            _write_secret(change.place, change.place.token, change.token)
+        if change.key is not None:
+            _write_secret(change.place, change.place.key, change.key)
     except PermissionError as error:
         raise NotPermitted(f"{error.filename}: {error.strerror}", "as root: sudo pco-setup") from error
     except OSError as error:
         raise SystemFault(f"{error.filename or change.place.config}: {error.strerror}") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _write_config(path: Path, text: str, backup: str) -> None:
@@ -182,11 +198,11 @@ def _write_as(like: os.stat_result, path: Path, data: bytes) -> None:
         os.chown(path, like.st_uid, like.st_gid)
 
 
-def _write_token(where: Place, token: str) -> None:
-    folder = where.token.parent
+def _write_secret(where: Place, path: Path, secret: str) -> None:
+    folder = path.parent
     if not folder.exists():
         folder.mkdir(mode=0o700, parents=True)
         os.chmod(folder, 0o700)
-    elif where.token == CREDENTIAL:
+    elif where.installed:
         os.chmod(folder, 0o700)
-    durable.replace(where.token, f"{token}\n".encode("ascii"), 0o600)
+    durable.replace(path, f"{secret}\n".encode("ascii"), 0o600)

@@ -48,10 +48,18 @@ class Handler(BaseHTTPRequestHandler):
             self._json(200, self.model.requests)
         elif self.path.startswith("/v1/models"):
             self._note({})
-            self._json(200, {"data": [], "has_more": False})
+            self._models()
         else:
             self._note({})
             self._error(404, f"Not found: {self.path}")
+
+    def _models(self) -> None:
+        if not self._known():
+            self._error(401, "invalid x-api-key")
+        elif "status" in self.model.down:
+            self._error(self.model.down["status"], KINDS.get(self.model.down["status"], "error"))
+        else:
+            self._json(200, {"data": [], "has_more": False})
 
     def do_PUT(self) -> None:
         """Change the rules, or go down."""

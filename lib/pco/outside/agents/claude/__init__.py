@@ -18,7 +18,7 @@ from pco.ground import attempt, durable, shape, text
 from pco.ground.attempt import Exit, Launch, Outcome
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
 from pco.outside.agents import Bill, Prepared, Session, Way
-from pco.outside.agents.claude import folder, program, results, settings
+from pco.outside.agents.claude import folder, login, program, results, settings
 from pco.outside.agents.claude.transcript import Ledger
 
 TELLS = True
@@ -76,7 +76,7 @@ def prepare(session: Session) -> Prepared:
         resume=session.conversation,
         folder=str(session.workspace.with_name("claude")),
         key_file=str(claude.key_file or ""),
-        needs_key=not any(name.startswith("CLAUDE_CODE_USE_") for name in claude.environment),
+        needs_key=login.needed(claude.environment),
         instructions=claude.instructions,
         budget=min(limits, default=0.0),
     )
@@ -122,7 +122,7 @@ def enter(launch: Launch) -> Way:
     else:
         prompt = home / (attempt.AFRESH if plan.resume else "prompt.md")
         words = f"Work on ticket {launch.key}. The task and the rules are in {_attached(prompt)}"
-    named = {"ANTHROPIC_API_KEY": key} if not key.startswith("sk-ant-oat") else {"CLAUDE_CODE_OAUTH_TOKEN": key}
+    named = {"CLAUDE_CODE_OAUTH_TOKEN": key} if login.is_token(key) else {"ANTHROPIC_API_KEY": key}
     return Way(
         argv=(plan.program, *options, "--", words),
         environment={**launch.environment, **(named if key else {})},
@@ -191,7 +191,7 @@ def _key(plan: Plan) -> str:
     granted = os.environ.get("CREDENTIALS_DIRECTORY", "")
     for path in (f"{granted}/agent" if granted else "", plan.key_file):
         try:
-            key = durable.read(os.path.realpath(path), 1 << 14).decode("ascii").strip() if path else ""
+            key = durable.read(os.path.realpath(path), login.MOST_KEY).decode("ascii").strip() if path else ""
         except (OSError, BadData, UnicodeDecodeError):
             raise BadConfig(f"{path}: the agent's key cannot be read", "one line, for its owner to read") from None
         if key and not re.fullmatch(r"[\x21-\x7e]+", key):
