@@ -21,11 +21,12 @@ from pco.outside.agents import read_event
 from pco.sim.model import Model
 from pco.spool import Spool
 from sessions import a_mirror, until
-from support import TOP, WEB, Site
+from support import TOP, WEB, Site, a_ticket
 
 BINARY = TOP / ".venv" / "claude" / "2.1.330" / "claude"
 QUICK = {"complete_grace": "500ms", "retry_after": "1s", "start_within": "20s", "limit": 40, "per_project": 40}
 PATIENCE = 60.0
+OPS = "1c9f0f4e-3a55-4b43-9a2c-0a5e8f6f0002"
 
 
 def binary() -> Path:
@@ -76,6 +77,13 @@ class Desk:
         desk.watch()
         return desk
 
+    def two_ways(self, **headless: Any) -> None:
+        """From now on there are two projects with one repository: WEB is interactive, OPS headless."""
+        web = {"id": WEB, "key": "WEB", "repository": str(self.repository)}
+        ops = {**web, "id": OPS, "key": "OPS", "claude": {"mode": "headless", **headless}}
+        self.site.configure(plane={"projects": [web, ops]})
+        self.watch_anew()
+
     def close(self) -> None:
         """End what was started, and nothing else."""
         for child in self.running:
@@ -108,6 +116,15 @@ class Desk:
         """A new local ticket, approved; returns its key."""
         said = self.site.run("pco-queue", "add", "--test", "--title", title, "--text", "-", input=text).stdout
         key = said.partition(":")[0]
+        self.site.run("pco-queue", "approve", "--yes", key)
+        return key
+
+    def place(self, mode: str, description: str = "Do it.", title: str = "A ticket") -> str:
+        """A new local ticket with words that no program has cleaned, approved; for `two_ways`.  Returns its key."""
+        spool = self.site.spool()
+        project = {"interactive": WEB, "headless": OPS}[mode]
+        key = f"LOCAL-{1 + sum(key.startswith('LOCAL-') for key in spool.keys(*State))}"
+        spool.create(a_ticket(key, project=project, local=True, description=description, title=title))
         self.site.run("pco-queue", "approve", "--yes", key)
         return key
 

@@ -29,3 +29,13 @@ def desk(tmp_path: Path, model: Model) -> Iterator[Callable[..., Desk]]:
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A pco that the tests of a module share, with a project for each way."""
+    with Model() as model:
+        made = Desk.of(tmp_path_factory.mktemp("both") / "pco", model, {})
+        made.two_ways()
+        yield made
+        made.close()

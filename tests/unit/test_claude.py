@@ -48,6 +48,9 @@ def entered(session: Session, monkeypatch: pytest.MonkeyPatch, key: str = "sk-an
     prepared = claude.prepare(session)
     for name, content in prepared.files.items():
         (session.home / name).write_bytes(content)
+    for name in ("prompt.md", "afresh.md"):
+        with (session.home / name).open("a") as prompt:
+            prompt.write("" if prompt.tell() else "Do it.\n")
     launch = Launch(
         "WEB-12",
         1,
@@ -84,6 +87,18 @@ def test_the_first_words_name_a_file_and_hold_no_word_of_the_ticket(tmp_path, mo
 
     assert way.argv[-2] == "--"
     assert way.argv[-1] == f"Work on ticket WEB-12. The task and the rules are in @{tmp_path}/WEB-12/1.1/prompt.md"
+
+
+@pytest.mark.parametrize(("size", "told"), [(20_000, False), (20_001, True)])
+def test_of_a_file_that_may_come_in_part_the_first_words_say_that_it_must_be_read(tmp_path, monkeypatch, size, told):
+    session = a_session(tmp_path)
+    session.prompt.write_text("x\n" * (size // 2) + "y" * (size % 2))
+
+    way, _ = entered(session, monkeypatch)
+
+    assert f"@{session.prompt}" in way.argv[-1].split()
+    assert way.argv[-1].endswith("prompt.md") is not told
+    assert ("10001 lines, of which only a part" in way.argv[-1]) is told
 
 
 def test_a_prompt_in_a_folder_with_a_space_is_quoted_and_one_with_a_quote_is_refused(tmp_path, monkeypatch):

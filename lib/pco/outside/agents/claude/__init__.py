@@ -25,6 +25,9 @@ TELLS = True
 PLAN, SETTINGS, SERVERS, SEED = "claude.json", "settings.json", "mcp.json", "seed.json"
 MOST_FILE = 1 << 20
 MOST_INSTRUCTIONS = 256 << 10
+# A file of more than 25,000 tokens is attached in part, or not at all, and the model is not always told.  No token is
+# shorter than a byte, and what is attached has a number on each line.
+MOST_ATTACHED = 20_000
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
 # Without them it asks its vendor's servers for news, and replaces itself.
 _QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
@@ -117,11 +120,11 @@ def enter(launch: Launch) -> Way:
     if resumed:
         folder.resuming(own, plan.resume)
         words = (
-            f"Ticket {launch.key} is with you again. What is new, and the rules, are in {_attached(home / 'prompt.md')}"
+            f"Ticket {launch.key} is with you again. What is new, and the rules, are in {_named(home / 'prompt.md')}"
         )
     else:
         prompt = home / (attempt.AFRESH if plan.resume else "prompt.md")
-        words = f"Work on ticket {launch.key}. The task and the rules are in {_attached(prompt)}"
+        words = f"Work on ticket {launch.key}. The task and the rules are in {_named(prompt)}"
     named = {"CLAUDE_CODE_OAUTH_TOKEN": key} if login.is_token(key) else {"ANTHROPIC_API_KEY": key}
     return Way(
         argv=(plan.program, *options, "--", words),
@@ -168,6 +171,21 @@ def _attached(path: Path) -> str:
     if '"' in str(path) or not str(path).isprintable():
         raise BadConfig(f"{path}: no file there can be given to Claude Code", "choose another paths.sessions")
     return f'@"{path}"'
+
+
+def _named(prompt: Path) -> str:
+    """How the first words name the file with the task; a long one the agent is told to read itself.
+
+    Raises BadConfig, OSError.
+    """
+    with open(prompt, "rb") as file:
+        lines, size = sum(1 for _ in file), file.tell()
+    if size <= MOST_ATTACHED:
+        return _attached(prompt)
+    return (
+        f"{_attached(prompt)} : a long file, {lines} lines, of which only a part may be attached here, or nothing. "
+        "Before you begin, read all of it with the Read tool, in parts (offset, limit)."
+    )
 
 
 def _alone(own: Path) -> int:
