@@ -1,6 +1,5 @@
 """Headless: what each end of the real CLI means, and that no ticket is lost by it."""
 
-import json
 import os
 import signal
 import time
@@ -102,8 +101,25 @@ def test_an_answer_that_always_breaks_off_is_no_success(desk, model):
 
     ticket = pco.comes_to(key, State.APPROVED, State.FAILED, State.COMPLETED)
 
-    print(json.dumps(pco.result(key), indent=1))
-    assert ticket.attempt.outcome == "cut-off"
+    assert ticket.attempt.outcome == "cut-off", pco.result(key)
+    assert "Connection to the API was lost" in ticket.history[-1].why
+
+
+def test_an_answer_that_breaks_off_while_it_streams_is_asked_for_again_in_one_piece(desk, model):
+    model.set_rules([{"match": "", "steps": [{"text": "This is a long text. It all arrives.", "cut": "stream"}]}])
+    pco = desk(mode="headless")
+
+    ticket = pco.comes_to(pco.run(), State.APPROVED, State.FAILED, State.COMPLETED)
+
+    assert ticket.round.summary == "This is a long text. It all arrives."
+
+
+def test_an_api_that_nobody_answers_for_ends_in_a_retry(desk, model):
+    pco = desk(mode="headless", base_url="http://127.0.0.1:9")
+
+    ticket = pco.comes_to(pco.run(), State.APPROVED, State.FAILED)
+
+    assert ticket.attempt.outcome == "passing-error", ticket.history[-1].why
 
 
 @pytest.mark.parametrize(

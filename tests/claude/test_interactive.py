@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -135,13 +136,14 @@ def test_esc_and_clear_do_not_confuse_it(desk, model):
     model.set_rules(
         [
             {"match": "go on", "steps": [{"text": "Here I am."}]},
-            {"match": "Work on", "steps": [{"text": "Thinking", "sleep": 20}]},
+            {"match": "Work on", "steps": [{"text": "I am thinking about it for a while. " * 20, "pace": 1}]},
         ]
     )
     key = pco.run()
     first = pco.tells(key, "started").detail["session"]
     pco.tells(key, "working")
-    pco.shows(key, "esc to interrupt")
+    # Before its first word the prompt would only go back into the line.
+    pco.shows(key, "I am thinking")
     pco.press(key, "Escape")
     pco.shows(key, "Interrupted")
     pco.type(key, "/clear")
@@ -169,12 +171,29 @@ def test_a_killed_cli_is_tried_again_and_goes_on(desk, model):
     key = pco.run()
     first = pco.tells(key, "started").detail["session"]
     pco.tells(key, "turn_ended")
+    # It writes its words down a moment later than it tells.
+    pco.until(key, lambda: '"assistant"' in Path(pco.record(key).attempt.transcript).read_text(), "written down")
     os.kill(pco.pid(key), signal.SIGKILL)
     assert pco.comes_to(key, State.APPROVED).attempt.outcome == "died"
 
     pco.until(key, lambda: pco.site.run("pco-launch") and pco.site.spool().find(key) is State.ACTIVE, "tried again")
     again = pco.tells(key, "started", n=2).detail
     assert (again["session"], again["source"]) == (first, "resume")
+
+
+def test_a_cli_that_is_killed_before_it_wrote_down_a_word_begins_afresh(desk, model):
+    model.set_rules([{"match": "", "steps": [{"text": "x", "sleep": 60}]}])
+    pco = desk()
+    key = pco.run()
+    first = pco.tells(key, "started").detail["session"]
+    os.kill(pco.pid(key), signal.SIGKILL)
+    pco.comes_to(key, State.APPROVED)
+
+    pco.until(key, lambda: pco.site.run("pco-launch") and pco.site.spool().find(key) is State.ACTIVE, "tried again")
+    again = pco.tells(key, "started", n=2).detail
+
+    assert again["session"] != first
+    assert "earlier conversation" in pco.until(key, lambda: pco.record(key).attempt.afresh, "afresh")
 
 
 def test_a_cli_that_hangs_is_ended_and_tried_again(desk, model):

@@ -121,6 +121,12 @@ def hook(tmp_path: Path) -> Iterator[Hooked]:
             {"error": "API Error: 400", "last": ""},
         ),
         (
+            "StopFailure",
+            {"error": "server_error", "last_assistant_message": "API Error: 500"},
+            "turn_failed",
+            {"error": "server_error: API Error: 500", "last": ""},
+        ),
+        (
             "PermissionRequest",
             {"tool_name": "Bash", "tool_input": {"command": "rm -r build", "description": "d"}},
             "blocked",

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pco.commands.queue import VERBS
-from pco.ground import polled
-from pco.ground.ticket import Approval, Attempt, Blocked, Comment, Hold, Note, Noted, State
+from pco.ground import events, polled
+from pco.ground.ticket import Approval, Attempt, Blocked, Comment, Cost, Hold, Note, Noted, State
 from programs.queueing import CONTROLS, Desk
 from support import T0, TOP, WEB, a_ticket, put
 
@@ -36,6 +36,63 @@ def test_the_inbox_says_what_waits_for_whom_and_the_next_command(desk):
     assert lines[0] == "2 wait for approval, 1 blocked (WEB-9: Bash), 1 to accept, 1 failed"
     assert any("WEB-1" in line and "Title of WEB-1" in line for line in lines)
     assert lines[-1] == "Next: pco-queue attach WEB-9"
+
+
+def test_the_inbox_says_whose_agent_has_stopped_and_waits_for_a_word(desk):
+    desk.has("WEB-1", State.COMPLETED, summary="Done.")
+    desk.has("WEB-8", State.ACTIVE, attempts=(Attempt(1, T0, doing="its turn has ended", doing_since=T0),))
+    desk.has("WEB-9", State.ACTIVE, attempts=(Attempt(1, T0, doing="working", doing_since=T0),))
+
+    lines = desk.out()
+
+    assert lines[0] == "1 at rest (WEB-8: its turn has ended), 1 to accept"
+    assert any("WEB-8" in line and "[its turn has ended]" in line for line in lines)
+    assert any("1 active" in line for line in lines)
+    assert lines[-1] == "Next: pco-queue attach WEB-8"
+
+
+def test_the_list_says_what_each_agent_does_and_for_how_long(desk):
+    since = datetime.now(UTC) - timedelta(minutes=12)
+    desk.has("WEB-1", State.ACTIVE, attempts=(Attempt(1, T0, doing="working", doing_since=since),))
+    desk.has("WEB-2", State.ACTIVE, attempts=(Attempt(1, T0, doing="idle", doing_since=since),))
+
+    said = desk.run("list").stdout
+
+    assert "working for 12m" in said and "idle for 12m" in said
+    told = {row["key"]: (row["doing"]["what"], row["waits"]) for row in desk.json("list")}
+    assert told == {"WEB-1": ("working", False), "WEB-2": ("idle", True)}
+
+
+def test_show_tells_what_each_session_used_by_kind_and_how_long_it_waited(desk):
+    tokens = {"input": 1200, "output": 340, "cache_read": 56000, "cache_write": 7800}
+    first = Attempt(1, T0, T0 + timedelta(minutes=3), "died", 137, cost=Cost(0.12, tokens, True))
+    second = Attempt(
+        2, T0, T0 + timedelta(minutes=9), "completed", 0, cost=Cost(0.5), agent_session="5a", transcript="/x/5a.jsonl"
+    )
+    both = (Blocked(T0, T0 + timedelta(minutes=5), "Bash"),)
+    desk.has("WEB-1", State.COMPLETED, attempts=(first, second), blocked=both, summary="x", cost=Cost(0.62, tokens))
+
+    said = desk.run("show", "WEB-1").stdout
+
+    used = "1,200 in, 340 out, 56,000 read from cache, 7,800 written to it (tokens)"
+    assert f"used: $0.12 (estimated): {used}" in said
+    assert f"round 1 used $0.62: {used}" in said
+    assert "conversation: 5a" in said and "transcript: /x/5a.jsonl" in said
+    assert "round 1 waited 5m for a person, 1 time" in said
+    record = desk.json("show", "WEB-1")[0]["record"]
+    assert record["rounds"][0]["attempts"][0]["cost"] == {"usd": 0.12, "tokens": tokens, "estimated": True}
+
+
+def test_show_has_the_screen_of_a_session_that_runs(desk):
+    desk.has("WEB-1", State.ACTIVE, attempts=(Attempt(1, T0, doing="working", doing_since=T0),))
+    home = desk.site.home / "sessions" / "WEB-1" / "1.1"
+    home.mkdir(parents=True)
+    (home / "screen").write_bytes(b"\x1b[31mI think\x1b[0m\x1b]0;x\x07\n\n\n\nso\n")
+
+    said = desk.run("show", "WEB-1").stdout
+
+    assert "  agent       working since" in said
+    assert "  | I think\n  | \n  | so\n" in said
 
 
 def test_the_inbox_names_the_one_ticket_that_waits_or_review_for_several(desk):
@@ -342,6 +399,41 @@ def test_log_tells_the_way_of_a_ticket_in_order(desk):
     assert told[:2] == ["note: look here", "pending -> pending"]
     assert told[2].startswith("held: until=")
     assert told[3:] == ["pending -> approved: go"]
+
+
+def test_log_tells_what_the_sessions_told_and_used_harmlessly(desk):
+    ended = Attempt(1, T0, T0 + timedelta(minutes=3), "completed", 0, cost=Cost(0.5))
+    desk.has("WEB-1", State.COMPLETED, attempts=(ended,), summary="x")
+    out = desk.site.home / "sessions" / "WEB-1" / "1.1" / "out"
+    (out / "events").mkdir(parents=True)
+    for kind, detail in (
+        ("launched", {"afresh": ""}),
+        ("started", {"model": "m1", "source": "startup"}),
+        ("working", {"tool": "Bash"}),
+        ("turn_failed", {"error": "overloaded\x1b[2J"}),
+        ("completed", {"summary": 7}),
+    ):
+        events.write(str(out), 1, 1, kind, detail)
+    (out / "events" / "1-1.json").write_text("no json")
+    (out / "events" / "2-1.json").symlink_to("/etc/passwd")
+
+    told = [line["what"] for line in desk.json("log", "WEB-1") if line["by"] == "agent 1.1"]
+
+    assert told == [
+        "the agent is started",
+        "the agent begins: m1, startup",
+        "its turn failed: overloaded[2J",
+        "it hands over its summary",
+    ]
+    assert any("used $0.50" in line["what"] for line in desk.json("log", "WEB-1"))
+
+
+def test_log_of_a_session_whose_events_cannot_be_read_yet_says_what_it_does(desk):
+    desk.has("WEB-1", State.ACTIVE, attempts=(Attempt(1, T0, doing="working", doing_since=T0),))
+
+    told = [line["what"] for line in desk.json("log", "WEB-1") if line["by"] == "agent 1.1"]
+
+    assert told == ["working (more can be read here once it has ended)"]
 
 
 def test_log_knows_a_dropped_ticket_from_the_audit_record(desk):

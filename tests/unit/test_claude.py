@@ -228,7 +228,8 @@ def test_a_conversation_that_is_there_goes_on(tmp_path, monkeypatch):
     ("spoil", "why"),
     [
         (lambda own: None, "no longer there"),
-        (lambda own: a_transcript(own, "no json"), "cannot be read"),
+        (lambda own: a_transcript(own, "no json"), "nothing of the earlier conversation was written down"),
+        (lambda own: a_transcript(own, '{"type":"mode","mode":"normal","note":"user"}'), "was written down"),
         (lambda own: (a_transcript(own, {}), (own / "pco-resuming").write_text(ID)), "failed the last time"),
     ],
 )

@@ -198,7 +198,7 @@ def test_the_board_puts_first_what_waits_for_a_person():
     order = ["WEB-20", "WEB-1", "WEB-4", "WEB-7", "WEB-9", "WEB-3", "WEB-2", "WEB-5"]
     places = [text.index(f"{key} Title") for key in order]
     assert places == sorted(places)
-    assert "1 blocked · 1 to approve · 1 to accept · 1 failed · 1 corrupt" in text
+    assert "1 waiting for an answer · 1 to approve · 1 to accept · 1 failed · 1 corrupt" in text
 
 
 def test_the_board_says_so_when_nothing_waits():

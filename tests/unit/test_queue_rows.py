@@ -47,15 +47,22 @@ def various():
         post=Post("<p>Done.</p>", "WEB-2:1:x", comment_id="c1"),
     )
     second = replace(worked, rounds=(*worked.rounds, Round(2, Trigger("comment", T0))))
-    running = worked.with_round(attempts=(Attempt(1, T0),))
     return [
         entered(plain, State.PENDING),
         entered(full, State.APPROVED),
         entered(worked, State.FAILED),
         entered(worked, State.POSTED),
         entered(second, State.PENDING),
-        entered(running, State.ACTIVE),
     ]
+
+
+def test_what_the_agent_of_an_active_ticket_does_is_judged_from_its_whole_record():
+    resting = Attempt(1, T0, doing="idle", doing_since=LATER)
+    ticket = entered(a_ticket("WEB-3").with_round(attempts=(resting,)), State.ACTIVE)
+
+    assert rows.of_record("WEB-3", State.ACTIVE, json.loads(to_bytes(ticket))) is None
+    row = rows.row(ticket)
+    assert (row["doing"]["what"], row["waits"]) == ("idle", True)
 
 
 @pytest.mark.parametrize("ticket", various(), ids=lambda t: f"{t.key}-{t.state}")
@@ -73,7 +80,8 @@ def test_a_row_has_all_its_names_and_times_in_utc():
 
 
 def test_a_row_is_blocked_only_while_its_session_runs():
-    posted, active = various()[3], various()[5]
+    posted = various()[3]
+    active = entered(replace(posted, rounds=(replace(posted.round, summary=""),)), State.ACTIVE)
     assert rows.row(posted)["blocked"] is None
     assert rows.row(active)["blocked"] == {"since": "2026-11-22T12:00:00.000000Z", "what": "Bash"}
 

@@ -1,13 +1,17 @@
 """What the events of an attempt add up to."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 from typing import Any
 
+import pytest
+
 from pco.ground.attempt import MOST_SUMMARY, Event, Kind
-from pco.ground.ticket import Blocked
-from pco.rules.hearing import MOST_BLOCKED, MOST_DRAFT, Heard, at_rest, hear
-from support import T0
+from pco.ground.ticket import Attempt, Blocked, State, Ticket
+from pco.rules.hearing import MOST_BLOCKED, MOST_DRAFT, Heard, at_rest, doing, hear
+from pco.rules.hearing import waits as waits_for_a_person
+from support import T0, a_ticket
 
 NOW = 1000.0
 
@@ -184,3 +188,47 @@ def test_whether_an_agent_is_at_rest_shows_in_what_it_does() -> None:
     for event in (at("launched", 1), at("started", 1), at("working", 1)):
         assert not at_rest(heard(event).doing)
     assert not at_rest("")
+
+
+def running(**attempt: Any) -> Ticket:
+    """An active ticket with one attempt."""
+    return replace(a_ticket("WEB-1").with_round(attempts=(Attempt(1, T0, **attempt),)), state=State.ACTIVE)
+
+
+def test_idle_does_not_hide_that_it_waits_for_an_answer() -> None:
+    assert heard(at("blocked", 1, what="Bash"), at("idle", 60)).doing == "blocked"
+    assert heard(at("blocked", 1, what="Bash"), at("working", 60)).doing == "working"
+
+
+def test_a_summary_and_a_warning_are_heard() -> None:
+    told = heard(at("launched", 1, warning="2.9.9 is newer than what was tested"), at("completed", 2, summary="x"))
+
+    assert (told.doing, told.warning) == (
+        "has handed over its summary",
+        "2.9.9 is newer than what was tested",
+    )
+
+
+@pytest.mark.parametrize(
+    ("attempt", "change", "said", "waits"),
+    [
+        ({}, {}, "starting", False),
+        ({"doing": "working", "doing_since": T0}, {}, "working", False),
+        ({"doing": "idle", "doing_since": T0}, {}, "idle", True),
+        ({"doing": "its turn failed: overloaded", "doing_since": T0}, {}, "its turn failed: overloaded", True),
+        ({"doing": "working", "doing_since": T0}, {"blocked": (Blocked(T0, None, "Bash"),)}, "blocked: Bash", True),
+        ({"doing": "idle", "doing_since": T0}, {"summary": "Done."}, "idle", False),
+        ({"end": T0}, {}, "", False),
+    ],
+)
+def test_what_an_agent_does_is_one_rule_and_blocked_goes_first(attempt, change, said, waits) -> None:  # type: ignore[no-untyped-def]
+    ticket = running(**attempt).with_round(**change)
+
+    assert (doing(ticket)[0], waits_for_a_person(ticket)) == (said, waits)
+
+
+def test_nothing_is_done_for_a_ticket_that_is_not_active() -> None:
+    ticket = replace(running(doing="working", doing_since=T0), state=State.FAILED)
+
+    assert doing(ticket) == ("", None)
+    assert not waits_for_a_person(ticket)

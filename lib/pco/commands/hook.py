@@ -320,7 +320,7 @@ def _blocked(reason: str) -> dict[str, Any]:
 
 def _failure(said: dict[str, Any]) -> str:
     last, error = _word(said.get("last_assistant_message")), _word(said.get("error"))
-    return last if error in ("", "unknown") and last else error
+    return ": ".join(word for word in ("" if error == "unknown" and last else error, last) if word)
 
 
 def _word(value: Any) -> str:

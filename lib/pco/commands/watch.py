@@ -95,10 +95,10 @@ def status(pco: Pco, desk: Desk) -> str:
     """What `systemctl status` shows."""
     spool = pco.spool
     money = budget.day(desk.purse) if budget.day_gone(desk.purse) else ""
-    return sentence(spool.count(State.ACTIVE), desk.blocked, spool.count(State.APPROVED), spool.control.paused(), money)
+    return sentence(spool.count(State.ACTIVE), desk.waiting, spool.count(State.APPROVED), spool.control.paused(), money)
 
 
-def sentence(active: int, blocked: list[str], approved: int, paused: Note | None, money: str = "") -> str:
+def sentence(active: int, waiting: list[str], approved: int, paused: Note | None, money: str = "") -> str:
     """`2 sessions run (waiting for a person: WEB-12); 1 approved ticket waits`."""
     parts = []
     if paused:
@@ -106,8 +106,8 @@ def sentence(active: int, blocked: list[str], approved: int, paused: Note | None
     if money:
         parts.append(money)
     if active:
-        more = ", …" if blocked[SHOWN:] else ""
-        whom = f" (waiting for a person: {', '.join(blocked[:SHOWN])}{more})" if blocked else ""
+        more = ", …" if waiting[SHOWN:] else ""
+        whom = f" (waiting for a person: {', '.join(waiting[:SHOWN])}{more})" if waiting else ""
         parts.append(f"{text.count(active, 'session')} {'runs' if active == 1 else 'run'}{whom}")
     if approved:
         parts.append(f"{text.count(approved, 'approved ticket')} {'waits' if approved == 1 else 'wait'}")

@@ -28,6 +28,8 @@ _MOVED = {
 _TOLD = {
     "set aside": "e037ae46cbf44da5bf17df4715078ada",
     "blocked": "6d369768a3274055b7ca24a09916f0b3",
+    "at rest": "46e83b74ecc041e8811761d0dd67ad33",
+    "afresh": "1797b06d670845f8a555f0d37b5a8d08",
     "stop asked": "08172773117a453dbd02140b106e5541",
     "paused": "6c1cf7a22e874b7384bb290759881b57",
     "resumed": "8e9771f48d4e4727a5cf21979f196bdd",
@@ -61,7 +63,7 @@ IDS = (*_TO.values(), *_MOVED.values(), *_TOLD.values())
 
 _BY_EXIT = {75: "later", 77: "not permitted", 78: "misconfigured"}
 # More than is usual: a person has to see to it.
-_GRAVE = {"set aside": 4, "blocked": 5, "failed": 4, "completed": 5, "held back": 4, "budget reached": 4}
+_GRAVE = {"set aside": 4, "blocked": 5, "at rest": 5, "failed": 4, "completed": 5, "held back": 4, "budget reached": 4}
 USUAL = 6  # of syslog(3): informational
 
 

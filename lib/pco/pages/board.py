@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pco.ground.ticket import FINISHED, State
 from pco.pages.frame import NAMES, badge, command, dotted, foot, home, page, several, usd
 from pco.pages.html import Element, Node, el
-from pco.pages.snapshot import Card, Snapshot, blocked_now, held_now
+from pco.pages.snapshot import Card, Snapshot, blocked_now, held_now, waits_now
 from pco.rules.health import overdue
 
 MOST_CARDS = 30
@@ -34,7 +34,7 @@ class Lane:
 
 
 LANES = (
-    ("blocked", State.ACTIVE, "Blocked", "pco-queue attach KEY", "Waits for a person"),
+    ("blocked", State.ACTIVE, "Waits for an answer", "pco-queue attach KEY", "Waits for a person"),
     ("pending", State.PENDING, "To approve", "pco-queue review", "Waits for a person"),
     ("completed", State.COMPLETED, "To accept", "pco-queue review", "Waits for a person"),
     ("failed", State.FAILED, "Failed", "pco-queue show KEY", "Waits for a person"),
@@ -76,7 +76,7 @@ def lane_pages(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
 
 
 def _lane_of(card: Card) -> str:
-    return "blocked" if blocked_now(card) else card.state.value
+    return "blocked" if waits_now(card) else card.state.value
 
 
 def _urgency(card: Card) -> tuple[int]:
@@ -141,7 +141,7 @@ def _spent(snapshot: Snapshot) -> Node:
 
 def _waits(shown: tuple[Lane, ...]) -> Element:
     """One sentence: what waits for a person."""
-    words = {"blocked": "blocked", "pending": "to approve", "completed": "to accept", "failed": "failed"}
+    words = {"blocked": "waiting for an answer", "pending": "to approve", "completed": "to accept", "failed": "failed"}
     words["corrupt"] = "corrupt"
     said: list[Node] = [
         el("a", {"href": f"#{lane.id}"}, el("b", None, f"{len(lane.cards):,}"), f" {words[lane.id]}")
@@ -223,6 +223,9 @@ def _flags(card: Card, snapshot: Snapshot) -> Iterator[Node]:
     if blocked_now(card):
         since = f" for {clock.age(card.blocked_since)}" if card.blocked_since else ""
         yield _flag("bad", f"blocked{since}: ", card.blocked)
+    elif card.doing and card.state is State.ACTIVE:
+        since = f" for {clock.age(card.doing_since)}" if card.doing_since else ""
+        yield _flag("bad" if waits_now(card) else "calm", card.doing, since)
     if held := held_now(card, clock.now):
         until: Node = [" until ", clock.at(card.held_until)] if card.held_until else None
         yield _flag("wait", "held", until, f" by {card.held_by}", f": {card.held_why}" if card.held_why else None)

@@ -7,6 +7,7 @@ from pco.ground import text
 from pco.ground.polled import Head
 from pco.ground.ticket import Note, State, Ticket
 from pco.pages.clock import Clock
+from pco.rules import hearing
 from pco.rules.health import Health
 from pco.rules.prompt import Target
 from pco.spool.index import Finished
@@ -28,6 +29,7 @@ TRIGGERS = {
 class Card:
     """An open ticket on the board; kept between runs, so that an unchanged ticket is not read again.
 
+    `doing` is what its agent does, and `waits` whether that does nothing until a person speaks to it.
     `since` is when it came into its state, `attempt` the number of the current round's last attempt, `usd` the cost of
     all rounds.  `reason` and `from_` belong to a ticket that cannot be read: why, and where it was or still is.
     """
@@ -45,6 +47,9 @@ class Card:
     usd: float = 0.0
     blocked: str = ""
     blocked_since: datetime | None = None
+    doing: str = ""
+    doing_since: datetime | None = None
+    waits: bool = False
     held: bool = False
     held_until: datetime | None = None
     held_by: str = ""
@@ -130,6 +135,7 @@ class Unreadable:
 def card(ticket: Ticket) -> Card:
     """The card of a readable ticket."""
     current, blocked, hold = ticket.round, ticket.blocked, ticket.hold
+    doing, doing_since = hearing.doing(ticket)
     return Card(
         key=ticket.key,
         state=ticket.state,
@@ -144,6 +150,9 @@ def card(ticket: Ticket) -> Card:
         usd=ticket.cost,
         blocked=(text.line(blocked.what, 120) or "a question") if blocked else "",
         blocked_since=blocked.from_ if blocked else None,
+        doing=text.line(doing, 120),
+        doing_since=doing_since,
+        waits=hearing.waits(ticket),
         held=hold is not None,
         held_until=hold.until if hold else None,
         held_by=hold.by if hold else "",
@@ -169,8 +178,13 @@ def trigger(ticket: Ticket) -> str:
 
 
 def blocked_now(card: Card) -> bool:
-    """Whether its session runs and waits for a person."""
+    """Whether its session runs and asks a person something."""
     return card.state is State.ACTIVE and bool(card.blocked)
+
+
+def waits_now(card: Card) -> bool:
+    """Whether its session runs and does nothing until a person answers or speaks."""
+    return card.state is State.ACTIVE and (card.waits or bool(card.blocked))
 
 
 def held_now(card: Card, now: datetime) -> bool:

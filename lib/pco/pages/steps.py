@@ -2,6 +2,7 @@
 
 from pco.ground.ticket import State
 from pco.pages.snapshot import Story
+from pco.rules import hearing
 
 SENTENCES = {
     State.PENDING: "A person must approve what the agent will get.",
@@ -39,6 +40,8 @@ def next_step(story: Story) -> str:
     ticket = story.ticket
     if ticket.state is State.ACTIVE and ticket.blocked:
         return f"The agent waits for an answer: {ticket.blocked.what or 'a question'}"
+    if hearing.waits(ticket):
+        return f"Its agent waits for a word, or for /complete: {hearing.doing(ticket)[0]}."
     if ticket.state is State.PENDING and story.target is None:
         return "Its project is no longer configured: it cannot be approved."
     if ticket.state is State.APPROVED and story.short:

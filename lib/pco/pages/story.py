@@ -8,14 +8,15 @@ from datetime import datetime
 from functools import cache, lru_cache
 
 from pco.ground import markup, text, times
-from pco.ground.ticket import Round, State, Ticket, Work
+from pco.ground.ticket import Attempt, Round, State, Ticket, Work
 from pco.pages import screen
 from pco.pages.clock import took
-from pco.pages.frame import badge, command, dotted, foot, page, several, usd
+from pco.pages.frame import badge, command, dotted, foot, page, several
 from pco.pages.html import Element, Node, el, web
 from pco.pages.snapshot import Story, Unreadable, trigger
 from pco.pages.steps import next_step, steps
 from pco.pages.way import timeline
+from pco.rules import budget, hearing
 
 MOST_TEXT = 100_000  # characters of one text
 MOST_LISTED = 100  # comments, commits, notes, attempts
@@ -69,6 +70,7 @@ def _head(story: Story) -> Element:
     state = ticket.plane_state
     facts = dotted(
         badge(ticket.state),
+        _doing(story),
         f"{ticket.priority} priority" if ticket.priority != "none" else None,
         ["in Plane: ", el("bdi", None, state.name)] if state else None,
         "gone from Plane" if ticket.gone else None,
@@ -78,6 +80,11 @@ def _head(story: Story) -> Element:
     title = el("h1", None, key, " ", el("bdi", None, ticket.title or "(no title)"))
     below = el("p", {"class": "labels"}, labels) if ticket.labels else None
     return el("header", {"class": "top"}, _up(), title, el("p", {"class": "facts"}, facts), below)
+
+
+def _doing(story: Story) -> Node:
+    what, since = hearing.doing(story.ticket)
+    return [text.line(what, 120), " since ", story.clock.at(since)] if what and since else what or None
 
 
 def _step(story: Story) -> Element:
@@ -210,12 +217,20 @@ def _attempts(story: Story) -> Node:
             attempt.outcome,
             f"exit {attempt.exit}" if attempt.exit is not None else "",
             attempt.host,
-            usd(attempt.cost.usd) if attempt.cost.usd else "",
+            budget.bill(attempt.cost),
+            _conversation(attempt),
         )
         for round in story.ticket.rounds
         for attempt in round.attempts
     ]
     return _table(rows[-MOST_LISTED:])
+
+
+def _conversation(attempt: Attempt) -> Node:
+    """How the agent calls it, and where it lies: what a person needs to read it."""
+    named = {"conversation": attempt.agent_session, "transcript": attempt.transcript, "begun afresh": attempt.afresh}
+    rows: list[tuple[str, Node]] = [(name, el("code", None, said[:500])) for name, said in named.items() if said]
+    return _folded("Conversation", _facts(rows)) if rows else ""
 
 
 def _rounds(story: Story) -> Node:
@@ -226,14 +241,12 @@ def _rounds(story: Story) -> Node:
 
 
 def _round(round: Round, story: Story) -> Element:
-    tokens = sum(round.cost.tokens.values())
     return _cells(
         f"round {round.n}",
         round.trigger.kind,
         story.clock.at(round.trigger.at),
         several(len(round.attempts), "attempt"),
-        usd(round.cost.usd) if round.cost.usd else "",
-        f"{tokens:,} tokens" if tokens else "",
+        budget.bill(round.cost),
         f"waited {times.rough(round.waited())} for a person" if round.waited() else "",
         _ended_with(round) if round is not story.ticket.round else "",
     )

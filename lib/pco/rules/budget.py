@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pco.ground.config import Budget
-from pco.ground.ticket import Round, Ticket
+from pco.ground.ticket import Cost, Round, Ticket
 from pco.rules import retry
 
 FROM_PLANE = ("new", "status", "comment")  # triggers; all others are a person's word to pco
@@ -142,6 +142,14 @@ def told(ticket: Ticket, purse: Purse) -> str:
 def usd(amount: float) -> str:
     """`$3.20`."""
     return f"${amount:,.2f}"
+
+
+def bill(cost: Cost) -> str:
+    """What was used, in words: `$0.12: 1,200 in, 340 out, 56,000 read from cache, 7,800 written to it`."""
+    kinds = {"input": "in", "output": "out", "cache_read": "read from cache", "cache_write": "written to it"}
+    tokens = ", ".join(f"{cost.tokens[kind]:,} {words}" for kind, words in kinds.items() if cost.tokens.get(kind))
+    money = f"{usd(cost.usd)}{' (estimated)' if cost.estimated else ''}" if cost.usd or tokens else ""
+    return ": ".join(part for part in (money, tokens and f"{tokens} (tokens)") if part)
 
 
 def _ticket_gone(ticket: Ticket, purse: Purse) -> bool:

@@ -1,4 +1,4 @@
-"""What the events of an attempt add up to.
+"""What the events of an attempt add up to, and what its agent does by them.
 
 Events are told by the session, and only believed as far as it harms nobody but itself: a clock value that lies ahead
 counts as now, and of the times in which it waited for a person the record keeps a bounded number.
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pco.ground import text
 from pco.ground.attempt import Event, clean_summary
-from pco.ground.ticket import Blocked
+from pco.ground.ticket import Blocked, State, Ticket
 
 MOST_BLOCKED = 200  # intervals kept for each attempt
 MOST_DRAFT = 64 << 10
@@ -22,7 +22,9 @@ DOING = {
     "working": "working",
     "turn_ended": "its turn has ended",
     "turn_failed": "its turn failed",
+    "blocked": "blocked",
     "idle": "idle",
+    "completed": "has handed over its summary",
     "ended": "ended",
 }
 
@@ -34,7 +36,8 @@ class Heard:
     `life` is the last sign of life, `since` when it began to wait for a person (None: it does not), `waited` how long
     it has waited in all before that.  `launched` is when its process was started, `resting` since when its turn has
     ended, `failing` since when its turn has failed (None: not so).  `said` are its last words.  `agent_session`,
-    `transcript` and `afresh` are as in the record; `given` are the numbers of what was forwarded and taken.
+    `transcript` and `afresh` are as in the record; `given` are the numbers of what was forwarded and taken; `warning`
+    is what its program should be warned of.
     """
 
     started: bool = False
@@ -48,6 +51,7 @@ class Heard:
     agent_session: str = ""
     transcript: str = ""
     afresh: str = ""
+    warning: str = ""
     given: frozenset[int] = frozenset()
     summary: str = ""
     summary_by: str = ""
@@ -67,12 +71,32 @@ def at_rest(doing: str) -> bool:
     return doing in (DOING["turn_ended"], DOING["idle"]) or doing.startswith(DOING["turn_failed"])
 
 
+def doing(ticket: Ticket) -> tuple[str, datetime | None]:
+    """What the agent of an active ticket does, and since when: `blocked: Bash`, `working`; empty if none runs."""
+    attempt = ticket.attempt
+    if ticket.state is not State.ACTIVE or attempt is None or attempt.end is not None:
+        return "", None
+    if blocked := ticket.blocked:
+        return f"{DOING['blocked']}: {blocked.what or 'a question'}", blocked.from_
+    return (attempt.doing, attempt.doing_since) if attempt.doing else (DOING["launched"], attempt.start)
+
+
+def waits(ticket: Ticket) -> bool:
+    """Whether a session runs that does nothing until a person speaks to its agent."""
+    attempt = ticket.attempt
+    if ticket.state is not State.ACTIVE or attempt is None or attempt.end is not None:
+        return False
+    if ticket.round.summary or ticket.stop:
+        return False
+    return ticket.blocked is not None or at_rest(attempt.doing)
+
+
 def hear(heard: Heard, event: Event, clock: float) -> Heard:
     """Take in one event of this attempt; `clock` is CLOCK_BOOTTIME now."""
     at = min(event.boot, clock)
     heard = _doing(replace(heard, life=max(heard.life, at)), event)
     if event.kind == "launched":
-        return replace(heard, launched=at, afresh=_line(event, "afresh", 300))
+        return replace(heard, launched=at, afresh=_line(event, "afresh", 300), warning=_line(event, "warning", 300))
     if event.kind == "started":
         return _started(heard, event)
     if event.kind == "blocked":
@@ -89,7 +113,7 @@ def _doing(heard: Heard, event: Event) -> Heard:
     doing = DOING.get(event.kind, heard.doing)
     if event.kind == "turn_failed":
         doing = f"{doing}: {_line(event, 'error', 100) or 'it did not say why'}"
-    if doing == heard.doing or (event.kind == "idle" and heard.failing is not None):
+    if doing == heard.doing or (event.kind == "idle" and (heard.failing is not None or heard.since is not None)):
         return heard
     return replace(heard, doing=doing, doing_since=event.at)
 

@@ -4,11 +4,11 @@
 |---------------|------------------------------------------------------------|---------|--------------------|
 | completed     | a summary was handed over                                  | –       | completed          |
 | never-started | the session was not born in time                           | yes     | again, or failed   |
-| start-failed  | it was born, but its agent never began (no clone)          | yes     | again, or failed   |
+| start-failed  | it was born, but its agent never began                     | yes     | again, or failed   |
 | died          | it is gone and left no exit record                         | yes     | again, or failed   |
 | stalled       | no sign of life for too long: pco ended it                 | yes     | again, or failed   |
 | passing-error | the agent ended with an error that passes (its API down)   | yes     | again, or failed   |
-| cut-off       | its last answer broke off in the middle                    | yes     | again, or failed   |
+| cut-off       | the answer of its API broke off in the middle, each time   | yes     | again, or failed   |
 | failed        | the agent ended by itself, without a summary               | yes     | failed             |
 | denied        | it ended, but was refused tools that it asked for          | yes     | failed             |
 | max-turns     | its turns were used up                                     | yes     | failed             |

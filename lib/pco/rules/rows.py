@@ -7,6 +7,8 @@ Every row has the same names.  Times are ISO 8601 with Z; what is not there is n
     created_at, updated_at   of the item in Plane          entered_at   when it came into its state
     round        number of the current round               attempts     sessions begun in it
     approved_by  who approved the round                    blocked      {since, what}: the agent waits for a person
+    doing        {what, since}: what the agent of an active ticket does; what begins with `blocked`, `idle`, …
+    waits        whether that agent does nothing until a person speaks to it
     hold         {by, at, until, why}: not to be launched  stop         {by, at, why, to}: its end was asked for
     summary      of the current round                      comment_id   of its comment in Plane
     cost_usd     of all rounds together                    problem      why it is corrupt, how its last attempt failed
@@ -18,11 +20,12 @@ from typing import Any
 
 from pco.ground import times
 from pco.ground.ticket import SCHEMA, State, Ticket
+from pco.rules import hearing
 
 NAMES = (
     *("key", "state", "title", "project", "trigger", "priority", "labels", "created_at", "updated_at", "entered_at"),
-    *("round", "attempts", "approved_by", "blocked", "hold", "stop", "summary", "cost_usd", "comment_id"),
-    *("url", "local", "gone", "problem"),
+    *("round", "attempts", "approved_by", "blocked", "doing", "waits", "hold", "stop", "summary", "cost_usd"),
+    *("comment_id", "url", "local", "gone", "problem"),
 )
 _RECORD = {field.name for field in fields(Ticket) if not field.metadata.get("state")}
 
@@ -45,6 +48,8 @@ def row(ticket: Ticket) -> dict[str, Any]:
         len(current.attempts),
         current.approval.by if current.approval else None,
         _blocked(ticket),
+        _doing(ticket),
+        hearing.waits(ticket),
         _hold(ticket),
         _stop(ticket),
         current.summary or None,
@@ -69,13 +74,12 @@ def of_record(key: str, state: State, record: Any) -> dict[str, Any] | None:
         current, last = record["rounds"][-1], record["history"][-1]
         if last["to"] != state.value or last["round"] != current["n"] or current["n"] != len(record["rounds"]):
             return None
-        attempts, blocked, post = current["attempts"], current["blocked"], current["post"]
-        if state is not State.ACTIVE and attempts and attempts[-1]["end"] is None:
-            return None
+        attempts, post = current["attempts"], current["post"]
+        if state is State.ACTIVE or (attempts and attempts[-1]["end"] is None):
+            return None  # they are few, and what their agents do is judged in one place
         words = (record["title"], record["project"], record["priority"], record["url"], current["summary"], last["at"])
         if not all(type(word) is str for word in (*words, *record["labels"], current["trigger"]["kind"])):
             return None
-        waits = state is State.ACTIVE and blocked and blocked[-1]["to"] is None
         values = (
             key,
             state.value,
@@ -90,7 +94,9 @@ def of_record(key: str, state: State, record: Any) -> dict[str, Any] | None:
             current["n"],
             len(attempts),
             current["approval"]["by"] if current["approval"] else None,
-            {"since": blocked[-1]["from"], "what": blocked[-1]["what"]} if waits else None,
+            None,
+            None,
+            False,
             _plain(record["hold"], "by", "at", "until", "why"),
             _plain(record["stop"], "by", "at", "why", "to"),
             current["summary"] or None,
@@ -118,6 +124,11 @@ def unreadable(key: str, state: State, problem: str) -> dict[str, Any]:
 def _blocked(ticket: Ticket) -> dict[str, Any] | None:
     now = ticket.blocked if ticket.state is State.ACTIVE else None
     return {"since": times.iso(now.from_), "what": now.what} if now else None
+
+
+def _doing(ticket: Ticket) -> dict[str, Any] | None:
+    what, since = hearing.doing(ticket)
+    return {"what": what, "since": _iso(since)} if what else None
 
 
 def _hold(ticket: Ticket) -> dict[str, Any] | None:

@@ -260,6 +260,8 @@ def _outcome(ticket: Ticket, seen: Seen, rebooted: bool, born: bool) -> tuple[st
         return retry.REBOOT, "the machine was restarted"
     if exit and exit.told:
         return retry.INTERRUPTED, f"the session was sent {exit.told}, not by pco"
+    if exit and exit.code and seen.heard.launched is not None and not seen.heard.started:
+        return retry.START_FAILED, seen.meaning.why if seen.meaning else f"the agent did not begin (exit {exit.code})"
     if exit:
         meaning = seen.meaning or Outcome(retry.FAILED, f"the agent ended without a summary (exit {exit.code})")
         return (meaning.kind if meaning.kind in _MEANT else retry.FAILED), meaning.why

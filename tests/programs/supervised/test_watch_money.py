@@ -97,10 +97,10 @@ def test_a_configuration_that_is_broken_meanwhile_leaves_the_limits_as_they_were
     ran(yard, "WEB-1")
 
     yard.site.config.write_text("budget: {ticket_usd: much}\n")
-    says(yard, "WEB-1", 1.1)
+    says(yard, "WEB-1", 1.5)
 
     until(lambda: "the limits of before hold" in yard.log.read_text())
-    until(lambda: yard.ticket("WEB-1").cost == 1.1)
+    until(lambda: yard.ticket("WEB-1").cost == 1.5)
     assert yard.state("WEB-1") is State.ACTIVE
 
 

@@ -9,6 +9,7 @@ from pco.commands.queue.terminal import echo, paint, when, width
 from pco.ground import polled, text, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import OPEN, State, Ticket
+from pco.rules import hearing
 from pco.rules.budget import HOLDER
 
 MOST = 8  # tickets shown of each kind
@@ -20,6 +21,7 @@ class Waiting:
 
     pending: list[Ticket] = field(default_factory=list)
     blocked: list[Ticket] = field(default_factory=list)
+    resting: list[Ticket] = field(default_factory=list)  # its turn has ended, or failed, without a summary
     completed: list[Ticket] = field(default_factory=list)
     failed: list[Ticket] = field(default_factory=list)
     held: list[Ticket] = field(default_factory=list)  # by pco itself
@@ -34,6 +36,7 @@ def inbox(pco: Pco) -> None:
     for title, look, tickets in (
         ("To approve", "pending", found.pending),
         ("Blocked: the agent waits for an answer", "blocked", found.blocked),
+        ("At rest: the agent waits for a word, or for /complete", "resting", found.resting),
         ("To accept", "completed", found.completed),
         ("Failed", "failed", found.failed),
         ("On hold until you release it", "approved", found.held),
@@ -56,9 +59,9 @@ def gather(pco: Pco) -> Waiting:
         found.corrupt[key] = f"{error}; stays in {state}"
 
     for ticket in ordered(list(readable(pco, *OPEN, trouble=trouble))):
-        blocked = ticket.state is State.ACTIVE and ticket.blocked is not None
-        kind = "blocked" if blocked else "held" if _circles(ticket) else ticket.state.value
-        known = ("pending", "blocked", "completed", "failed", "held")
+        waits = ("blocked" if ticket.blocked else "resting") if hearing.waits(ticket) else ""
+        kind = waits or ("held" if _circles(ticket) else ticket.state.value)
+        known = ("pending", "blocked", "resting", "completed", "failed", "held")
         getattr(found, kind if kind in known else "others").append(ticket)
     for key in pco.spool.keys(State.CORRUPT):
         why = pco.spool.aside(key)
@@ -68,10 +71,11 @@ def gather(pco: Pco) -> Waiting:
 
 def summary(found: Waiting) -> str:
     """`2 wait for approval, 1 blocked (WEB-9: Bash), 1 to accept, 1 failed`; empty if nothing waits."""
-    pending, blocked = len(found.pending), [f"{t.key}: {_what(t)}" for t in found.blocked]
+    pending = len(found.pending)
     parts = [
         f"{pending} wait{'s' if pending == 1 else ''} for approval" if pending else "",
-        f"{len(blocked)} blocked ({', '.join(blocked[:3])}{', …' if len(blocked) > 3 else ''})" if blocked else "",
+        f"{len(found.blocked)} blocked ({_some(found.blocked)})" if found.blocked else "",
+        f"{len(found.resting)} at rest ({_some(found.resting)})" if found.resting else "",
         f"{len(found.completed)} to accept" if found.completed else "",
         f"{len(found.failed)} failed" if found.failed else "",
         f"{len(found.held)} put on hold" if found.held else "",
@@ -84,6 +88,8 @@ def next_command(found: Waiting) -> str:
     """What to type next; empty if nothing waits."""
     if found.blocked:
         return f"pco-queue attach {found.blocked[0].key}"
+    if found.resting:
+        return f"pco-queue attach {found.resting[0].key}"
     decide = [*found.pending, *found.completed, *found.failed]
     if len(decide) > 1:
         return "pco-queue review"
@@ -96,12 +102,13 @@ def next_command(found: Waiting) -> str:
 def _group(pco: Pco, title: str, look: str, tickets: list[Ticket]) -> None:
     if not tickets:
         return
-    echo(pco, f"\n{paint(title, look)}")
+    echo(pco, f"\n{paint(title, 'blocked' if look == 'resting' else look)}")
     keys = max(len(t.key) for t in tickets[:MOST])
     for ticket in tickets[:MOST]:
         entered = ticket.entered()
         age = times.rough(pco.now() - entered) if entered else "?"
-        extra = f"  [{_what(ticket)}]" if look == "blocked" else f"  [{_why(ticket)}]" if look == "approved" else ""
+        why = _what(ticket) if look in ("blocked", "resting") else _why(ticket) if look == "approved" else ""
+        extra = f"  [{why}]" if why else ""
         echo(pco, _cut(f"  {ticket.key:<{keys}}  {age:>4}  {text.line(ticket.title)}{extra}"))
     if len(tickets) > MOST:
         state = tickets[0].state
@@ -117,7 +124,12 @@ def _cut(line: str) -> str:
 
 
 def _what(ticket: Ticket) -> str:
-    return text.line(ticket.blocked.what if ticket.blocked else "", 40) or "a question"
+    """What its agent waits with: `Bash`, `its turn has ended`."""
+    return text.line(ticket.blocked.what or "a question" if ticket.blocked else hearing.doing(ticket)[0], 40)
+
+
+def _some(tickets: list[Ticket]) -> str:
+    return ", ".join(f"{t.key}: {_what(t)}" for t in tickets[:3]) + (", …" if len(tickets) > 3 else "")
 
 
 def _circles(ticket: Ticket) -> bool:
@@ -143,7 +155,8 @@ def _elsewhere(pco: Pco, found: Waiting) -> list[str]:
 
 def _comments(found: Waiting) -> list[str]:
     """What people in Plane said while a session runs, which its agent does not know."""
-    keys = [ticket.key for ticket in (*found.blocked, *found.others) if ticket.state is State.ACTIVE and ticket.unknown]
+    running = (*found.blocked, *found.resting, *found.others)
+    keys = [ticket.key for ticket in running if ticket.state is State.ACTIVE and ticket.unknown]
     more = ", …" if len(keys) > MOST else ""
     return [f"New comments on what runs: {', '.join(keys[:MOST])}{more} (pco-queue forward KEY)"] if keys else []
 

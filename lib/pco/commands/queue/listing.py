@@ -46,15 +46,16 @@ def list_(pco: Pco, form: str, limit: int | None, states: tuple[str, ...], **wan
     quick = form != "table" and not narrow.any()
     found, rest = plain(pco, _open(where)) if quick else ([], pco.spool.places(*_open(where)))
     tickets = ordered([t for t in read_all(pco, rest, where, trouble) if narrow.match(t)])
-    tickets += latest(pco, where, narrow, LATEST if limit is None else limit)
+    finished = latest(pco, where, narrow, LATEST if limit is None else limit)
     damaged = [] if narrow.any() else damaged + ([*asides(pco)] if State.CORRUPT in where else [])
     if form == "table":
         from pco.commands.queue.table import table
 
-        table(pco, tickets, damaged, where, narrow)
+        table(pco, [*tickets, *finished], damaged, where, narrow)
     else:
-        made = [*found, *map(rows.row, tickets)]
-        rowing.write([*(sorted(made, key=_place) if rest and found else made), *damaged], form)
+        opened = [*found, *map(rows.row, tickets)]
+        opened = sorted(opened, key=_place) if rest and found else opened
+        rowing.write([*opened, *map(rows.row, finished), *damaged], form)
 
 
 def plain(pco: Pco, states: tuple[State, ...]) -> tuple[list[dict[str, Any]], dict[str, State]]:

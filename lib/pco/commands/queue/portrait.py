@@ -11,8 +11,8 @@ from pco.commands.queue.table import describe
 from pco.commands.queue.terminal import coloured, indent, paint, when
 from pco.ground import markup, text, times
 from pco.ground.errors import PcoError
-from pco.ground.ticket import Attempt, Comment, Noted, Round, State, Ticket
-from pco.rules import budget, prompt
+from pco.ground.ticket import Attempt, Comment, Cost, Noted, Round, State, Ticket
+from pco.rules import budget, hearing, prompt
 
 Lines = list[str]
 BEFORE = (State.PENDING, State.APPROVED)
@@ -26,6 +26,7 @@ def portrait(pco: Pco, ticket: Ticket) -> str:
         words(pco, ticket),
         result(pco, ticket),
         broken(pco, ticket) if ticket.state is State.FAILED else [],
+        screen(pco, ticket) if ticket.state is State.ACTIVE else [],
         rounds(pco, ticket),
         remarks(pco, ticket),
         history(pco, ticket),
@@ -39,14 +40,16 @@ def head(pco: Pco, ticket: Ticket) -> Lines:
     remark = describe(pco, ticket)
     began = ticket.round.trigger
     lines = [f"{ticket.key}  {paint(ticket.title, 'title')}", ""]
-    state = f"{paint(ticket.state, 'blocked' if remark.startswith('blocked') else ticket.state)}"
+    state = f"{paint(ticket.state, 'blocked' if hearing.waits(ticket) else ticket.state)}"
     lines.append(_field("state", f"{state} since {when(pco, ticket.entered())}"))
     moved = f" to {began.state.name}" if began.kind == "status" and began.state else ""
     lines.append(
         _field("round", text.line(f"{ticket.round.n}, begun by: {began.kind}{moved} {began.what}".strip(), 120))
     )
+    what, since = hearing.doing(ticket)
     facts = {
-        "remark": remark,
+        "agent": f"{text.line(what, 200)} since {when(pco, since)}" if since else text.line(what, 200),
+        "remark": remark if not what or ticket.stop or ticket.unknown else "",
         "hold": _hold(pco, ticket),
         **_money(pco, ticket),
         "in Plane": text.line(ticket.plane_state.name, 60) if ticket.plane_state else "",
@@ -121,10 +124,15 @@ def broken(pco: Pco, ticket: Ticket) -> Lines:
     lines.append(f"  To do: {failure.remedy(ticket)}")
     if ticket.round.draft and not ticket.round.summary:
         lines.append(f"  Or take the draft: pco-queue post {ticket.key} shows it and asks, --edit changes it first")
-    drawn = "" if posting else failure.screen(pco, ticket, coloured(pco))
-    if drawn.strip():
-        lines += ["", paint("The last screen", "title"), *(f"  | {line}" for line in drawn.split("\n"))]
-    return lines
+    return lines if posting else [*lines, "", *screen(pco, ticket)]
+
+
+def screen(pco: Pco, ticket: Ticket) -> Lines:
+    """What its terminal showed last; of one that runs it is some seconds old."""
+    drawn = failure.screen(pco, ticket, coloured(pco))
+    # An agent that draws on the whole of it leaves much of that empty.
+    lines = [line for line, before in zip(drawn.split("\n"), ["", *drawn.split("\n")], strict=False) if line or before]
+    return [paint("The last screen", "title"), *(f"  | {line}" for line in lines)] if drawn.strip() else []
 
 
 def rounds(pco: Pco, ticket: Ticket) -> Lines:
@@ -181,7 +189,20 @@ def _round(pco: Pco, one: Round) -> Lines:
     lines = Lines()
     for attempt in one.attempts:
         lines.append(f"  {one.n}.{attempt.n}  {_attempt(pco, attempt)}")
-        lines += [f"       begun afresh: {text.line(attempt.afresh, 200)}"] if attempt.afresh else []
+        told = {
+            "begun afresh": text.line(attempt.afresh, 200),
+            "used": budget.bill(attempt.cost),
+            "conversation": text.line(attempt.agent_session, 64),
+            "transcript": text.line(attempt.transcript, 400),
+        }
+        lines += [f"       {name}: {said}" for name, said in told.items() if said]
+    costs, waited = [attempt.cost for attempt in one.attempts if attempt.cost != Cost()], one.waited(pco.now())
+    if len(costs) > 1:
+        lines.append(f"  round {one.n} used {budget.bill(one.cost)}")
+    if waited:
+        lines.append(
+            f"  round {one.n} waited {times.rough(waited)} for a person, {text.count(len(one.blocked), 'time')}"
+        )
     return lines
 
 
@@ -189,10 +210,7 @@ def _attempt(pco: Pco, attempt: Attempt) -> str:
     if attempt.end is None:
         return f"running since {when(pco, attempt.start)}"
     lasted = times.rough(attempt.end - attempt.start)
-    cost = f" and {budget.usd(attempt.cost.usd)}" if attempt.cost.usd else ""
-    return (
-        f"{text.line(attempt.outcome, 40)} after {lasted}{cost}, {when(pco, attempt.end)}: {failure.meaning(attempt)}"
-    )
+    return f"{text.line(attempt.outcome, 40)} after {lasted}, {when(pco, attempt.end)}: {failure.meaning(attempt)}"
 
 
 def _comment(pco: Pco, comment: Comment) -> str:

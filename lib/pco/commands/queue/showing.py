@@ -71,5 +71,5 @@ def details(pco: Pco, ticket: Ticket) -> dict[str, Any]:
         "permission_mode": where.permission_mode if where else None,
         "hash": prompt.content_hash(ticket, where) if where else None,
     }
-    seen = text.lines(screen(pco, ticket, colour=False)) if ticket.state is State.FAILED else None
+    seen = text.lines(screen(pco, ticket, colour=False)) if ticket.state in (State.ACTIVE, State.FAILED) else None
     return {**rows.row(ticket), "content": content, "screen": seen, "record": shape.dump(ticket)}

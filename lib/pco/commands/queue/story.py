@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from pco.command import Pco
-from pco.commands.queue import failure, rowing, verb
+from pco.commands.queue import failure, hearsay, rowing, verb
 from pco.commands.queue.change import Refused, each, unknown
 from pco.commands.queue.terminal import echo, local, paint, width
 from pco.ground import text, times
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.ticket import KEY, Round, State, Ticket
+from pco.rules import budget
 
 MOST_LINE = 1 << 20  # bytes of an audit line
 
@@ -39,6 +40,7 @@ class Happened:
 def log(pco: Pco, key: str, form: str) -> None:
     """Tell the way of a ticket: who did what, and when.
 
+    What its sessions told of themselves is among it, and what they used; it needs no right to read the journal.
     Also of a ticket that was dropped, as far as the audit record knows it.
 
     \b
@@ -61,7 +63,7 @@ def log(pco: Pco, key: str, form: str) -> None:
 def story(pco: Pco, key: str) -> list[Happened]:
     """All that is known to have happened, oldest first.  Raises Refused if nothing is known of the key."""
     ticket = _ticket(pco, key)
-    lines = [*of_record(ticket)] if ticket else []
+    lines = [*of_record(ticket), *of_sessions(pco.config.paths.sessions, ticket)] if ticket else []
     lines += of_audit(pco.config.paths.audit, key, known=ticket)
     if not lines:
         raise unknown(pco, key)
@@ -82,6 +84,15 @@ def of_record(ticket: Ticket) -> Iterator[Happened]:
         yield Happened(event.at, (event.comment.by if event.comment else event.by) or "Plane", _with(event.kind, said))
     for round in ticket.rounds:
         yield from _sessions(round)
+
+
+def of_sessions(sessions: Path, ticket: Ticket) -> Iterator[Happened]:
+    """What the sessions told, as far as it was kept."""
+    for round in ticket.rounds:
+        for attempt in round.attempts:
+            for event in hearsay.told(sessions, ticket, round, attempt):
+                look = "failed" if event.kind == "turn_failed" else "dim"
+                yield Happened(event.at, f"agent {round.n}.{attempt.n}", hearsay.sentence(event), look)
 
 
 def of_audit(folder: Path, key: str, known: Ticket | None) -> Iterator[Happened]:
@@ -136,7 +147,8 @@ def _sessions(round: Round) -> Iterator[Happened]:
         yield Happened(attempt.start, "session", f"attempt {round.n}.{attempt.n} begun{where}{afresh}")
         if attempt.end:
             bad = "failed" if attempt.outcome in failure.BAD else ""
-            said = f"attempt {round.n}.{attempt.n}: {failure.meaning(attempt)}"
+            used = f"; used {bill}" if (bill := budget.bill(attempt.cost)) else ""
+            said = f"attempt {round.n}.{attempt.n}: {failure.meaning(attempt)}{used}"
             yield Happened(attempt.end, "session", said, bad)
     for blocked in round.blocked:
         waited = f" (answered after {times.rough(blocked.to - blocked.from_)})" if blocked.to else ""

@@ -9,6 +9,7 @@ from pco.commands.queue.select import Filters
 from pco.commands.queue.terminal import echo, paint, width
 from pco.ground import text, times
 from pco.ground.ticket import FINISHED, State, Ticket
+from pco.rules import hearing
 
 HEADS = ("KEY", "STATE", "AGE", "ROUND", "PRIORITY", "REMARK", "TITLE")
 NARROW = ("KEY", "STATE", "AGE", "TITLE")  # what is left on a small terminal
@@ -44,23 +45,18 @@ def _cells(pco: Pco, ticket: Ticket) -> dict[str, str]:
         "PRIORITY": text.line(ticket.priority, 8) if ticket.priority != "none" else "",
         "REMARK": text.line(remark, REMARK),
         "TITLE": text.line(ticket.title),
-        "LOOK": "blocked" if remark.startswith("blocked") else ticket.state.value,
+        "LOOK": "blocked" if hearing.waits(ticket) else ticket.state.value,
     }
 
 
 def describe(pco: Pco, ticket: Ticket) -> str:
-    """What a person should know of it at a glance, clean: blocked, on hold, stopping, gone, how it failed."""
+    """What a person should know of it at a glance, clean: what its agent does, held, gone, how it failed."""
     return text.line(_described(pco, ticket), 80)
 
 
 def _described(pco: Pco, ticket: Ticket) -> str:
-    blocked = ticket.blocked if ticket.state is State.ACTIVE else None
-    if blocked:
-        return f"blocked: {blocked.what or 'a question'}"
-    if ticket.stop and ticket.state is State.ACTIVE:
-        return f"stopping (by {ticket.stop.by})"
-    if ticket.state is State.ACTIVE and ticket.unknown:
-        return text.count(len(ticket.unknown), "new comment")
+    if ticket.state is State.ACTIVE:
+        return _running(pco, ticket)
     if ticket.gone:
         return "gone from Plane"
     if ticket.hold and (ticket.hold.until is None or ticket.hold.until > pco.now()):
@@ -68,6 +64,15 @@ def _described(pco: Pco, ticket: Ticket) -> str:
     if ticket.state is State.FAILED and ticket.attempt:
         return ticket.attempt.outcome
     return ticket.round.trigger.kind if ticket.state is State.PENDING and ticket.round.trigger.kind != "new" else ""
+
+
+def _running(pco: Pco, ticket: Ticket) -> str:
+    if ticket.stop:
+        return f"stopping (by {ticket.stop.by})"
+    what, since = hearing.doing(ticket)
+    if ticket.unknown and not hearing.waits(ticket):
+        return text.count(len(ticket.unknown), "new comment")
+    return f"{what} for {times.rough(pco.now() - since)}" if since and not ticket.blocked else what
 
 
 def _damaged(row: dict[str, Any]) -> dict[str, str]:

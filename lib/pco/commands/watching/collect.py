@@ -1,4 +1,4 @@
-"""What a finished session leaves: its commits into the mirror, its last screen beside the prompt."""
+"""What a session leaves: its screen beside the prompt, now and then while it runs; at its end commits, too."""
 
 import os
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from pco.rules.supervision import Seen
 
 WITHIN = timedelta(seconds=50)  # for each of the two steps of reading a bundle; the unit's WatchdogSec= is longer
 MOST_COMMITS = 100
+SCREENS = 5.0  # seconds between two copies of the screen of a session that runs
 
 
 def screen(ear: Ear) -> None:
@@ -26,6 +27,25 @@ def screen(ear: Ear) -> None:
         with suppress(BadData, OSError):
             if shown := attempt.read_screen(out):
                 durable.replace(ear.home / "screen", shown, 0o644)
+    finally:
+        os.close(out)
+
+
+def live(ear: Ear, clock: float) -> None:
+    """Keep the screen of a session that runs, if it has changed: the group can read it there, but not its out/."""
+    if clock < ear.screened + SCREENS:
+        return
+    out = ear.open()
+    if out is None:
+        return
+    ear.screened = clock
+    try:
+        facts = os.stat("screen", dir_fd=out, follow_symlinks=False)
+        if ear.screen != (stamp := (facts.st_ino, facts.st_mtime_ns)):
+            ear.screen = stamp
+            durable.replace(ear.home / "screen", attempt.read_screen(out), 0o644)
+    except (BadData, OSError):
+        return
     finally:
         os.close(out)
 

@@ -16,7 +16,7 @@ from pco.ground import attempt
 from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
 from pco.outside.runners import Runner
-from pco.rules import prompt, retry, supervision
+from pco.rules import hearing, prompt, retry, supervision
 from pco.rules.budget import Purse
 from pco.rules.supervision import Seen, Step, Verdict
 
@@ -26,6 +26,8 @@ SOON = 1.0  # seconds: when a lock was held
 ENDING = 5.0  # seconds: the net under the runner's own word that a session has ended
 TRUSTED = 0.2  # seconds for which "they are alive" is believed without asking the runner again
 LONG = 0.02  # seconds of work after which all are heard again, before more is done
+ACCOUNTED = 30.0  # seconds between two writes of a record in which nothing but the cost has changed,
+GROWN = 1.25  # unless it has grown so much
 NEVER = float("inf")
 LONG_AGO = float("-inf")
 
@@ -41,7 +43,7 @@ class Desk:
         self.spool = pco.spool
         self.limits = pco.config.sessions
         self.memory = Memory(pco.spool, pco.config.paths.sessions, self._say)
-        self.blocked: list[str] = []  # those that wait for a person
+        self.waiting: list[str] = []  # those whose agents wait for a person
         self.retries: dict[str, float] = {}  # key: the clock at which it may be launched again
         self._spending = Spending(pco)
         self._runner = runner
@@ -51,6 +53,7 @@ class Desk:
         self._left: dict[str, float] = {}  # key: the clock at which the runner no longer knew it, though it was there
         self._living: tuple[float, frozenset[str]] = (LONG_AGO, frozenset())
         self._said: set[tuple[str, str]] = set()
+        self._accounted: dict[str, tuple[float, float]] = {}  # key: when its record was last written, and its cost then
 
     @property
     def purse(self) -> Purse:
@@ -67,7 +70,7 @@ class Desk:
         self._hear(keys, None)  # what was handed over is recorded before anybody is asked anything
         living, due = self._alive(keys)
         found, heard_at = self._hear(keys, living), attempt.clock()
-        self.blocked = sorted(key for key, f in found.items() if not isinstance(f, float) and f[0].blocked)
+        self.waiting = sorted(key for key, f in found.items() if not isinstance(f, float) and hearing.waits(f[0]))
         for n, key in enumerate(keys):
             if attempt.clock() > heard_at + LONG and rung():
                 found, heard_at = self._hear(keys[n:], living), attempt.clock()
@@ -101,13 +104,31 @@ class Desk:
         )
         self._spending.count(ticket, seen.account)
         newborn = seen.born and not (ticket.attempt and ticket.attempt.born)
-        if supervision.noted(ticket, seen) != ticket:
-            ticket = self._note(ticket, seen)
+        ticket = self._noted(ticket, seen)
+        self._hear_words(ticket, ear, seen)
         if newborn and not seen.alive:
             # The runner was asked before the birth: what it said is too old to judge by.
             self._living = (LONG_AGO, frozenset())
             return attempt.clock()
         return attempt.clock() if ear.more else (ticket, ear, seen)
+
+    def _noted(self, ticket: Ticket, seen: Seen) -> Ticket:
+        """The ticket with what was heard: on disk, but for a cost that moves all the time."""
+        after = supervision.noted(ticket, seen)
+        if after == ticket:
+            return ticket
+        costs_only = supervision.noted(ticket, replace(seen, account=None)) == ticket
+        at, cost = self._accounted.get(ticket.key, (LONG_AGO, 0.0))
+        if costs_only and seen.clock < at + ACCOUNTED and after.cost < cost * GROWN:
+            return after
+        self._accounted[ticket.key] = (seen.clock, after.cost)
+        return self._note(ticket, seen)
+
+    def _hear_words(self, ticket: Ticket, ear: Ear, seen: Seen) -> None:
+        """What else is new: a warning, a screen."""
+        if seen.heard.warning:
+            self._say(ticket.key, seen.heard.warning)
+        collect.live(ear, seen.clock)
 
     def _waited_for(self, key: str, ear: Ear, seen: Seen) -> Seen:
         """A session that the runner knows no longer, but whose process is just ending, counts as alive for a while."""
@@ -131,7 +152,12 @@ class Desk:
         taken = [event.forward for event in before.forwarded if event.forward and event.forward not in waiting]
         for forward in taken:
             self.pco.announce("given", after, {"number": forward.n, "forwarded_by": forward.by})
-        self._wake("dashboard", "notify")
+        rests = hearing.waits(after) and after.blocked is None
+        if rests and not (hearing.waits(before) and before.blocked is None):
+            self.pco.announce("at rest", after, {"what": hearing.doing(after)[0]})
+        if after.attempt and before.attempt and after.attempt.afresh and not before.attempt.afresh:
+            self.pco.announce("afresh", after, {"why": after.attempt.afresh})
+        self._wake("dashboard", *(("notify",) if hearing.waits(after) or after.round.summary else ()))
         return slim(after)
 
     # Acting.
@@ -289,6 +315,7 @@ class Desk:
         gone = self.memory.forget(keys)
         self._asked = {key: at for key, at in self._asked.items() if key in keys}
         self._left = {key: at for key, at in self._left.items() if key in keys}
+        self._accounted = {key: at for key, at in self._accounted.items() if key in keys}
         if gone:
             self._said = {said for said in self._said if said[0] not in gone}
 

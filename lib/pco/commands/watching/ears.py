@@ -33,6 +33,8 @@ class Ear:
         self.number = number
         self.heard = Heard()
         self.more = False  # some events are left for the next scan
+        self.screen: tuple[int, int] | None = None  # the screen that was copied last, by inode and time,
+        self.screened = float("-inf")  # and the clock when it was looked at
         self._complain = complain
         self._known: set[str] = set()
         self._said: set[str] = set()

@@ -16,6 +16,7 @@ from pco.ground.errors import BadConfig, BadData
 
 MOST_SEED = 1 << 18  # bytes of one file of the template
 MOST_FILES = 200
+MOST_LINE = 1 << 20
 _STATE = ".claude.json"
 
 
@@ -74,11 +75,11 @@ def obstacle(own: Path, conversation: str) -> str:
         return "the earlier conversation is no longer there"
     try:
         with open(transcripts[0], "rb") as lines:
-            first = lines.readline(1 << 20)
-        json.loads(first)
-    except (OSError, ValueError):
+            spoken = any(_spoken(line) for line in iter(lambda: lines.readline(MOST_LINE), b""))
+    except OSError:
         return "the earlier conversation cannot be read"
-    return ""
+    # Killed in its first turn it has written down the mode, but no word: then the CLI finds no conversation.
+    return "" if spoken else "nothing of the earlier conversation was written down"
 
 
 def resuming(own: Path, conversation: str) -> None:
@@ -108,6 +109,15 @@ def _remembered(path: Path) -> str:
     with suppress(OSError, BadData):
         return durable.read(os.fspath(path), 4 << 20).decode("utf-8", "replace")
     return ""
+
+
+def _spoken(line: bytes) -> bool:
+    """Whether a line of a conversation is somebody's word."""
+    if b'"user"' not in line and b'"assistant"' not in line:
+        return False
+    # One that is longer than what is read at once, was read in part, and need not be parsed.
+    value = _parsed(line.decode("utf-8", "replace"))
+    return len(line) == MOST_LINE or (isinstance(value, dict) and value.get("type") in ("user", "assistant"))
 
 
 def _parsed(words: str) -> Any:

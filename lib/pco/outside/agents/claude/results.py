@@ -1,7 +1,8 @@
 """What the end of Claude Code means.
 
 Success is exit 0 and `is_error` false, never `subtype`: an API error has `subtype: success`.  Tools that were denied
-show only in `permission_denials`; a stream that was cut every time ends with exit 0 and a part of the text.
+show only in `permission_denials`.  An answer that breaks off every time, streamed or not, is `connection_failed`, as is
+an API that nobody answers for: only the words tell them apart.
 """
 
 import json
@@ -59,6 +60,8 @@ def _api_error(value: dict[str, Any]) -> Outcome:
     known = status if type(status) is int else None
     cause = text.line(str(value.get("result") or "no answer"), 200)
     why = f"the model's API failed: {cause}"
+    if known is None and value.get("api_error") == "connection_failed" and "lost" in cause:
+        return Outcome("cut-off", why)
     return Outcome("failed" if known in HOPELESS else "passing-error", why)
 
 
