@@ -14,11 +14,13 @@ WORKERS ?= 2
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z-]*\):.*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
-	@echo "PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)   (make demo KEEP=1 leaves the demo running to play with)"
+	@echo "PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)   (make demo KEEP=1 leaves the demo running to play with;"
+	@echo "AGENT=claude KEY_FILE=FILE asks the real API with the key in FILE, and costs money)"
 
-demo: .venv/.ready  ## set up, run the main job on embedded defaults to its end
+demo: .venv/.ready $(if $(filter claude,$(AGENT)),.venv/.claude)  ## set up, run the main job to its end (AGENT=claude: with Claude Code)
 	@share/need tmux git
-	@$(PY) share/demo/demo.py $(if $(KEEP),--keep)
+	@$(PY) share/demo/demo.py $(if $(KEEP),--keep) $(if $(AGENT),--agent $(AGENT)) \
+		$(if $(KEY_FILE),--key-file "$(KEY_FILE)") $(if $(BASE_URL),--base-url "$(BASE_URL)")
 
 test: check oldest .venv/.claude  ## set up, run all checks and tests (as root also those that boot a systemd)
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
