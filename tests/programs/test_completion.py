@@ -22,6 +22,13 @@ def desk(site):
     return Desk(site)
 
 
+def kinds(site, line):
+    """What kinds of words a program says fit at the end of `line`."""
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_PCO_SETUP_COMPLETE": "pco_complete"}
+    said = site.run("pco-setup", env={**site.environment(), **asked}).stdout
+    return [row.split("\t")[0] for row in said.splitlines()]
+
+
 def answer(site, line, program="pco-queue", **more):
     """What a program says fits at the end of `line`: value -> help."""
     words = [*line.split(" ")]
@@ -69,6 +76,14 @@ def test_verbs_projects_formats_and_programs_are_offered_too(desk):
     assert list(answer(desk.site, "pco-queue list --project ")) == ["SHOP", "WEB"]
     assert list(answer(desk.site, "pco-queue list --format js")) == ["json", "jsonl"]
     assert list(answer(desk.site, "pco help la", "pco")) == ["launch"]
+
+
+def test_of_options_that_are_a_choice_all_are_offered_and_of_files_the_shells_own(desk):
+    assert list(answer(desk.site, "pco-setup --agent ", "pco-setup")) == ["claude", "command"]
+    assert list(answer(desk.site, "pco-setup --mode h", "pco-setup")) == ["headless"]
+    assert list(answer(desk.site, "pco-setup --permission-mode by", "pco-setup")) == ["bypassPermissions"]
+    for option in ("--agent-key-file", "--claude", "--token-file"):
+        assert kinds(desk.site, f"pco-setup {option} ") == ["file"]
 
 
 def test_a_person_may_complete_the_key_of_an_active_ticket_but_not_the_summary(desk):

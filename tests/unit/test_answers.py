@@ -1,5 +1,7 @@
 """What pco-setup makes of answers."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from hypothesis import given
@@ -109,6 +111,64 @@ def test_what_says_the_same_already_stays_as_it_is():
     }
 
     assert answers.merged(before, said(into_states=("Todo", "In Progress"))) == before
+
+
+CLAUDE = Agent("claude", (), "/usr/local/bin/claude", "interactive", "acceptEdits", ticket_usd=20.0, daily_usd=100.0)
+
+
+def test_a_fresh_configuration_with_claude_code_says_what_it_runs_and_what_it_may_cost(tmp_path):
+    values = answers.merged({}, said(agent=CLAUDE))
+
+    assert list(values) == ["plane", "triggers", "filters", "sessions", "claude", "budget", "post"]
+    assert values["sessions"] == {"agent": "claude", "permission_mode": "acceptEdits"}
+    assert values["claude"] == {"program": "/usr/local/bin/claude", "mode": "interactive"}
+    assert values["budget"] == {"ticket_usd": 20, "daily_usd": 100}
+    assert "ticket_usd: 20\n" in answers.render(values, {})
+    assert read(tmp_path, answers.render(values, {})).agent == "claude"
+
+
+@pytest.mark.parametrize(
+    ("sessions", "agent", "stays"),
+    [
+        ({"limit": 9}, CLAUDE, True),
+        ({"agent": "auto"}, CLAUDE, True),
+        ({"agent": "claude"}, CLAUDE, True),
+        ({"agent": "auto", "command": ["/bin/true"]}, CLAUDE, False),
+        ({"command": ["/bin/true"]}, CLAUDE, False),
+        ({"agent": "command", "command": ["/bin/true"]}, CLAUDE, False),
+        ({"agent": "auto", "command": ["/bin/true"]}, Agent("command", ("/bin/true",)), True),
+        ({"agent": "claude", "command": ["/bin/true"]}, Agent("command", ("/bin/true",)), False),
+    ],
+)
+def test_the_agent_is_named_only_where_another_one_is_meant(sessions, agent, stays):
+    before = answers.merged({}, said()) | {"sessions": sessions}
+
+    after = answers.merged(before, said(agent=agent))
+
+    assert (after["sessions"] == sessions) is stays
+    assert after["sessions"].get("command") == sessions.get("command")
+    assert stays or after["sessions"]["agent"] == agent.kind
+
+
+def test_of_an_address_that_is_taken_back_nothing_stays():
+    before = answers.merged({}, said(agent=replace(CLAUDE, base_url="https://gateway.example.org")))
+
+    after = answers.merged(before, said(agent=CLAUDE))
+
+    assert before["claude"]["base_url"] == "https://gateway.example.org"
+    assert "base_url" not in after["claude"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [("5", 5.0), ("$2.50", 2.5), ("0", 0.0), ("7 USD", 7.0), ("x", None), ("-1", None), ("nan", None)],
+)
+def test_an_amount_is_read_as_people_write_it(typed, amount):
+    if amount is None:
+        with pytest.raises(ValueError, match="expected an amount in USD"):
+            answers.usd(typed)
+    else:
+        assert answers.usd(typed) == amount
 
 
 def test_answers_given_are_not_changed_in_what_was_read():
