@@ -23,6 +23,7 @@ KINDS = {
     500: "api_error",
     529: "overloaded_error",
 }
+SECRET = ("authorization", "x-api-key")  # headers that are not kept
 MOST_BODY = 64 << 20
 PIECE = 24  # characters of a text in one event
 SIDE = '{"title": "A ticket", "isNewTopic": false}'  # what is asked without tools
@@ -153,7 +154,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _note(self, told: dict[str, Any]) -> None:
         by = "bearer" if self.headers.get("authorization") else "key" if self.headers.get("x-api-key") else ""
-        self.model.note({"at": time.time(), "method": self.command, "path": self.path, "by": by, **told})
+        headers = {name.lower(): value for name, value in self.headers.items() if name.lower() not in SECRET}
+        about = {"at": time.time(), "method": self.command, "path": self.path, "by": by, "headers": headers}
+        self.model.note({**about, **told})
 
     def _error(self, status: int, message: str, more: dict[str, str] | None = None) -> None:
         error = {"type": KINDS.get(status, "api_error"), "message": message}
@@ -175,14 +178,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _told(body: Any) -> dict[str, Any]:
-    """Of a request what a test may want to know."""
+    """All of a request, but of its tools only the names in `tools`, the rest in `offered`; and `said`, see `newest`."""
     if not isinstance(body, dict):
         return {"body": None}
     messages = body.get("messages")
     said = newest(messages)[0] if isinstance(messages, list) and all(isinstance(m, dict) for m in messages) else ""
     names = [tool.get("name") for tool in body.get("tools") or []]
-    kept = {name: body.get(name) for name in ("model", "stream", "max_tokens", "messages", "system")}
-    return {**kept, "tools": names, "said": said}
+    return {"messages": None, **body, "tools": names, "offered": body.get("tools") or [], "said": said}
 
 
 def _message(body: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
