@@ -6,7 +6,7 @@
     source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
     fence        made by pco-watch: a session that was not born by then must not begin
     result.json  see `Result`: how the session's unit ended (runner systemd)
-    screen       the last screen
+    screen       the last screen; of a session that runs it is some seconds old
     out/         written by the session, hostile input for everybody else (runner systemd: in the session's own state
                  folder, launch.json says where; after its end a copy of what is small lies here):
       birth        {"at", "pid", "boot_id"}: the session began; O_EXCL, the first thing it does
