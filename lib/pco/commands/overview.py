@@ -12,6 +12,10 @@ TASKS = (
         (("pco-setup", "configure pco: Plane, projects and repositories, the agent, who may approve"),),
     ),
     (
+        "Before production, and when something is wrong",
+        (("pco-doctor", "verify the 93 boxes of the production checklist; go or no-go"),),
+    ),
+    (
         "Every day, from the shell",
         (
             ("pco-queue", "what waits for you; approve, review, accept, post, look, stop"),

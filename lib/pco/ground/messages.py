@@ -50,6 +50,7 @@ _TOLD = {
     "attached": "4138bb6f58124a0e8fa4e31359fb3814",
     "import asked": "a04351ed7a914fa4b3a72756f1abc6d1",
     "repaired": "45e8358f5b384cb0bfa4b72e27593f52",
+    "attested": "2a183c9225a340b986ecd39cd272195c",
     "dropped": "d03dc030298f468cbdf9743e8c7a795d",
     # What is about no ticket.
     "trouble": "5e31b7d148c64180b308e5f05a429f64",

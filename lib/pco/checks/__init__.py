@@ -1,0 +1,127 @@
+"""What pco-doctor verifies: the boxes of a production checklist, and a check for each that a machine can see to.
+
+A check gets a `Site`, looks (it changes nothing, and asks Plane only to read), and returns a `Finding`: what it saw as
+evidence, and the one command that mends it.  What it may not look at it says so (`unseen`), with the reason.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pco.ground.config import Config
+from pco.outside import units
+
+if TYPE_CHECKING:
+    from pco.outside.plane import Plane
+
+
+class Status(StrEnum):
+    """How a box stands; the order is that of gravity."""
+
+    OK = "ok"
+    NOT_APPLICABLE = "n/a"
+    UNSEEN = "unseen"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+GRAVITY = {status: n for n, status in enumerate(Status)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one box: `evidence` in one line, `mend` a command or what else is to be done."""
+
+    status: Status
+    evidence: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is looked at, and by whom.  `plane` makes a client of Plane; it raises BadConfig without a token.
+
+    `url` is where the dashboard answers, empty if that is unknown; `root` whether this is root, or a test's own tree
+    below `top`, which is / on a machine.
+    """
+
+    config: Config
+    config_path: Path
+    now: datetime
+    root: bool
+    environ: Mapping[str, str] = field(default_factory=dict)
+    plane: "Callable[[], Plane] | None" = None
+    top: Path = Path("/")
+    url: str = ""
+
+    @cached_property
+    def systemd(self) -> bool:
+        """Whether the installed pco is meant: that systemd runs, not one below a root of its own."""
+        return units.running() and self.config.paths.root is None
+
+    def at(self, path: str | Path) -> Path:
+        """A path of the machine."""
+        return self.top / str(path).lstrip("/")
+
+
+Check = Callable[[Site], Finding]
+_CHECKS: dict[str, Check] = {}
+
+
+def checks(*boxes: str) -> Callable[[Check], Check]:
+    """Makes a function the check of these boxes."""
+
+    def register(check: Check) -> Check:
+        for box in boxes:
+            assert box not in _CHECKS, box
+            _CHECKS[box] = check
+        return check
+
+    return register
+
+
+def all_checks() -> Mapping[str, Check]:
+    """The check of each box that has one, by the box's id."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return _CHECKS
+
+
+def ok(evidence: str) -> Finding:
+    """All is well."""
+    return Finding(Status.OK, evidence)
+
+
+def warn(evidence: str, mend: str) -> Finding:
+    """It works, but somebody should see to it."""
+    return Finding(Status.WARN, evidence, mend)
+
+
+def fail(evidence: str, mend: str) -> Finding:
+    """It does not hold."""
+    return Finding(Status.FAIL, evidence, mend)
+
+
+def unseen(why: str, mend: str = "sudo pco-doctor") -> Finding:
+    """It could not be looked at."""
+    return Finding(Status.UNSEEN, why, mend)
+
+
+def not_applicable(why: str) -> Finding:
+    """There is nothing of that kind here."""
+    return Finding(Status.NOT_APPLICABLE, why)
+
+
+def worst(findings: list[Finding]) -> Finding:
+    """One finding for several: the gravest status, the evidence of what is that grave, or of all if all is well."""
+    gravest = max((finding.status for finding in findings), key=GRAVITY.__getitem__, default=Status.NOT_APPLICABLE)
+    told = [finding for finding in findings if finding.status is gravest]
+    mend = next((finding.mend for finding in told if finding.mend), "")
+    return Finding(gravest, "; ".join(dict.fromkeys(finding.evidence for finding in told)), mend)

@@ -1,0 +1,108 @@
+"""Look whether pco is ready for production, and say what to do where it is not.
+
+It goes through the 93 boxes of a production checklist.  Most of them it sees to itself (class V), and prints what it
+saw as evidence, or the one command that mends it; some hold once pco is installed (B), some are pages of the manual
+(R), and some only people can know (P): these are answered by "pco-doctor attest".  It takes a few seconds and changes
+nothing; Plane is only read.
+
+    ok      it holds                      warn    it works, but see to it
+    n/a     there is nothing of the kind  fail    it does not hold
+    unseen  it could not be looked at, as the line says; most often root can
+
+Root sees all of it; user pco and members of group pco see what they may.
+
+With --production it answers one question: go, or no-go.  No-go is a box that failed, a box that only people can answer
+and nobody has, and one that could not be looked at, unless a person explains that by "attest".  A warning does not keep
+it from "go".
+
+With --url it looks at the dashboard of another machine, as its readers do; it needs no configuration then.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pco.command import CONTEXT, Pco, Program, configure, options
+
+if TYPE_CHECKING:
+    from pco.commands.doctoring.examination import Row
+
+WITHIN = 5.0  # seconds for all checks together
+NO_GO = 65
+
+
+class Doctor(Program, click.Group):
+    """A program with one verb."""
+
+
+@click.group("pco-doctor", cls=Doctor, invoke_without_command=True, context_settings=CONTEXT)
+@options
+@click.option("--format", "form", type=click.Choice(["table", "json", "tap"]), default="table", help="Default: table.")
+@click.option("--section", "sections", multiple=True, metavar="N|ID", help="Only these sections or boxes; repeatable.")
+@click.option("--production", is_flag=True, help="Go or no-go: exit 0 is go.")
+@click.option("--url", metavar="URL", default="", help="Look at this dashboard, from outside.")
+@click.pass_context
+def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
+    """Verify that pco is ready for production.
+
+    \b
+    Examples:
+      sudo pco-doctor                     what is not as it should be, and how to mend it
+      pco-doctor -v --section 2           all about Plane and the agent, with evidence
+      pco-doctor --production && echo go
+      pco-doctor attest 23.2 --note "Told all teams by mail" --until 2027-06-30
+      pco-doctor --format json | jq -r '.[] | select(.status == "fail") | .mend'
+    """
+    pco = ctx.obj = Pco("pco-doctor")
+    configure(pco, config, verbose, quiet, color)
+    if ctx.invoked_subcommand is not None:
+        return
+    look(pco, **given)
+    raise SystemExit(pco.trouble)
+
+
+def look(pco: Pco, form: str, sections: tuple[str, ...], production: bool, url: str) -> None:
+    """Examine, tell, and judge."""
+    from pco.commands.doctoring import examination, report
+
+    wanted = examination.wanted(sections)
+    rows = examination.outside(pco, url, WITHIN) if url else examination.inside(pco, wanted, WITHIN)
+    report.write(pco, rows, form, every=bool(sections) or pco.loudness > 0 or bool(url))
+    judge(pco, rows, form, production)
+
+
+def judge(pco: Pco, rows: "list[Row]", form: str, production: bool) -> None:
+    """The exit code, and with --production the one word."""
+    from pco.commands.doctoring import examination
+
+    against = examination.against(rows, production=production)
+    if against:
+        pco.trouble = NO_GO
+    if production and form == "table":
+        named = ", ".join(row.box.id for row in against)
+        pco.say(f"no-go: {named}" if against else "go")
+
+
+@main.command("attest", context_settings=CONTEXT)
+@options
+@click.argument("box", metavar="ID")
+@click.option("--note", metavar="TEXT", required=True, help="What holds, who said so, where it stands.")
+@click.option("--until", metavar="DATE|DURATION", default="", help="When it must be said anew, such as 90d.")
+@click.pass_obj
+def attest(
+    pco: Pco, config: str | None, verbose: int, quiet: bool, color: str, box: str, note: str, until: str
+) -> None:
+    """Say of a box what only a person can know, or explain why it could not be looked at.
+
+    Your name, the time and the note are kept, and audited.
+
+    \b
+    Examples:
+      pco-doctor attest 26.2 --note "Ann Example, operations"
+      pco-doctor attest 17.1 --note "project SAND, two weeks" --until 1y
+    """
+    from pco.commands.doctoring import attesting
+
+    configure(pco, config, verbose, quiet, color)
+    attesting.attest(pco, box, note, until)
+    raise SystemExit(pco.trouble)

@@ -1,0 +1,32 @@
+"""A person's word on a box."""
+
+from pco.command import Pco
+from pco.commands.queue.holding import moment
+from pco.ground import attested, text, times
+from pco.ground.attested import Word
+from pco.ground.errors import BadData, NotPermitted, SystemFault
+
+MOST_NOTE = 500
+
+
+def attest(pco: Pco, id: str, note: str, until: str) -> None:
+    """Keep it, and audit it.  Raises BadData, NotPermitted."""
+    from pco.checks.boxes import BY_ID
+
+    box = BY_ID.get(id)
+    if box is None:
+        raise BadData(f"there is no box {text.line(id, 20)}{text.meant(id, list(BY_ID))}", "pco-doctor -v lists them")
+    if box.kind in ("B", "R"):
+        raise BadData(f"{id} needs nobody's word: {box.answer}")
+    said = text.line(note, MOST_NOTE).strip()
+    if not said:
+        raise BadData("the note is empty: say what holds, and who said so")
+    now = pco.now()
+    end = moment(pco, until) if until else None
+    try:
+        attested.write(pco.config.paths.audit, Word(id, pco.who, now, said, end))
+    except SystemFault as error:
+        raise NotPermitted(str(error), "as root, or as a member of group pco") from error
+    ends = f", until {times.iso(end)}" if end else ""
+    pco.announce("attested", None, {"box": id, "note": said, "until": times.iso(end) if end else ""})
+    pco.say(f"{id} {box.asks}: attested by {pco.who}{ends}")

@@ -1,0 +1,183 @@
+"""Every box gets a row: what its check found, a person's word, or where it is built in or written down."""
+
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pco.checks import GRAVITY, Check, Finding, Site, Status, all_checks, fail, ok, unseen, warn
+from pco.checks.boxes import BOXES, SECTIONS, Box
+from pco.command import Pco
+from pco.ground import attested, text, times
+from pco.ground.attested import Word
+from pco.ground.errors import BadData, NotPermitted, PcoError
+
+ALL = "23.1"  # the box that is about all others
+_PAGE = re.compile(r"(pco[a-z-]*)\(([157])\)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A box and what was found; `explained` is a person's word on one that could not be looked at."""
+
+    box: Box
+    finding: Finding
+    explained: bool = False
+
+
+def wanted(names: Sequence[str]) -> tuple[Box, ...]:
+    """The boxes of these sections (2) or with these ids (2.1); all without a name.  Raises BadData."""
+    known = [*SECTIONS, *(box.id for box in BOXES)]
+    for name in names:
+        if name not in known:
+            raise BadData(f"there is no section or box {text.line(name, 20)}{text.meant(name, known)}")
+    return tuple(box for box in BOXES if not names or box.id in names or box.section in names)
+
+
+def inside(pco: Pco, boxes: Sequence[Box], within: float) -> list[Row]:
+    """Look from here.  Raises BadConfig where there is no configuration that can be read."""
+    site = Site(
+        config=pco.config,
+        config_path=pco.config_path,
+        now=pco.now(),
+        root=os.geteuid() == 0,
+        environ=dict(os.environ),
+        plane=pco.plane,
+    )
+    found = examined(all_checks(), [box for box in boxes if box.id != ALL], site, within)
+    rows = [_row(pco, box, found) for box in boxes if box.id != ALL]
+    return sorted([*rows, *(_all(box, rows) for box in boxes if box.id == ALL)], key=lambda row: BOXES.index(row.box))
+
+
+def outside(pco: Pco, url: str, within: float) -> list[Row]:
+    """Look at a dashboard as its readers do."""
+    from pco.checks.remote import look
+
+    found = look(url, pco.now(), within)
+    return [Row(box, found[box.id]) for box in BOXES if box.id in found]
+
+
+def examined(checks: Mapping[str, Check], boxes: Sequence[Box], site: Site, within: float) -> dict[str, Finding]:
+    """What the checks of these boxes find, all at once; one that takes longer than `within` seconds is given up."""
+    found: dict[str, Finding] = {}
+    bugs: list[BaseException] = []
+    due = time.monotonic() + within
+    threads = []
+    for box in boxes:
+        check = checks.get(box.id)
+        if check is not None:
+            # A daemon: one that hangs in the network keeps nobody from ending.
+            threads.append(threading.Thread(target=_examine, args=(box, check, site, found, bugs), daemon=True))
+            threads[-1].start()
+    for thread in threads:
+        thread.join(max(due - time.monotonic(), 0.0))
+    if bugs:
+        raise bugs[0]
+    late = unseen(f"not seen within {within:g} s", "try again")
+    return {box.id: found.get(box.id, late) for box in boxes if box.id in checks}
+
+
+def _examine(box: Box, check: Check, site: Site, found: dict[str, Finding], bugs: list[BaseException]) -> None:
+    try:
+        found[box.id] = check(site)
+    except NotPermitted as error:
+        found[box.id] = unseen(str(error), error.hint or "sudo pco-doctor")
+    except PcoError as error:
+        found[box.id] = fail(str(error), error.hint)
+    except PermissionError as error:
+        found[box.id] = unseen(f"{error.filename or 'it'} may not be read by this user")
+    except OSError as error:
+        found[box.id] = fail(f"{error.filename or 'system'}: {error.strerror or error}", "")
+    except Exception as error:  # noqa: BLE001 - a bug: raised again where it ends the program
+        bugs.append(error)
+
+
+def against(rows: Sequence[Row], *, production: bool) -> list[Row]:
+    """The rows that speak against all being well; for production also those that nobody has answered for."""
+    return [row for row in rows if _is_against(row, production)]
+
+
+def _is_against(row: Row, production: bool) -> bool:
+    if row.finding.status is Status.FAIL:
+        return True
+    if not production:
+        return False
+    return (row.box.kind == "P" and row.finding.status is not Status.OK) or (
+        row.finding.status is Status.UNSEEN and not row.explained
+    )
+
+
+# One row.
+
+
+def _row(pco: Pco, box: Box, found: dict[str, Finding]) -> Row:
+    if box.id in found:
+        return _explained(pco, box, found[box.id])
+    if box.kind == "P":
+        return Row(box, _spoken(pco, box))
+    if box.kind == "R":
+        return Row(box, _written(box))
+    if box.kind == "V":
+        return Row(box, unseen("this version of pco has no check for it", "look yourself, and attest it"))
+    return Row(box, ok(f"built in: {box.answer}"))
+
+
+def _explained(pco: Pco, box: Box, finding: Finding) -> Row:
+    """What could not be looked at may be explained by a person."""
+    word = _word(pco, box) if finding.status is Status.UNSEEN else None
+    if word is None or not word.holds(pco.now()):
+        return Row(box, finding)
+    told = f"{finding.evidence}; {word.by}, {word.at:%Y-%m-%d}: {word.note}"
+    return Row(box, Finding(Status.UNSEEN, told, finding.mend), explained=True)
+
+
+def _spoken(pco: Pco, box: Box) -> Finding:
+    word = _word(pco, box)
+    mend = f'pco-doctor attest {box.id} --note "…"'
+    if word is None:
+        return warn(f"nobody has said so ({box.answer})", mend)
+    said = f"{word.by}, {times.ago(word.at, pco.now())}: {word.note}"
+    if not word.holds(pco.now()):
+        return warn(f"no longer: {said}", mend)
+    return ok(said)
+
+
+def _word(pco: Pco, box: Box) -> Word | None:
+    try:
+        return attested.read(pco.config.paths.audit, box.id)
+    except PcoError:
+        return None
+
+
+def _written(box: Box) -> Finding:
+    pages = [f"{name}.{section}" for name, section in _PAGE.findall(box.answer)]
+    missing = [page for page in pages if not any((folder / f"man{page[-1]}" / page).exists() for folder in _manuals())]
+    checkout = Path(__file__).resolve().parents[4] / "share" / "man" / "make.py"
+    if missing and not checkout.exists():
+        return warn(f"{' and '.join(missing)} is not installed", "install pco again")
+    return ok(f"see {box.answer}")
+
+
+def _manuals() -> list[Path]:
+    here = Path(sys.argv[0]).resolve().parent.parent / "share" / "man"
+    return [here, Path("/usr/local/share/man"), Path("/usr/share/man")]
+
+
+def _all(box: Box, rows: Sequence[Row]) -> Row:
+    """The box about all others."""
+    grave = [row.box.id for row in rows if row.finding.status is Status.FAIL]
+    if grave:
+        return Row(box, fail(f"{len(grave)} of the others failed: {', '.join(grave)}", "see there"))
+    return Row(box, ok(f"none of the {len(rows)} others failed"))
+
+
+def counted(rows: Sequence[Row]) -> dict[Status, int]:
+    """How many rows are how grave."""
+    counts = dict.fromkeys(sorted(Status, key=GRAVITY.__getitem__, reverse=True), 0)
+    for row in rows:
+        counts[row.finding.status] += 1
+    return counts
