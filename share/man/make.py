@@ -78,7 +78,7 @@ BUGS = {
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
     "hook": "An agent that is interrupted by Esc, or killed, says nothing: then the screen, the exit record and the "
     "deadlines speak.",
-    "doctor": "It sees what is so now.  What fails only under load, or once a year, shows in what it watches, not in it.",
+    "doctor": "It sees what is so now; what fails only under load, or once a year, does not show in it.",
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
     "pco.yaml.d/*.yaml goes before its answers.  Whether an OAuth token is taken may show only in the first session.",
