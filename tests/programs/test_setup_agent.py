@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from pco.commands.setting import agent
 from pco.sim.model import KEY, Model
 from programs import setting
 
@@ -64,6 +65,13 @@ def closed():
 
 
 # By options.
+
+
+def test_the_help_says_of_each_mode_what_the_questions_say(site):
+    said = site.run("pco-setup", "--help").stdout
+
+    for name, about in agent.PERMISSIONS.items():
+        assert re.search(rf"^ +{name} +{re.escape(about)}$", said, re.M)
 
 
 def test_options_alone_make_claude_code_the_agent_and_its_key_readable_for_its_owner_alone(desk, model):
@@ -468,7 +476,8 @@ def test_questions_lead_to_claude_code(desk, model):
         said = screen.end()
 
     config = desk.load()
-    assert "interactive  in its terminal: people attach" in modes
+    assert "interactive  in its terminal; people attach, answer it, take over\n" in modes
+    assert "…" not in modes + may
     assert "dontAsk            asks nothing; what is not allowed is refused" in may
     assert (config.claude.mode, config.sessions.permission_mode) == ("headless", "dontAsk")
     assert (config.budget.ticket_usd, config.budget.daily_usd) == (7.5, 100)

@@ -110,7 +110,7 @@ def main(
     \b
     What Claude Code may do unasked (--permission-mode):
       default            asks before it edits or runs anything
-      acceptEdits        edits files in its clone; asks before it runs what is not allowed
+      acceptEdits        edits files in its clone; asks before it runs commands
       plan               reads and makes a plan; edits nothing
       dontAsk            asks nothing; what is not allowed is refused
       bypassPermissions  does everything; only the limits of its unit hold it

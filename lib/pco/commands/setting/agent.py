@@ -24,17 +24,18 @@ from pco.outside.agents.claude import login, program
 from pco.rules import answers
 from pco.rules.answers import Agent
 
+# Each is shown whole in 60 columns.
 KINDS = {
-    "claude": "Claude Code: people attach, answer what it asks, see what it costs",
+    "claude": "Claude Code: people attach, answer it, see what it costs",
     "command": "a program of your own: it gets the prompt on standard input",
 }
 MODES = {
-    "interactive": "in its terminal: people attach, answer what it asks, take over",
-    "headless": "nobody is asked: what it would have to ask for is refused; its last word is the summary",
+    "interactive": "in its terminal; people attach, answer it, take over",
+    "headless": "nobody is asked; what it would ask for is refused",
 }
 PERMISSIONS = {
     "default": "asks before it edits or runs anything",
-    "acceptEdits": "edits files in its clone; asks before it runs what is not allowed",
+    "acceptEdits": "edits files in its clone; asks before it runs commands",
     "plan": "reads and makes a plan; edits nothing",
     "dontAsk": "asks nothing; what is not allowed is refused",
     "bypassPermissions": "does everything; only the limits of its unit hold it",

@@ -217,7 +217,7 @@ def _key(plan: Plan) -> str:
         if key:
             return key
     if plan.needs_key:
-        raise BadConfig("the agent has no key", "put it into /etc/pco/credentials/agent, or name claude.key_file")
+        raise BadConfig("the agent has no key", "pco-setup --agent-key-file FILE, or name claude.key_file")
     return ""
 
 
