@@ -478,3 +478,16 @@ def test_a_cli_that_has_forgotten_what_was_before_begins_at_nothing(tmp_path):
     (tmp_path / "result").write_text(json.dumps({"total_cost_usd": 0.5, "session_id": ID}))
 
     assert ledger.account().usd == 0.5
+
+
+# Versions.
+
+
+def test_the_version_that_is_tested_is_the_one_that_is_fetched_and_named_to_people():
+    tested, oldest = (".".join(map(str, version)) for version in (program.TESTED, program.OLDEST))
+
+    assert f"\nversion={tested}\n" in (TOP / "share/claude/fetch").read_text()
+    assert f"tested is {tested}" in (TOP / "etc/pco.yaml").read_text()
+    readme = (TOP / "README.md").read_text()
+    assert f"claude-code@{tested} " in readme
+    assert f"older than {oldest} are refused; {tested} is" in readme
