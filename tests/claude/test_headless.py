@@ -1,6 +1,7 @@
 """Headless: what each end of the real CLI means, and that no ticket is lost by it."""
 
 import os
+import re
 import signal
 import time
 
@@ -120,6 +121,42 @@ def test_an_api_that_nobody_answers_for_ends_in_a_retry(desk, model):
     ticket = pco.comes_to(pco.run(), State.APPROVED, State.FAILED)
 
     assert ticket.attempt.outcome == "passing-error", ticket.history[-1].why
+
+
+NASTY = "Done: `it` & \"it's\" $(touch /tmp/PCO-PWNED) $HOME\n\n- ünïcödé \\d *two* 'three' | < > # ;"
+
+
+@pytest.mark.parametrize("mode", ["interactive", "headless"])
+def test_what_the_prompt_says_hands_over_any_summary_and_nobody_is_asked(desk, model, mode):
+    pco = desk(mode=mode)
+    key = pco.ticket()
+    pco.launch()
+    prompt = (pco.home(key) / "prompt.md").read_text()
+    command = re.search(r"^pco-complete .*?^END$", prompt, re.S | re.M)[0].replace("...", NASTY)
+    model.set_rules(
+        [
+            {
+                "match": "",
+                "steps": [{"tool": "Bash", "input": {"command": command, "description": "x"}}, {"text": "Bye."}],
+            }
+        ]
+    )
+
+    ticket = pco.comes_to(key, State.COMPLETED)
+
+    assert (ticket.round.summary, ticket.round.blocked) == (NASTY, ())
+    assert not os.path.exists("/tmp/PCO-PWNED")
+
+
+def test_who_attaches_reads_what_runs_there_and_where_to_look(desk, model):
+    model.set_rules([{"match": "", "steps": [{"text": "x", "sleep": 30}]}])
+    pco = desk(mode="headless")
+    key = pco.run()
+    pco.tells(key, "working")
+
+    assert f"{key} is worked on by Claude Code, headless: it shows and asks nothing." in pco.screen(key)
+    told = pco.site.run("pco-queue", "show", key).stdout
+    assert "working" in told and "pco-queue show" in pco.screen(key)
 
 
 @pytest.mark.parametrize(

@@ -438,6 +438,24 @@ def said(id: str, usage: tuple[int, int, int, int], model: str = "claude-sonnet-
     return {"type": "assistant", "message": {"id": id, "model": model, "usage": dict(zip(names, usage, strict=True))}}
 
 
+@pytest.mark.parametrize(("said", "why"), [("", "exit 1"), ("no such model\n", "exit 1: no such model")])
+def test_why_it_does_not_begin_is_what_it_said_itself_and_not_the_line_that_pco_shows(tmp_path, monkeypatch, said, why):
+    session = a_session(tmp_path, claude={"mode": "headless"})
+    way, _ = entered(session, monkeypatch)
+    (session.out / "screen").write_text(f"{way.shown}\n{said}")
+
+    out = os.open(session.out, os.O_RDONLY)
+    assert claude.outcome(Exit(datetime.now(UTC), 1), out).why == f"the agent ended with {why}"
+    os.close(out)
+
+
+def test_only_a_headless_session_is_told_of_on_its_terminal(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    assert entered(a_session(tmp_path / "other"), monkeypatch)[0].shown == ""
+    headless = a_session(tmp_path, claude={"mode": "headless"})
+    assert "WEB-12 is worked on by Claude Code, headless" in entered(headless, monkeypatch)[0].shown
+
+
 def test_a_message_on_several_lines_counts_once_with_what_its_last_line_says(tmp_path):
     ledger = Ledger(tmp_path, tmp_path)
     a_transcript(tmp_path, said("m1", (10, 1, 0, 0)), said("m1", (10, 20, 5, 7)), said("m2", (1, 1, 1, 1)), "{no json")

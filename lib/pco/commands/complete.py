@@ -42,6 +42,7 @@ def main(pco: Pco, words: tuple[str, ...]) -> None:
     Examples, inside a session:
       pco-complete "Fixed the login: the token was compared by identity. Please check the new test."
       pco-complete - < summary.txt
+      pco-complete - <<'END'         and then the summary, and END: no quotes in it are in the way
     Outside, for an active ticket:
       pco-complete WEB-12 "Done by hand, see the branch."
     """

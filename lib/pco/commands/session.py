@@ -90,6 +90,8 @@ def live(launch: Launch, out: Path, signals: Signals) -> Exit:
             agent = agents.named(launch.agent)
             bill = agent.bill(launch)
             way = agent.enter(launch)
+        with suppress(OSError):
+            click.echo(way.shown, nl=bool(way.shown))
         child = start(launch, way)
     except Aborted as aborted:
         return _exit(128 + aborted.signal, signals)

@@ -59,7 +59,8 @@ class Prepared:
 class Way:
     """How the agent is started just now: None is the terminal; `kept` are descriptors that it inherits.
 
-    `environment` may hold the key of the agent, and is never written down.  `told` goes into the event `launched`.
+    `environment` may hold the key of the agent, and is never written down.  `told` goes into the event `launched`,
+    `shown` onto the terminal, for whoever attaches, where the agent itself shows nothing.
     """
 
     argv: tuple[str, ...]
@@ -68,6 +69,7 @@ class Way:
     stdout: Path | None = None
     kept: tuple[int, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
+    shown: str = ""
 
 
 class Bill(Protocol):

@@ -29,6 +29,8 @@ MOST_INSTRUCTIONS = 256 << 10
 # shorter than a byte, and what is attached has a number on each line.
 MOST_ATTACHED = 20_000
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
+HEADLESS = "{key} is worked on by Claude Code, headless: it shows and asks nothing. What it does: pco-queue show {key}"
+_OURS = "pco: "  # begins a line that the agent has not written
 # Without them it asks its vendor's servers for news, and replaces itself.
 _QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 
@@ -133,6 +135,7 @@ def enter(launch: Launch) -> Way:
         stdout=out / "result" if plan.headless else None,
         kept=(lock,),
         told={"afresh": why, "warning": warning},
+        shown=f"{_OURS}{HEADLESS.format(key=launch.key)}" if plan.headless else "",
     )
 
 
@@ -239,4 +242,4 @@ def _last_line(out: int) -> str:
     except BadData:
         return ""
     lines = [text.line(line, 200).strip() for line in re.sub(r"\x1b\[[0-9;:]*m", "", shown).split("\n")]
-    return next((line for line in reversed(lines) if line), "")
+    return next((line for line in reversed(lines) if line and not line.startswith(_OURS)), "")
