@@ -195,6 +195,27 @@ def test_a_command_gives_way_to_claude_code_and_comes_back(desk, model):
     assert (config.agent, config.sessions.command) == ("command", ("/bin/cat", "-n"))
     assert "approved tickets wait for a new one" in there
     assert "approved tickets wait for a new one" in back
+    assert f"{desk.key} stays, and sessions of the command are given it" in back
+    assert "stays" not in there
+
+
+def test_a_project_that_has_its_own_way_is_named(desk, model):
+    desk.run("--yes", *options(desk, model))
+    own = "branch: main\n      claude: {mode: headless}"
+    desk.config.write_text(desk.config.read_text().replace("branch: main", own))
+
+    said = desk.run("--yes", "--permission-mode", "plan").stderr
+
+    id = desk.plane.project("WEB")["id"]
+    assert f"project {id} has its own: headless, plan" in said
+    assert desk.load().plane.projects[0].claude.mode == "headless"
+
+
+def test_a_token_of_a_place_of_its_own_has_the_key_beside_it(desk, model):
+    desk.run("--yes", "--token-to", str(desk.folder / "mine" / "token"), *options(desk, model))
+
+    assert (desk.folder / "mine" / "agent").read_text() == f"{KEY}\n"
+    assert desk.load().claude.key_file == desk.folder / "mine" / "agent"
 
 
 def test_a_configuration_with_a_command_stays_one_with_a_command(desk):

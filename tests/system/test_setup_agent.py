@@ -89,6 +89,7 @@ def test_one_command_makes_claude_code_the_agent_and_everything_starts(pco):
     assert "ok       /usr/local/bin/claude: 2.1.330 (Claude Code)" in done.stderr
     assert "the agent's API key is taken by 127.0.0.1" in done.stderr
     assert "Agent: Claude Code, interactive, acceptEdits" in done.stdout
+    assert "sudo pco-doctor looks whether all is as it should be." in done.stdout
     assert pco.host.systemctl("is-active", "pco.target", "pco-watch.service").split() == ["active"] * 2
     assert pco.failed() == ""
 

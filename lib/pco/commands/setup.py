@@ -80,7 +80,9 @@ FILE = click.Path(readable=False)  # only so that a shell completes it
 @click.option("--command", metavar="COMMAND", help="For --agent command; one word, quoted.")
 @click.option("--member", "members", metavar="USER", multiple=True, help="May approve.  Default: who called sudo.")
 @click.option(
-    "--token-to", metavar="FILE", help="Where the token goes.  Default: credentials/ beside FILE of --config."
+    "--token-to",
+    metavar="FILE",
+    help="Where the token goes, and beside it the agent's key.  Default: credentials/ beside FILE of --config.",
 )
 @click.option("--no-start", is_flag=True, help="Write all, start nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing; what is needed must be given, or be there already.")
@@ -295,4 +297,6 @@ def conclude(pco: Pco, talk: Talk, where: Place) -> None:
     caller = os.environ.get("SUDO_USER", "")
     who = f"   (as {text.line(caller, 40)}, after logging in anew)" if where.installed and caller else ""
     pco.say(f"Next: pco-queue{option}{who}")
+    if where.installed:
+        pco.say("sudo pco-doctor looks whether all is as it should be.")
     pco.say("The first poll only takes stock; an item that is new after it waits there for approval.")

@@ -95,6 +95,8 @@ def agent(talk: Talk, given: Given, before: Present, where: Place) -> Agent:
     if who == "command":
         made = Agent(who, command=_command(talk, given.command, config.sessions.command, where.installed))
         _tell_of_approvals(talk, before, who, config.sessions.permission_mode)
+        if before.key and config.agent == "claude":
+            talk.note(f"{where.key} stays, and sessions of the command are given it", "remove it if they should not be")
         return made
     given = _read(given)
     runs = _program(talk, given.program, before, where.installed)
@@ -108,6 +110,7 @@ def agent(talk: Talk, given: Given, before: Present, where: Place) -> Agent:
     if may == "bypassPermissions":
         talk.note("it does whatever it wants within its session; SECURITY.md says what that reaches")
     _tell_of_approvals(talk, before, who, may)
+    _tell_of_others(talk, config, mode, may)
     ticket, daily = _budget(talk, given, config.budget, fresh=not before.values)
     base_url = "" if given.base_url == answers.NOTHING else given.base_url or claude.base_url
     key_file = str(claude.key_file or "") if where.installed else str(where.key)
@@ -152,6 +155,14 @@ def _tell_of_approvals(talk: Talk, before: Present, kind: str, permission_mode: 
     now = before.config.agent, before.config.sessions.permission_mode
     if before.complete and now != (kind, permission_mode):
         talk.note("an approval is bound to the agent and to what it may do: approved tickets wait for a new one")
+
+
+def _tell_of_others(talk: Talk, config: Config, mode: str, permission_mode: str) -> None:
+    """The projects in which it is otherwise."""
+    for project in config.plane.projects:
+        own = project.claude.mode or mode, project.claude.permission_mode or permission_mode
+        if own != (mode, permission_mode):
+            talk.note(f"project {project.key or project.id} has its own: {', '.join(own)}", "claude, in its entry")
 
 
 # The program.
