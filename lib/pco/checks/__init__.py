@@ -10,10 +10,14 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pco.ground.config import Config
+from pco.ground.errors import PcoError
 from pco.outside import units
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from pco.outside.plane import Plane
@@ -45,8 +49,7 @@ class Finding:
 class Site:
     """What is looked at, and by whom.  `plane` makes a client of Plane; it raises BadConfig without a token.
 
-    `url` is where the dashboard answers, empty if that is unknown; `root` whether this is root, or a test's own tree
-    below `top`, which is / on a machine.
+    `root` says whether this is root; `top` is / on a machine, and a folder in tests.
     """
 
     config: Config
@@ -56,12 +59,27 @@ class Site:
     environ: Mapping[str, str] = field(default_factory=dict)
     plane: "Callable[[], Plane] | None" = None
     top: Path = Path("/")
-    url: str = ""
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
+    _lock: RLock = field(default_factory=RLock, repr=False)
 
     @cached_property
     def systemd(self) -> bool:
         """Whether the installed pco is meant: that systemd runs, not one below a root of its own."""
         return units.running() and self.config.paths.root is None
+
+    def once(self, name: str, make: "Callable[[], T]") -> "T":
+        """What several checks need, made once; all of them get what it raises."""
+        with self._lock:
+            if name not in self._known:
+                try:
+                    self._known[name] = make()
+                except (PcoError, OSError) as error:
+                    self._known[name] = error
+            found = self._known[name]
+        if isinstance(found, PcoError | OSError):
+            raise found
+        kept: T = found
+        return kept
 
     def at(self, path: str | Path) -> Path:
         """A path of the machine."""

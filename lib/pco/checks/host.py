@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, warn, worst
+from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, warn, web, worst
 from pco.ground.errors import PcoError, TryLater
 from pco.outside import certificate, process, website
 from pco.outside.agents.claude import program
@@ -99,15 +99,14 @@ def certificates(site: Site) -> Finding:
         found.append(_shown(parts.hostname, parts.port or 443, site))
     elif parts.hostname:
         found.append(warn("Plane is asked without TLS: everybody on the way can read the token", "use https"))
-    if site.url:
-        own = urlsplit(site.url)
-        found.append(_shown(own.hostname or "", own.port or 443, site))
+    if own := web.name(site):
+        found.append(_shown(own, 443, site, "127.0.0.1"))
     return worst(found) if found else not_applicable("no address is configured")
 
 
-def _shown(host: str, port: int, site: Site) -> Finding:
+def _shown(host: str, port: int, site: Site, at: str = "") -> Finding:
     try:
-        return remote.expiry(certificate.handshake(host, port, BRIEFLY.total_seconds()), site.now)
+        return remote.expiry(certificate.handshake(host, port, BRIEFLY.total_seconds(), at), site.now)
     except TryLater as error:
         return fail(str(error), f"openssl s_client -connect {host}:{port} -servername {host}")
 

@@ -43,14 +43,16 @@ def signed(shown: Shown) -> Finding:
     return ok(f"signed by {shown.issuer}")
 
 
-def versions(host: str, port: int, shown: Shown, within: float) -> Finding:
+def versions(host: str, port: int, shown: Shown, within: float, at: str = "") -> Finding:
     """Which versions of TLS it talks, and whether browsers are told to insist on it."""
     old = [
         name
         for name, version in (("TLS 1.0", ssl.TLSVersion.TLSv1), ("TLS 1.1", ssl.TLSVersion.TLSv1_1))
-        if certificate.accepts(host, port, within, version)
+        if certificate.accepts(host, port, within, version, at)
     ]
-    told = website.get(f"https://{host}:{port}/", within, verify=False).headers.get("strict-transport-security", "")
+    told = website.get(f"https://{at or host}:{port}/", within, verify=False).headers.get(
+        "strict-transport-security", ""
+    )
     said = f"{shown.version} ({shown.cipher}), HSTS {told or 'is missing'}"
     if old:
         return fail(f"it still talks {' and '.join(old)}: {said}", "use pco's nginx configuration as shipped")

@@ -24,16 +24,19 @@ class Shown:
     cipher: str
 
 
-def handshake(host: str, port: int, timeout: float) -> Shown:
-    """What it shows.  Raises TryLater if nobody answers, or not with TLS."""
+def handshake(host: str, port: int, timeout: float, at: str = "") -> Shown:
+    """What it shows; `at` is the address to connect to, if not that of `host`.
+
+    Raises TryLater if nobody answers, or not with TLS.
+    """
     distrust = ""
     try:
-        with _connected(host, port, timeout, ssl.create_default_context()) as trusted:
+        with _connected(host, port, timeout, at, ssl.create_default_context()) as trusted:
             version, cipher = _talks(trusted)
             found: dict[str, Any] = dict(trusted.getpeercert() or {})
     except ssl.SSLCertVerificationError as error:
         distrust = error.verify_message or "its certificate cannot be verified"
-        found, version, cipher = _untrusted(host, port, timeout)
+        found, version, cipher = _untrusted(host, port, timeout, at)
     except (OSError, ValueError) as error:
         raise TryLater(f"{host}:{port}: {_why(error)}") from error
     names = tuple(name for kind, name in found.get("subjectAltName", ()) if kind in ("DNS", "IP Address"))
@@ -42,13 +45,13 @@ def handshake(host: str, port: int, timeout: float) -> Shown:
     return Shown(names, issuer, issuer == subject, ends, distrust, version, cipher)
 
 
-def accepts(host: str, port: int, timeout: float, version: ssl.TLSVersion) -> bool:
+def accepts(host: str, port: int, timeout: float, version: ssl.TLSVersion, at: str = "") -> bool:
     """Whether it still talks an old version of TLS.  Raises TryLater if nobody answers at all."""
     context = _blind()
     context.minimum_version = context.maximum_version = version
     context.set_ciphers("ALL:@SECLEVEL=0")
     try:
-        with _connected(host, port, timeout, context):
+        with _connected(host, port, timeout, at, context):
             return True
     except ssl.SSLError:
         return False
@@ -58,16 +61,16 @@ def accepts(host: str, port: int, timeout: float, version: ssl.TLSVersion) -> bo
         raise TryLater(f"{host}:{port}: {_why(error)}") from error
 
 
-def _untrusted(host: str, port: int, timeout: float) -> tuple[dict[str, Any], str, str]:
+def _untrusted(host: str, port: int, timeout: float, at: str) -> tuple[dict[str, Any], str, str]:
     """The same of one that is not trusted: it is read by trusting just this certificate, for this once."""
     try:
-        with _connected(host, port, timeout, _blind()) as talking:
+        with _connected(host, port, timeout, at, _blind()) as talking:
             leaf = talking.getpeercert(binary_form=True) or b""
             version, cipher = _talks(talking)
         context = ssl.create_default_context(cadata=ssl.DER_cert_to_PEM_cert(leaf))
         context.check_hostname = False
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
-        with _connected(host, port, timeout, context) as talking:
+        with _connected(host, port, timeout, at, context) as talking:
             return dict(talking.getpeercert() or {}), version, cipher
     except (OSError, ValueError) as error:
         raise TryLater(f"{host}:{port}: {_why(error)}") from error
@@ -85,8 +88,8 @@ def _blind() -> ssl.SSLContext:
     return context
 
 
-def _connected(host: str, port: int, timeout: float, context: ssl.SSLContext) -> ssl.SSLSocket:
-    plain = socket.create_connection((host, port), timeout)
+def _connected(host: str, port: int, timeout: float, at: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    plain = socket.create_connection((at or host, port), timeout)
     try:
         return context.wrap_socket(plain, server_hostname=host)
     except BaseException:

@@ -77,6 +77,10 @@ class Budget:
             self._write(replace(spent, times=(*spent.times, now)))
             return timedelta(0)
 
+    def left(self) -> int:
+        """How many requests of this minute are left; read without the lock, for people.  Raises SystemFault."""
+        return max(self.per_minute - len(self._read(self._clock()).times), 0)
+
     def hold(self, length: timedelta) -> None:
         """Let nobody send anything for so long, for Plane said 429."""
         with self._locked():

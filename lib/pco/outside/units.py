@@ -1,7 +1,8 @@
 """systemd's units, by systemctl: for people who set pco up, and for the board, which says what has failed."""
 
 import os
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pco.ground.errors import PcoError, SystemFault
@@ -73,3 +74,39 @@ def _done(result: process.Result, what: str) -> None:
     if result.code != 0:
         said = " ".join(result.error.split()) or f"exit {result.code}"
         raise SystemFault(f"{what}: {said}", "journalctl -xe says more")
+
+
+def show(*units: str, properties: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Properties of units, also of patterns and of instances that never ran, by name.  Raises SystemFault."""
+    wanted = ",".join(("Id", *properties))
+    said = _systemctl("show", "--all", f"--property={wanted}", "--", *units, patience=_BRIEFLY)
+    _done(said, "systemctl show")
+    found = {}
+    for block in said.out.decode("utf-8", "replace").split("\n\n"):
+        values = dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
+        if values.get("Id"):
+            found[values["Id"]] = values
+    return found
+
+
+def exposure(*units: str) -> dict[str, float]:
+    """How exposed each unit is as systemd judges it, 0 to 10 (systemd-analyze(1)).  Raises PcoError."""
+    said = process.run(["systemd-analyze", "security", "--no-pager", *units], _ENVIRONMENT, _BRIEFLY)
+    text = said.out.decode("utf-8", "replace")
+    if len(units) == 1:
+        found = re.findall(r"Overall exposure level for (\S+): ([0-9.]+)", text)
+    else:
+        found = re.findall(r"^(\S+\.service)\s+([0-9.]+)\s", text, re.M)
+    return {unit: float(level) for unit, level in found}
+
+
+def calendar(moment: str) -> datetime | None:
+    """A time as `systemctl show` prints it, such as `Sat 2026-11-28 20:00:00 UTC`; None for n/a."""
+    found = re.search(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)", moment)
+    if not found:
+        return None
+    try:
+        at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if found[2] == "UTC" else at.astimezone(UTC)

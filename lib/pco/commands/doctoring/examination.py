@@ -17,7 +17,8 @@ from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, PcoError
 
 ALL = "23.1"  # the box that is about all others
-_PAGE = re.compile(r"(pco[a-z-]*)\(([157])\)")
+_PROGRAM = re.compile(r"\b(pco-[a-z]+)\b")
+_PAGE = re.compile(r"(pco[a-z-]*)\(([157])\)")  # as boxes name them
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _row(pco: Pco, box: Box, found: dict[str, Finding]) -> Row:
         return Row(box, _written(box))
     if box.kind == "V":
         return Row(box, unseen("this version of pco has no check for it", "look yourself, and attest it"))
-    return Row(box, ok(f"built in: {box.answer}"))
+    return Row(box, _built_in(box))
 
 
 def _explained(pco: Pco, box: Box, finding: Finding) -> Row:
@@ -155,16 +156,30 @@ def _word(pco: Pco, box: Box) -> Word | None:
 
 def _written(box: Box) -> Finding:
     pages = [f"{name}.{section}" for name, section in _PAGE.findall(box.answer)]
-    missing = [page for page in pages if not any((folder / f"man{page[-1]}" / page).exists() for folder in _manuals())]
-    checkout = Path(__file__).resolve().parents[4] / "share" / "man" / "make.py"
-    if missing and not checkout.exists():
-        return warn(f"{' and '.join(missing)} is not installed", "install pco again")
+    missing = [page for page in pages if not any(path.exists() for path in _places(page))]
+    if missing:
+        return warn(f"{' and '.join(missing)} is not there", "install pco again")
     return ok(f"see {box.answer}")
 
 
-def _manuals() -> list[Path]:
-    here = Path(sys.argv[0]).resolve().parent.parent / "share" / "man"
-    return [here, Path("/usr/local/share/man"), Path("/usr/share/man")]
+def _built_in(box: Box) -> Finding:
+    missing = [name for name in _PROGRAM.findall(box.answer) if not (_home() / "bin" / name).exists()]
+    return (
+        warn(f"{' and '.join(missing)} is not there", "install pco again") if missing else ok(f"built in: {box.answer}")
+    )
+
+
+def _home() -> Path:
+    """What the programs lie below: PREFIX, or a checkout."""
+    return Path(sys.argv[0]).resolve().parent.parent
+
+
+def _places(page: str) -> list[Path]:
+    """Where a page of the manual may be; in a checkout, what it is made of."""
+    name, _, section = page.rpartition(".")
+    written = _home() / "share" / "man" / page
+    made = _home() / "lib" / "pco" / "commands" / f"{name.removeprefix('pco-')}.py"
+    return [_home() / "share" / "man" / f"man{section}" / page, *([written, made] if section != "1" else [made])]
 
 
 def _all(box: Box, rows: Sequence[Row]) -> Row:

@@ -57,8 +57,8 @@ def _table(rows: Sequence[Row], every: bool) -> Iterator[str]:
 
 def _lines(row: Row) -> Iterator[str]:
     found, columns = row.finding, width()
-    status = paint(f"{found.status:<6}", LOOKS.get(found.status, "dim"))
-    yield f"  {status}  {row.box.id:<5} {row.box.asks}"
+    status = paint(found.status, LOOKS.get(found.status, "dim"))
+    yield f"  {status}{' ' * (8 - len(found.status))}{row.box.id:<5} {row.box.asks}"
     yield from (f"                {line}" for line in _wrapped(text.line(found.evidence), columns))
     if found.mend and found.status is not Status.OK:
         yield f"                -> {paint(text.line(found.mend), 'title')}"

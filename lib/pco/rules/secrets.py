@@ -1,0 +1,40 @@
+"""What looks like a secret in a text, by the forms that issuers give theirs; and secrets that are known by their value.
+
+A finding never repeats the secret: it names the kind, and shows the first characters that all of that kind share.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+KINDS = (
+    ("a token of Plane", re.compile(r"\bplane_api_[0-9a-f]{16,}")),
+    ("a key of Anthropic", re.compile(r"\bsk-ant-[A-Za-z0-9_-]{20,}")),
+    ("a token of GitHub", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,})")),
+    ("a token of GitLab", re.compile(r"\bglpat-[A-Za-z0-9_-]{18,}")),
+    ("a token of Slack", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{12,}")),
+    ("an address that posts to Slack", re.compile(r"https://hooks\.slack\.com/services/[A-Za-z0-9/]{20,}")),
+    ("a key of AWS", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
+    ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
+    ("a password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]{1,100}:[^\s/@]{3,200}@")),
+)
+LEAST = 8  # characters of a known secret; a shorter one would be found in any text
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A secret in a text: its kind, and the number of its line, from 1."""
+
+    kind: str
+    line: int
+
+
+def leaks(text: str, known: Iterable[tuple[str, str]] = ()) -> list[Leak]:
+    """What looks like a secret, or is one of the `known`: (kind, value)."""
+    values = [(kind, value) for kind, value in known if len(value) >= LEAST]
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        kinds = [kind for kind, value in values if value in line]
+        kinds += [kind for kind, form in KINDS if form.search(line)] if not kinds else []
+        found += [Leak(kind, number) for kind in kinds]
+    return found
