@@ -1,6 +1,7 @@
 """What a running machine must be told: the user, the folders, systemd, the buses; and what it must have."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def advice(units: list[str], changed: list[str], fresh: list[str], library: bool
     running = [unit for unit in stale if call("systemctl", "is-active", unit, check=False) == "active"]
     if running:
         rows.append(f"running as before: systemctl restart {' '.join(running)}   (sessions go on)")
-    if joining := [unit for unit in fresh if b"WantedBy=pco.target" in (TOP / "systemd" / unit).read_bytes()]:
+    # What is off as shipped is no part of the target.
+    parts = " ".join(re.findall(r"^Also=(.*)", (TOP / "systemd/pco.target").read_text(), re.MULTILINE)).split()
+    if joining := [unit for unit in fresh if unit in parts]:
         rows.append(f"new in this version: systemctl enable --now {' '.join(joining)}")
     return rows
 

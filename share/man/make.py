@@ -48,6 +48,17 @@ FILES = {
     "complete": [SESSIONS, SPOOL],
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), SPEND, AUDIT],
     "post": [CONFIGURATION, SPOOL, AUDIT],
+    "push": [
+        CONFIGURATION,
+        SPOOL,
+        ("/var/spool/pco/control/push/KEY", "somebody asked to have this branch pushed"),
+        ("/var/lib/pco/mirrors/PROJECT.git", "mirror of the repository, where the branches are"),
+        (
+            "/etc/pco/credentials/git-push",
+            "the credential; root alone can read it, the unit gets it by LoadCredential=",
+        ),
+        AUDIT,
+    ],
     "attach": [ATTACH],
     "relay": [ATTACH, ("/run/pco-session/KEY/tmux.sock", "the session's tmux server")],
     "doctor": [CONFIGURATION, SPOOL, ("/var/lib/pco/audit/attested/ID.json", "what people answered for"), AUDIT],
@@ -73,6 +84,7 @@ BUGS = {
     "launch": "Times are compared with the wall clock; a clock that jumps back delays retries.",
     "post": "A comment is looked up by the external id that pco gave it; somebody who changes that id in Plane by the "
     "API can make pco post it again.",
+    "push": "One credential serves all projects.  Branches stay where they were pushed: who merges them removes them.",
     "watch": "Signs of life come from the session itself: an agent that fakes them is ended by max_duration only.  "
     "What a session cost is its own word, too.",
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",

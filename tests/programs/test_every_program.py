@@ -8,7 +8,7 @@ import pytest
 
 from support import TOP
 
-PROGRAMS = ["pco-poll", "pco-queue", "pco-launch", "pco-complete", "pco-watch", "pco-post", "pco-dashboard"]
+PROGRAMS = ["pco-poll", "pco-queue", "pco-launch", "pco-complete", "pco-watch", "pco-post", "pco-push", "pco-dashboard"]
 RESIDENT_OR_TIMED = [p for p in PROGRAMS if p not in ("pco-complete",)]
 
 

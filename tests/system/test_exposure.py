@@ -7,7 +7,7 @@ from inside import Inside, await_agent, begin, furnish, state
 from installed import UNITS, WEB, Installed, booted
 
 # Tenths.  To Plane, to repositories, to a model: these units need a network.
-NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-session@"), 11)
+NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-session@"), 11)
 # Beside what sessions write.
 NEAR = dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), 6)
 ALONE = 4
@@ -43,6 +43,7 @@ def ran(pco: Installed) -> dict[str, str]:
     pco.run("pco-queue", "post", "--yes", key)
     pco.wait("the post", lambda: state(pco, good) == "posted")
     pco.wait("the end of the other", lambda: state(pco, bad) != "active")
+    pco.host.systemctl("start", "pco-push.service")
     pco.host.systemctl("start", "pco-collect@NO-1.service", code=None)  # there is nothing: it fails
     names = {service: service for service in SERVICES}
     names |= {service: service + key for service in SERVICES if service.endswith("@")}

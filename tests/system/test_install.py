@@ -144,8 +144,10 @@ def test_two_upgrades_leave_a_session_running_and_say_what_to_restart(pco):
 def test_a_library_stays_until_the_install_after_the_next_and_a_file_that_is_no_longer_part_goes(pco):
     pco.host.exec("sed", "-i", "s/0[.]1[.]2/0.1.3/", "/src/lib/pco/__init__.py")
     pco.host.write("/src/systemd/pco-old.timer", "[Timer]\nOnCalendar=monthly\n[Install]\nWantedBy=pco.target\n")
+    pco.host.exec("sed", "-i", "$a Also=pco-old.timer", "/src/systemd/pco.target")
     assert "new in this version: systemctl enable --now pco-old.timer\n" in make(pco, "install").stdout
     pco.host.exec("rm", "/src/systemd/pco-old.timer")
+    pco.host.exec("sed", "-i", "$d", "/src/systemd/pco.target")
 
     said = make(pco, "install").stdout
 

@@ -8,6 +8,7 @@ from installed import Installed, booted
 
 TOKEN = "plane_api_5f2c61d0e9"
 LOGIN = "sk-agent-81b2"
+PUSH = "tok_5d03f6b1c4"
 # Of these each is there, and the session sees nothing of it.  {pid} is the other session's tmux server.
 HIDDEN = (
     "/proc/{pid}/environ",
@@ -109,6 +110,7 @@ def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says."""
     with booted("i") as pco:
         pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
+        pco.host.write("/etc/pco/credentials/git-push", f"https://bot:{PUSH}@git.example.org", "600")
         pco.host.exec("install", "-m", "755", "/usr/bin/id", "/srv/id")
         pco.host.exec("chmod", "u+s", "/srv/id")
         furnish(pco)
@@ -231,9 +233,9 @@ def test_a_session_reads_its_own_login_and_an_empty_line_where_there_is_none(one
 
 def test_no_secret_of_others_is_in_any_file_that_a_session_can_read(one, other):
     folders = ("/dev/shm", "/etc", "/proc/self/environ", "/run", "/srv", "/tmp", "/var")
-    search = ("grep", "-rlsE", "--devices=skip", f"{TOKEN}|{LOGIN}", *folders)
+    search = ("grep", "-rlsE", "--devices=skip", f"{TOKEN}|{LOGIN}|{PUSH}", *folders)
 
-    assert one.host.exec(*search[:4], "/etc", "/run/credentials").stdout.count("\n") == 3
+    assert one.host.exec(*search[:4], "/etc", "/run/credentials").stdout.count("\n") == 4
     assert one.tells(*search)[1] == ""
 
 

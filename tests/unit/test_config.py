@@ -33,7 +33,7 @@ def test_every_default_in_the_example_is_the_default_of_the_code(written):
     shown = re.sub(r"^( *)#(?=[a-z]\w*:|  \w)", r"\1", text, flags=re.M)
     examples = (
         "root: /srv|prompt: /etc|filters: \\{labels|key: WEB|command: |claude: \\{|mcp_config|base_url|environment"
-        "|ticket_usd: 5"
+        "|ticket_usd: 5|push_url|compare_url"
     )
     shown = re.sub(rf"^ *({examples}|key_file|template).*\n", "", shown, flags=re.M)
     plain, full = yamlfile.load(TOP / "etc" / "pco.yaml"), yamlfile.load(written(shown))
@@ -115,6 +115,68 @@ def test_a_mistake_is_named_with_file_line_and_key(written, content, line, says)
     assert str(caught.value).startswith(f"{path}:{line}:")
     assert "\n" not in str(caught.value)
     assert caught.value.exit == 78
+
+
+def project(**values: str) -> str:
+    """A configuration with one project that has its branches pushed."""
+    given = {"id": WEB, "repository": "/srv/web.git", "push": "true", **values}
+    return "plane:\n  projects:\n    - " + "\n      ".join(f"{name}: {value}" for name, value in given.items()) + "\n"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ext::sh -c x",
+        "--upload-pack=x",
+        "https://bot:hunter2@git.example.org/web.git",
+        "ssh://git:hunter2@git.example.org/web.git",
+        "web.git",
+    ],
+)
+def test_a_push_url_is_an_address_without_a_secret(written, url):
+    with pytest.raises(BadConfig, match=r"pco.yaml:6: plane.projects\[0\].push_url: ") as caught:
+        yamlfile.load(written(project(push_url=f"'{url}'")))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_pushed_to_the_repository_itself_must_not_carry_a_password(written):
+    secret = "https://bot:hunter2@git.example.org/web.git"
+    with pytest.raises(BadConfig, match=r"pco.yaml:5: plane.projects\[0\].push: repository carries") as caught:
+        yamlfile.load(written(project(repository=secret)))
+    assert "hunter2" not in str(caught.value)
+    other = yamlfile.load(written(project(repository=secret, push_url="https://bot@git.example.org/web.git")))
+    assert other.plane.projects[0].pushed_to == "https://bot@git.example.org/web.git"
+    assert yamlfile.load(written(project(repository=secret, push="false"))).plane.projects[0].pushed_to == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)//{branch}",
+        "ftp://git.example.org/{branch}",
+        "https:///{branch}",
+        "https://me:secret@git.example.org/{branch}",
+        "https://git.example.org/{branch}/{nobody}",
+        "https://git.example.org/{branch!r}",
+        "https://git.example.org/a b",
+        'https://git.example.org/">',
+        "https://git.example.org/\x7f{branch}",
+        "https://git.example.org/\u202e{branch}",
+    ],
+)
+def test_a_compare_url_is_an_address_of_the_web_and_nothing_else(written, url):
+    quoted = "".join(c if " " <= c < "\x7f" and c != '"' else f"\\u{ord(c):04x}" for c in url)
+    with pytest.raises(BadConfig, match=r"pco.yaml:6: plane.projects\[0\].compare_url: expected an address"):
+        yamlfile.load(written(project(compare_url=f'"{quoted}"')))
+
+
+def test_a_compare_url_may_be_as_forges_have_them(written):
+    for url in (
+        "https://github.com/acme/web/compare/{base}...{branch}",
+        "https://gitlab.example.org/acme/web/-/compare/{base}...{branch}?from_project_id=7",
+        "http://cgit.example.org:8080/web.git/log/?h={branch}",
+    ):
+        assert yamlfile.load(written(project(compare_url=f'"{url}"'))).plane.projects[0].compare_url == url
 
 
 def test_a_mistake_in_a_drop_in_names_the_drop_in(written):

@@ -11,7 +11,7 @@ from pco.commands import post
 from pco.ground import markup
 from pco.ground.config import Project
 from pco.ground.errors import BadConfig
-from pco.ground.ticket import Approval, Commit, Cost, Ticket, Work
+from pco.ground.ticket import Approval, Commit, Cost, Pushed, Ticket, Work
 from pco.rules import comment
 from pco.rules.form import MOST_BYTES, Form
 from support import T0, TOP, WEB, a_ticket
@@ -19,7 +19,14 @@ from unit.test_comment import Reader, assert_harmless
 
 STAT = " lib/web.py | 12 ++++++------\n tests/a.py |  2 +-\n 2 files changed, 7 insertions(+), 7 deletions(-)\n"
 COMMITS = (Commit("0123456789abcdef", "web: fix it"), Commit("fedcba9876543210", "tests: hold it"))
-PROJECT = Project(WEB, "https://bot:secret@git.example.org/web.git")
+PROJECT = Project(
+    WEB,
+    "https://bot:secret@git.example.org/web.git",
+    push=True,
+    push_url="/srv/git/web.git",
+    compare_url="https://git.example.org/web/compare/{base}...{branch}",
+)
+PUSHED = Pushed("", "/srv/git/web.git", T0)
 
 
 def worked(commits: tuple[Commit, ...] = COMMITS, stat: str = STAT, **more) -> Ticket:
@@ -38,9 +45,8 @@ def shown(form: str, ticket: Ticket | None = None) -> str:
 
 
 def test_each_variable_says_what_the_manual_says():
-    ticket = worked(uncommitted=3).with_round(
-        cost=Cost(1.2), summary_by="agent", approval=Approval("ann", T0, "00"), work=worked(uncommitted=3).round.work
-    )
+    approval = Approval("ann", T0, "00")
+    ticket = worked(uncommitted=3, pushed=PUSHED).with_round(cost=Cost(1.2), summary_by="agent", approval=approval)
     words = {
         "key": "WEB-12",
         "title": "Title of WEB-12",
@@ -53,6 +59,7 @@ def test_each_variable_says_what_the_manual_says():
         "changed": "2 files changed, 7 insertions(+), 7 deletions(-)",
         "diffstat": "lib/web.py | 12 ++++++------\n- tests/a.py |  2 +-\n- 2 files changed, 7 insertions(+), 7 deletions(-)",
         "left": "3 uncommitted changes left behind",
+        "compare": "https://git.example.org/web/compare/main...pco/WEB-12",
         "cost": "$1.20",
         "written_by": "agent",
         "approved_by": "ann",
@@ -168,6 +175,14 @@ def test_of_many_commits_and_files_the_first_are_named_and_the_rest_is_counted()
     assert "number 19 " in said and "number 20 " not in said and "- and 17 more" in said
     assert "file19 " in said and "file20 " not in said and "- and 30 more\n- 50 files changed" in said
     assert max(map(len, said.splitlines())) < 130
+
+
+def test_a_link_leads_to_where_the_changes_are_and_is_not_there_before_they_are():
+    html = made("[Compare]($compare)", worked(pushed=PUSHED))
+
+    assert '<a href="https://git.example.org/web/compare/main...pco/WEB-12" rel=' in html
+    assert made("[Compare]($compare)", worked()) == "<p>Done.</p>"
+    assert "<a rel=" in made("$branch: [Compare]($compare)", worked())
 
 
 def test_an_address_may_be_made_of_variables_and_is_escaped_as_one():

@@ -29,6 +29,7 @@ TASKS = (
             ("pco-launch", "start sessions for approved tickets"),
             ("pco-watch", "notice what sessions do, and that they ended"),
             ("pco-post", "put comments and states into Plane, exactly once"),
+            ("pco-push", "push the branches of finished tickets, if projects want that"),
             ("pco-dashboard", "write the static pages"),
         ),
     ),

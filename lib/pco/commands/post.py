@@ -20,6 +20,7 @@ after it there may be
     $changed                   that one alone: 1 file changed, 3 insertions(+)
     $left                      such as: 3 uncommitted changes left behind
     $branch $base $repository  where the commits are, and on which branch of what they are based
+    $compare                   where people see what is on the branch; empty unless it is pushed, see pco-push(1)
     $cost                      what the round has cost, such as $1.20
     $written_by                who wrote the summary: the agent, or a person
     $approved_by $accepted_by  who let the agent work, and who accepts the summary

@@ -21,6 +21,7 @@ from pco.ground.ticket import LOCAL
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PREFIX = re.compile(r"[A-Z0-9_]{1,12}")
 _REMOTE = re.compile(r"(https?|ssh|git)://[^\s]+|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+")
+_PASSWORD = re.compile(r"[a-z]+://[^/@]*:[^/@]*@")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,199}|")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 MOST_TOKEN = 4096  # bytes of a file with a token
@@ -52,6 +53,21 @@ def _repository(value: Any) -> str:
     if not isinstance(value, str) or not (value.startswith("/") or _REMOTE.fullmatch(value)):
         raise ValueError("expected an absolute path, or an address such as https://… or git@host:path")
     return value
+
+
+def _push_url(value: Any) -> str:
+    url = _repository(value)
+    if _PASSWORD.match(url):
+        raise ValueError("no password belongs here: it is the credential git-push")
+    return url
+
+
+def _compare_url(value: Any) -> str:
+    plain = re.sub(r"\{(branch|base)\}", "x", value) if isinstance(value, str) else ""
+    parts = urlsplit(plain) if re.fullmatch(r"[!-~]+", plain) and not re.search(r"[<>\"'{}|\\^`]", plain) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("expected an address such as https://git.example.org/web/compare/{base}...{branch}")
+    return str(value)
 
 
 def _branch(value: Any) -> str:
@@ -192,7 +208,8 @@ class Budget:
 class Project:
     """A project of the workspace and its repository.  `key` only where the project's identifier is no safe name.
 
-    `ticket_usd` goes before that of `budget`.
+    `ticket_usd` goes before that of `budget`.  With `push` pco-push puts the branches of finished tickets there, or to
+    `push_url`; `compare_url`, with {base} and {branch}, is where people then see what is on one.
     """
 
     id: str = _read(_uuid, required=True)
@@ -202,6 +219,19 @@ class Project:
     filters: Filters | None = None
     claude: Overrides = Overrides()
     ticket_usd: float | None = _read(_usd)
+    push: bool = False
+    push_url: str = _read(_push_url, "")
+    compare_url: str = _read(_compare_url, "")
+
+    @property
+    def pushed_to(self) -> str:
+        """Where its branches are pushed to; empty if they are not."""
+        return (self.push_url or self.repository) if self.push else ""
+
+    @property
+    def tells_secret(self) -> bool:
+        """Whether the address that is pushed to carries a password: it would stand on a command line."""
+        return bool(_PASSWORD.match(self.pushed_to))
 
 
 @dataclass(frozen=True)

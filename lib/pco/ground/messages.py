@@ -52,6 +52,9 @@ _TOLD = {
     "repaired": "45e8358f5b384cb0bfa4b72e27593f52",
     "attested": "2a183c9225a340b986ecd39cd272195c",
     "dropped": "d03dc030298f468cbdf9743e8c7a795d",
+    "pushed": "093ab932a3534ab0a6a6a59e4f98a78d",
+    "push refused": "eca962c7ce6d46e78d81bbf1ee1bf1a4",
+    "push asked": "7e586fd09fc5410eb1c855e078276f6f",
     # What is about no ticket.
     "trouble": "5e31b7d148c64180b308e5f05a429f64",
     "later": "b04b20bfb4544d5cb44b959f3be6f97b",
@@ -64,7 +67,16 @@ IDS = (*_TO.values(), *_MOVED.values(), *_TOLD.values())
 
 _BY_EXIT = {75: "later", 77: "not permitted", 78: "misconfigured"}
 # More than is usual: a person has to see to it.
-_GRAVE = {"set aside": 4, "blocked": 5, "at rest": 5, "failed": 4, "completed": 5, "held back": 4, "budget reached": 4}
+_GRAVE = {
+    "set aside": 4,
+    "blocked": 5,
+    "at rest": 5,
+    "failed": 4,
+    "completed": 5,
+    "held back": 4,
+    "budget reached": 4,
+    "push refused": 4,
+}
 USUAL = 6  # of syslog(3): informational
 
 

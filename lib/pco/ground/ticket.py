@@ -215,6 +215,21 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Pushed:
+    """What became of pushing `commit` to `url` when that was last tried: `outcome` is done, later or refused.
+
+    What is refused is not tried again unless a person asks; `tries` counts the failures one after the other.
+    """
+
+    commit: str
+    url: str
+    at: datetime
+    outcome: str = "done"
+    why: str = ""
+    tries: int = 0
+
+
+@dataclass(frozen=True)
 class Work:
     """What the session left in the repository: commits oldest first, `base..tip` of `branch` in the mirror."""
 
@@ -225,6 +240,7 @@ class Work:
     tip: str = ""
     uncommitted: int = 0
     problem: str = ""
+    pushed: Pushed | None = None
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,9 @@ def _checked(config: Config) -> Config:
             if value and value in seen:
                 raise shape.ShapeError(f"plane.projects[{n}].{name}", f"{value} stands in {seen[value]} already")
             seen[value] = f"plane.projects[{n}]"
+        if project.tells_secret:
+            why = "repository carries a password; name push_url without one, the credential is git-push"
+            raise shape.ShapeError(f"plane.projects[{n}].push", why)
     if any(not part for part in config.sessions.command[:1]):
         raise shape.ShapeError("sessions.command", "begins with an empty text")
     return config

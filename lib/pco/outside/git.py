@@ -35,6 +35,10 @@ _BUNDLE = b"# v2 git bundle"
 _COLORS = (("+++", "1"), ("---", "1"), ("diff ", "1"), ("@@", "36"), ("+", "32"), ("-", "31"))
 
 
+# Said once more on the command line: a repository's own configuration goes before the global one.
+SAFE = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "submodule.recurse=false")
+
+
 def branch_of(key: str) -> str:
     """The branch that a ticket's sessions work on.  Raises BadData for what is no key."""
     if not KEY.fullmatch(key):
@@ -62,11 +66,11 @@ class Mirror:
         fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
         result = self._git([*fetch, self.repository, *refs], timeout)
         if "shallow" in result.error:
-            raise BadConfig(f"{_shown(self.repository)} is a shallow clone", "name a complete repository")
+            raise BadConfig(f"{shown(self.repository)} is a shallow clone", "name a complete repository")
         if re.search(r"transport '.*' not allowed|strange (hostname|pathname)", result.error):
-            raise BadConfig(f"{_shown(self.repository)}: git refuses this address: {cause(result.error)}")
+            raise BadConfig(f"{shown(self.repository)}: git refuses this address: {cause(result.error)}")
         kind = BadData if "fsck error" in result.error else TryLater
-        _done(result, f"cannot fetch {_shown(self.repository)}", kind)
+        _done(result, f"cannot fetch {shown(self.repository)}", kind)
 
     def tip(self, branch: str) -> str | None:
         """The commit that a branch points to; None if there is no such branch, or no mirror yet."""
@@ -82,7 +86,7 @@ class Mirror:
             return tip
         some = self._line(["for-each-ref", "--count=1", "--format=%(objectname)", "refs/heads/"])
         why = f"has no branch {branch}" if some else "has no commits yet"
-        raise BadConfig(f"{_shown(self.repository)} {why}", "see plane.projects: repository, branch")
+        raise BadConfig(f"{shown(self.repository)} {why}", "see plane.projects: repository, branch")
 
     def export(self, to: Path, base: str, branch: str) -> None:
         """Write `base`, and `branch` if it is there, into a bundle that others may read: all that a session needs.
@@ -134,12 +138,21 @@ class Mirror:
         """The commit where two histories parted; None if they have nothing in common."""
         return self._line(["merge-base", "--end-of-options", one, other])
 
+    def has(self, commit: str) -> bool:
+        """Whether a commit is there."""
+        return self._line(["rev-parse", "--quiet", "--verify", "--end-of-options", f"{commit}^{{commit}}"]) is not None
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Whether `commit` is there, and is a part of the history of `tip`."""
+        asked = ["merge-base", "--is-ancestor", "--end-of-options", commit, tip]
+        return self.has(commit) and self._git(asked, QUICK).code == 0
+
     def _diff(self, how: list[str], base: str, tip: str, limit: int) -> str:
         safe = ["diff", *how, "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
         result = self._git([*safe, "--end-of-options", base, tip, "--"], QUICK, most=limit)
         _done(result, "cannot show the changes", BadData)
-        shown = text.lines(result.out.decode("utf-8", "replace"), limit)
-        return f"{shown}\n[cut here: the whole is longer]\n" if result.cut else shown
+        changes = text.lines(result.out.decode("utf-8", "replace"), limit)
+        return f"{changes}\n[cut here: the whole is longer]\n" if result.cut else changes
 
     def _line(self, args: list[str]) -> str | None:
         """The object id that a command prints; None if it prints none."""
@@ -240,8 +253,7 @@ def _git(
     cwd: Path | None = None,
     umask: int = -1,
 ) -> process.Result:
-    # Said once more on the command line: a repository's own configuration goes before the global one.
-    safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false"]
+    safe = [word for setting in SAFE for word in ("-c", setting)]
     return process.run(["git", "--no-pager", *safe, *args], environment(), timeout, most, stdin, cwd, umask)
 
 
@@ -273,10 +285,11 @@ def cause(error: str) -> str:
     """What git said, as one clean line without the password that an address may carry."""
     said = [line.strip() for line in error.splitlines() if line.strip()]
     main = [line for line in said if line.startswith(("fatal:", "error:"))]
-    return _shown((main or said or ["git said nothing"])[0])
+    return shown((main or said or ["git said nothing"])[0])
 
 
-def _shown(words: str) -> str:
+def shown(words: str) -> str:
+    """One clean line, without the password that an address in it may carry."""
     return text.line(re.sub(r"//[^/@\s]*@", "//", words), 300)
 
 

@@ -185,7 +185,18 @@ def _work(work: Work | None) -> Node:
         el("p", {"class": "flag bad"}, work.problem) if work.problem else None,
         el("ul", {"class": "commits"}, commits) if commits else None,
         _words(work.diffstat, "code") if work.diffstat else None,
+        _pushed(work),
     ]
+
+
+def _pushed(work: Work) -> Node:
+    known = work.pushed
+    if known is None:
+        return None
+    if known.outcome == "done":
+        return el("p", None, "Pushed to ", el("bdi", None, known.url))
+    refused = known.outcome == "refused"
+    return el("p", {"class": "flag bad"}, f"{'Its push was refused' if refused else 'Not pushed yet'}: {known.why}")
 
 
 def _of(story: Story) -> str:

@@ -12,7 +12,7 @@ from pco.ground.config import Project
 from pco.ground.errors import BadData
 from pco.ground.ticket import Ticket, Work
 from pco.rules import form as forms
-from pco.rules import markdown
+from pco.rules import markdown, pushing
 from pco.rules.budget import usd
 from pco.rules.form import Form
 
@@ -24,7 +24,7 @@ CUT = "<p><em>[cut here: the summary is longer; pco has the whole of it]</em></p
 # What a form may name, besides $summary.  pco-post(1) explains them; a test compares.
 LISTED = ("commits", "diffstat")
 KNOWN: tuple[str, ...] = ("key", "title", "round", "repository", "base", "branch", "work", "commits", "changed")
-KNOWN += ("diffstat", "left", "cost", "written_by", "approved_by", "accepted_by")
+KNOWN += ("diffstat", "left", "compare", "cost", "written_by", "approved_by", "accepted_by")
 _TAG = re.compile(r"<[^>]*>")  # of our own HTML, where > is escaped everywhere else
 _TOTALS = re.compile(r"[0-9]+ files? changed.*")
 
@@ -72,6 +72,7 @@ def values(ticket: Ticket, project: Project | None, accepted_by: str) -> dict[st
         "changed": totals,
         "diffstat": "\n".join([*_first(files), *([totals] if totals else [])]),
         "left": f"{left} left behind" if left else "",
+        "compare": pushing.compare(current.work, project),
         "cost": usd(current.cost.usd) if current.cost.usd else "",
         "written_by": text.line(current.summary_by, 64),
         "approved_by": text.line(current.approval.by, 64) if current.approval else "",

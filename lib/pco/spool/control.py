@@ -5,6 +5,7 @@ control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is 
 control/halted       empty: that all sessions were stopped at once was heeded, and none has been started since
 control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
 control/clean/KEY    {"by", "at"}: pco-watch shall remove what sessions of a dropped ticket left; removed once it has
+control/push/KEY     {"by", "at"}: pco-push shall push this branch, whatever became of it before; removed once it has
 """
 
 import json
@@ -18,7 +19,7 @@ from pco.ground import durable, times
 from pco.ground.errors import BadData
 from pco.ground.ticket import KEY, Note
 
-WAKES = ("launch", "post", "dashboard", "notify")
+WAKES = ("launch", "post", "push", "dashboard", "notify")
 
 
 class Control:
@@ -104,6 +105,20 @@ class Control:
         """The request is dealt with."""
         self._done("clean", key)
 
+    def ask_push(self, key: str, by: str, at: datetime) -> None:
+        """Ask pco-push to push a branch: people hold no credential."""
+        self._ask("push", key, by, at)
+
+    def pushes(self) -> dict[str, datetime]:
+        """The keys whose branches somebody asked to push, and when that was."""
+        folder = self.root / "control" / "push"
+        return {key: self._when(folder / key) for key in self._asked("push")}
+
+    def pushed(self, key: str, at: datetime) -> None:
+        """The request of that time is dealt with; one that was made since stays."""
+        if self._when(self.root / "control" / "push" / key) <= at:
+            self._done("push", key)
+
     def sweep(self, older: timedelta = timedelta(days=1)) -> list[str]:
         """Remove what a crash left in tmp; returns the names."""
         edge, gone = time.time() - older.total_seconds(), []
@@ -133,6 +148,12 @@ class Control:
             return str(json.loads(durable.read(path, 1 << 16))["by"])
         except (OSError, ValueError, KeyError, TypeError, BadData):
             return "?"
+
+    def _when(self, path: Path) -> datetime:
+        try:
+            return times.parse_time(json.loads(durable.read(path, 1 << 16))["at"])
+        except (OSError, ValueError, KeyError, TypeError, BadData):
+            return _mtime(path)
 
 
 def _mtime(path: Path) -> datetime:

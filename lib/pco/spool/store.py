@@ -23,8 +23,8 @@ from pco.spool.index import Index
 from pco.spool.locks import Lock
 from pco.spool.moves import allowed
 
-FOLDERS = (*State, "tmp", "wake", "control", "control/import", "control/clean", "notify", "index")
-LOCKS = (".lock", *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "dashboard")))
+FOLDERS = (*State, "tmp", "wake", "control", "control/import", "control/clean", "control/push", "notify", "index")
+LOCKS = (".lock", *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard")))
 BATCH = 100  # tickets created under one lock
 
 

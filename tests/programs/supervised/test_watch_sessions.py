@@ -53,12 +53,12 @@ def test_a_session_that_commits_and_hands_over_a_summary_is_completed_with_its_w
     assert git("--git-dir", str(yard.mirror), "show", "pco/WEB-1:got") == "Work on WEB-1."
 
 
-def test_the_next_launch_and_the_dashboard_are_woken_when_a_slot_falls_free(yard: Yard, watch: object) -> None:
+def test_the_next_launch_the_push_and_the_dashboard_are_woken_when_a_session_is_over(yard: Yard, watch: object) -> None:
     yard.run("WEB-1", sh("pco-complete done"))
 
     yard.comes_to("WEB-1", State.COMPLETED)
 
-    assert until(lambda: {"launch", "dashboard"} <= set(os.listdir(yard.site.home / "spool" / "wake")))
+    assert until(lambda: {"launch", "push", "dashboard"} <= set(os.listdir(yard.site.home / "spool" / "wake")))
 
 
 def test_a_session_that_goes_on_after_its_summary_is_ended_after_the_grace(yard: Yard, watch: object) -> None:

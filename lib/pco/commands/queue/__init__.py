@@ -50,6 +50,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("diff", "work", "Show what a session changed in the repository."),
             ("fetch", "work", "Fetch a ticket's commits into a repository, as branch pco/KEY."),
+            ("push", "pushing", "Have a ticket's branch pushed, though it was refused before, or is not its turn yet."),
             ("post", "results", "Accept a summary: it becomes the comment in Plane."),
             ("recall", "results", "Take an accepted summary back, as long as nothing was sent."),
             ("rework", "rework", "Send a result back to the agent with a remark: a new round."),

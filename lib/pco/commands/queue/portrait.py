@@ -12,7 +12,7 @@ from pco.commands.queue.terminal import coloured, indent, paint, when
 from pco.ground import markup, text, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import Attempt, Comment, Cost, Noted, Round, State, Ticket
-from pco.rules import budget, hearing, prompt
+from pco.rules import budget, hearing, prompt, pushing
 
 Lines = list[str]
 BEFORE = (State.PENDING, State.APPROVED)
@@ -102,6 +102,8 @@ def result(pco: Pco, ticket: Ticket) -> Lines:
         lines += ["", paint(f"Work: {text.count(len(work.commits), 'commit')} on {work.branch}", "title")]
         lines += [f"  {text.line(c.id[:10], 10)} {text.line(c.subject, 100)}" for c in work.commits]
         lines += [indent(work.diffstat)] if work.diffstat.strip() else []
+        pushed = pushing.told(work, pco.config.project(ticket.project), pco.now())
+        lines += [_field("pushed", pushed)] if pushed else []
         lines += [_field("left behind", f"{work.uncommitted} uncommitted changes")] if work.uncommitted else []
         lines += [paint(f"  {work.problem}", "failed")] if work.problem else []
     if current.post:

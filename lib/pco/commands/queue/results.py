@@ -10,6 +10,7 @@ from pco.commands.queue.change import NEXT, Refused, already, change, each, expe
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import markup, text
 from pco.ground.ticket import Post, State, StateChange, Ticket
+from pco.rules import pushing
 
 ACCEPTED = (State.COMPLETED, State.FAILED)
 LAST_WORDS = "what the agent said last; it handed over no summary"
@@ -152,13 +153,30 @@ def accept(pco: Pco, draft: Draft, note: str = "") -> None:
         kept = replace(old, state=StateChange()) if old and old.sending_since else frozen
         return ticket.with_round(summary=draft.summary, summary_by=by, post=kept), State.OUTBOX
 
+    behind = later(pco, draft.seen)
     change(pco, draft.seen.key, judge, note=note, wake="post")
+    if behind:
+        pco.log("warning", behind, draft.seen.key)
+
+
+def later(pco: Pco, ticket: Ticket) -> str:
+    """What the comment does not say, as the branch is not pushed yet; pco-push is asked to go on trying."""
+    branch = pushing.branch(ticket, pco.config.project(ticket.project))
+    if branch is None or (branch.pushed and branch.pushed.outcome == pushing.DONE):
+        return ""
+    why = f" ({branch.pushed.why})" if branch.pushed else ""
+    if branch.pushed and branch.pushed.outcome == pushing.REFUSED:
+        return f"{branch.name} is not pushed{why}: the comment does not say where it is"
+    # Of the tickets in completed pco-push knows by itself; this one is about to leave.
+    pco.spool.control.ask_push(ticket.key, pco.who, pco.now())
+    pco.spool.control.wake("push")
+    return f"{branch.name} is not pushed yet{why}: the comment does not say where it is; pco-push goes on trying"
 
 
 def _answer(ticket: Ticket) -> tuple[object, ...]:
     """All that the comment depends on."""
     current = ticket.round
-    return (ticket.state, current.n, current.summary, current.draft, current.work, current.post)
+    return (ticket.state, current.n, current.summary, current.draft, pushing.as_posted(current.work), current.post)
 
 
 def _own(draft: Draft) -> str | None:

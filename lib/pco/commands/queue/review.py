@@ -16,6 +16,7 @@ from pco.commands.queue.rework import retry_one, rework_one
 from pco.commands.queue.select import filters, ordered, readable
 from pco.commands.queue.work import changes
 from pco.ground.ticket import State, Ticket
+from pco.rules import pushing
 
 WAITING = (State.PENDING, State.COMPLETED, State.FAILED)
 
@@ -162,4 +163,4 @@ def _seen(ticket: Ticket) -> tuple[object, ...]:
     """All of a ticket that a decision hangs on."""
     current = ticket.round
     words = (ticket.title, ticket.description, current.comments, current.remark, ticket.noted, ticket.gone)
-    return (current.n, words, current.summary, current.draft, current.work)
+    return (current.n, words, current.summary, current.draft, pushing.as_posted(current.work))

@@ -246,7 +246,9 @@ class Desk:
         self.pco.announce("moved", moved, fields)
         self._asked.pop(moved.key, None)
         self._wait_for_retry(moved)
-        self._wake("launch", "dashboard", "notify")
+        # Whether its project wants it pco-push judges itself: by the configuration of then, not that of our start.
+        pushes = ("push",) if moved.state is State.COMPLETED else ()
+        self._wake("launch", *pushes, "dashboard", "notify")
 
     def _wait_for_retry(self, ticket: Ticket) -> None:
         due = retry.not_before(ticket, self.limits.retry_after)
