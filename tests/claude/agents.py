@@ -119,10 +119,13 @@ class Desk:
         self.site.run("pco-queue", "approve", "--yes", key)
         return key
 
-    def place(self, mode: str, description: str = "Do it.", title: str = "A ticket") -> str:
-        """A new local ticket with words that no program has cleaned, approved; for `two_ways`.  Returns its key."""
+    def place(self, project: str, description: str = "Do it.", title: str = "A ticket") -> str:
+        """A new local ticket with words that no program has cleaned, approved; returns its key.
+
+        `project` is a UUID, or one of the `two_ways`: interactive, headless.
+        """
         spool = self.site.spool()
-        project = {"interactive": WEB, "headless": OPS}[mode]
+        project = {"interactive": WEB, "headless": OPS}.get(project, project)
         key = f"LOCAL-{1 + sum(key.startswith('LOCAL-') for key in spool.keys(*State))}"
         spool.create(a_ticket(key, project=project, local=True, description=description, title=title))
         self.site.run("pco-queue", "approve", "--yes", key)
