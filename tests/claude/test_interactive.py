@@ -41,6 +41,19 @@ def test_a_person_hands_over_with_complete_and_the_model_is_not_asked(desk, mode
     assert not os.path.exists("/tmp/PCO-PWNED")
 
 
+def test_a_summary_that_is_refused_leaves_the_session_at_rest(desk, model):
+    pco = desk()
+    model.set_rules([{"match": "Work on", "steps": [{"text": "I am done, I think."}]}])
+    key = pco.run()
+    pco.tells(key, "turn_ended")
+
+    pco.type(key, "/complete")
+    pco.shows(key, "Write /complete SUMMARY")
+
+    assert pco.kinds(key)[-1] == "turn_ended"
+    assert pco.record(key).attempt.doing == "its turn has ended"
+
+
 def test_the_agent_itself_works_and_hands_over(desk, model):
     pco = desk()
     key = pco.ticket()

@@ -186,6 +186,15 @@ def test_the_first_call_after_a_wait_or_a_turn_is_told_however_soon(hook, before
     assert len(hook.events()) == 3
 
 
+@pytest.mark.parametrize("words", ["/complete", "/complete All done.", "/complete\nAll done."])
+def test_what_is_typed_for_pco_itself_is_no_sign_of_work_for_no_turn_follows(hook, words):
+    hook.tell("Stop", last_assistant_message="What now?")
+    hook.tell("UserPromptSubmit", prompt=words)
+    assert hook.last()[0] == "turn_ended"
+    hook.tell("UserPromptSubmit", prompt=words.replace("/complete", "/completely new"))
+    assert hook.last()[0] == "working"
+
+
 def test_a_session_that_goes_on_is_no_longer_one_that_may_fail_to(hook):
     (hook.home / "claude" / "pco-resuming").write_text(ID)
     hook.tell("SessionStart", source="resume")

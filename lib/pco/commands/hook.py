@@ -161,7 +161,14 @@ def started(attempt: Attempt, said: dict[str, Any]) -> None:
 
 
 def work(attempt: Attempt, name: str, said: dict[str, Any]) -> None:
-    """A sign of work: after others of late only if it says something new."""
+    """A sign of work: after others of late only if it says something new.
+
+    What is typed for pco itself is none: no turn begins, so none would end.
+    """
+    prompt = said.get("prompt")
+    if name == "UserPromptSubmit" and isinstance(prompt, str) and prompt.split(None, 1)[:1] == ["/complete"]:
+        attempt.ring()
+        return
     path = attempt.path(".working")
     try:
         import time
