@@ -9,11 +9,12 @@ from contextlib import closing
 import pytest
 
 from pco.commands.setting import agent
+from pco.outside.agents.claude import program
 from pco.sim.model import KEY, Model
 from programs import setting
 
 OTHER = "sk-ant-oat01-stand-in-0123456789abcdef"
-TESTED = "2.1.330 (Claude Code)"
+TESTED = f"{'.'.join(map(str, program.TESTED))} (Claude Code)"
 
 
 @pytest.fixture
@@ -271,18 +272,18 @@ def test_a_wrong_option_is_an_error_that_helps(desk, model, changes, code, words
 @pytest.mark.parametrize(
     ("says", "words"),
     [
-        ("2.1.299 (Claude Code)", "is version 2.1.299, older than 2.1.300"),
+        ("1.9.9 (Claude Code)", "is version 1.9.9, older than"),
         ("cat 9.1", "is it Claude Code?"),
         ("", "is it Claude Code?"),
     ],
 )
 def test_a_program_that_is_too_old_or_another_one_is_refused(desk, model, says, words):
-    program = a_program(desk, says, "other")
+    other = a_program(desk, says, "other")
 
-    said = desk.run("--yes", *options(desk, model, claude=str(program)), code=78).stderr
+    said = desk.run("--yes", *options(desk, model, claude=str(other)), code=78).stderr
 
     assert words in said
-    assert "(npm install -g @anthropic-ai/claude-code@2.1.330)" in said
+    assert f"({program.HINT})" in said
     assert not desk.config.exists()
 
 
@@ -296,12 +297,12 @@ def test_a_program_that_cannot_start_says_why(desk, model):
 
 
 def test_a_newer_version_than_the_tested_one_is_a_warning(desk, model):
-    program = a_program(desk, "2.9.0 (Claude Code)", "newer")
+    other = a_program(desk, "99.9.0 (Claude Code)", "newer")
 
-    said = desk.run("--yes", *options(desk, model, claude=str(program))).stderr
+    said = desk.run("--yes", *options(desk, model, claude=str(other))).stderr
 
-    assert f"{program} is version 2.9.0; tested is 2.1.330" in said.partition("warning")[2]
-    assert desk.load().claude.program == program
+    assert f"{other} is version 99.9.0; tested is" in said.partition("warning")[2]
+    assert desk.load().claude.program == other
 
 
 def test_a_program_that_is_gone_meanwhile_is_a_warning_for_who_changes_something_else(desk, model):

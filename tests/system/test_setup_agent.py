@@ -1,13 +1,15 @@
 """pco-setup and Claude Code on an installed pco: where its program may lie, what becomes of its key."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from installed import ADDRESS, TOKEN, WEB, Installed, booted
+from installed import ADDRESS, TOKEN, TOP, WEB, Installed, booted
 
 SECRET = "/etc/pco/credentials/agent"
 KEY = "sk-ant-api03-stand-in-0123456789abcdef"
 OTHER = "sk-ant-oat01-stand-in-0123456789abcdef"
+TESTED = re.findall("^version=(.+)$", (TOP / "share/claude/fetch").read_text(), re.M)[0]
 OFTEN = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n"
 MODEL = "http://127.0.0.1:8481"
 COMMIT = """\
@@ -22,10 +24,10 @@ ExecStart=/usr/bin/python3 -m pco.sim.model --port 8481 --url-file /run/model --
 ExecStartPost=/bin/sh -c 'until [ -s /run/model ]; do sleep 0.05; done'
 """
 # It knows its version, does nothing for root, and in a session writes down what it was given to log in with.
-PROGRAM = """\
+PROGRAM = f"""\
 #!/bin/sh
 [ $(id -u) != 0 ] || exit 1
-[ "$1" = --version ] && exec echo '2.1.330 (Claude Code)'
+[ "$1" = --version ] && exec echo '{TESTED} (Claude Code)'
 echo "$ANTHROPIC_API_KEY" > ../seen
 """
 
@@ -86,7 +88,7 @@ def test_a_native_program_in_a_persons_home_can_be_copied_and_pco_setup_says_how
 def test_one_command_makes_claude_code_the_agent_and_everything_starts(pco):
     done = setup(pco)
 
-    assert "ok       /usr/local/bin/claude: 2.1.330 (Claude Code)" in done.stderr
+    assert f"ok       /usr/local/bin/claude: {TESTED} (Claude Code)" in done.stderr
     assert "the agent's API key is taken by 127.0.0.1" in done.stderr
     assert "Agent: Claude Code, interactive, acceptEdits" in done.stdout
     assert "sudo pco-doctor looks whether all is as it should be." in done.stdout
@@ -121,6 +123,19 @@ def test_a_session_is_given_the_key_that_pco_setup_wrote(pco):
     assert pco.host.read(seen) == f"{KEY}\n"
 
 
+def test_the_real_claude_code_works_on_a_ticket_as_pco_setup_has_arranged_it(pco):
+    program = f"/src/.venv/claude/{TESTED}/claude"
+    pco.host.exec("pco-setup", "--yes", "--claude", program, "--mode", "headless", "--permission-mode", "dontAsk")
+    key = pco.maria("maria.key(maria.create('Look at the cache', state='Todo'))")
+    pco.wait(f"{key} pending", lambda: pco.states().get(key) == "pending")
+
+    pco.run("pco-queue", "approve", "--yes", key)
+    pco.wait(f"{key} completed", lambda: pco.states().get(key) == "completed")
+
+    assert "I looked at it; nothing needs to be done." in pco.run("pco-queue", "show", key)
+    assert KEY not in pco.host.read(f"/var/spool/pco/completed/{key}.json")
+
+
 def test_the_key_alone_can_be_changed_and_one_that_is_refused_changes_nothing(pco):
     before = pco.host.read("/etc/pco/pco.yaml")
 
@@ -134,11 +149,11 @@ def test_the_key_alone_can_be_changed_and_one_that_is_refused_changes_nothing(pc
 
 def test_what_is_configured_can_be_looked_at_without_root_and_without_the_key(pco):
     pco.host.write("/tmp/token", TOKEN, "644")
-    line = ["pco-setup", "--dry-run", "--token-file", "/tmp/token", "--mode", "headless"]
+    line = ["pco-setup", "--dry-run", "--token-file", "/tmp/token", "--mode", "interactive"]
 
     said = pco.host.exec("runuser", "-u", "alice", "--", *line).stdout
 
-    assert "+  mode: headless" in said
+    assert "+  mode: interactive" in said
     assert pco.host.read(SECRET) == f"{OTHER}\n"
 
 
