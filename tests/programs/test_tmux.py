@@ -206,6 +206,22 @@ def test_the_grace_of_an_earlier_session_does_not_end_a_later_one_of_the_same_ke
     assert runner.list() == {"WEB-1", "WEB-2"}
 
 
+@pytest.mark.parametrize("listens", [True, False])
+def test_the_end_of_a_session_shows_nothing_in_another_one(runner, tmp_path, listens):
+    runner.start(sleeper("WEB-1") if listens else shell("WEB-1", "trap '' TERM; while :; do sleep 1; done"))
+    runner.start(sleeper("WEB-2"))
+    server = ["tmux", "-S", str(runner.socket)]
+
+    runner.stop("WEB-1", timedelta(milliseconds=100))
+    # tmux shows what such a job says, or how it failed, in whatever pane it finds, and keys no longer go to the agent.
+    subprocess.run([*server, "run-shell", "-b", "-d", "0.5", f"touch {tmp_path}/later"], check=True)
+    until((tmp_path / "later").exists)
+    until(lambda: runner.alive("WEB-1") is Alive.NO)
+
+    asked = [*server, "display-message", "-p", "-t", "=WEB-2:", "#{pane_in_mode}"]
+    assert subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip() in ("", "0")
+
+
 def test_stopping_what_is_not_there_does_nothing(runner):
     runner.stop("WEB-1", GRACE)
 

@@ -21,8 +21,10 @@ _LONGEST = 107  # bytes of the path of a Unix socket
 _NOBODY = ("no server running", "error connecting to", "can't find session", "no current session", "no sessions")
 
 # By the session's number, which is never used again: its key may be a later attempt's by then.  It is asked for by
-# list-panes, which fails if the session is gone; run-shell would take another session's pane in its place.
-_KILL = """t() { tmux -S "${TMUX%,*,*}" "$@"; }; p=$(t list-panes -s -t 'SESSION' -F '##{pane_pid}') && kill -KILL $p"""
+# list-panes, which fails if the session is gone; run-shell would take another session's pane in its place.  There it
+# would also show whatever a job says, and that it failed.
+_KILL = """exec 2>/dev/null; t() { tmux -S "${TMUX%,*,*}" "$@"; }
+p=$(t list-panes -s -t 'SESSION' -F '##{pane_pid}') && kill -KILL $p; true"""
 
 
 class Tmux(Runner):
