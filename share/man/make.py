@@ -61,6 +61,7 @@ FILES = {
     ],
     "attach": [ATTACH],
     "relay": [ATTACH, ("/run/pco-session/KEY/tmux.sock", "the session's tmux server")],
+    "config": [CONFIGURATION, ("/var/lib/pco/audit/configuration.json", "what was taken up last, masked"), AUDIT],
     "doctor": [CONFIGURATION, SPOOL, ("/var/lib/pco/audit/attested/ID.json", "what people answered for"), AUDIT],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
     "setup": [
@@ -90,6 +91,7 @@ BUGS = {
     "session": "Commits on branches other than pco/KEY stay in the workspace and are not handed over.",
     "hook": "An agent that is interrupted by Esc, or killed, says nothing: then the screen, the exit record and the "
     "deadlines speak.",
+    "config": "Who edited a file nobody tells: the audit record names the file's owner.",
     "doctor": "It sees what is so now; what fails only under load, or once a year, does not show in it.",
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "

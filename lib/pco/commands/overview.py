@@ -9,7 +9,10 @@ from pco.ground import text
 TASKS = (
     (
         "At first, and to change an answer",
-        (("pco-setup", "configure pco: Plane, projects and repositories, the agent, who may approve"),),
+        (
+            ("pco-setup", "configure pco: Plane, projects and repositories, the agent, who may approve"),
+            ("pco-config", "check, show and compare the configuration"),
+        ),
     ),
     (
         "Before production, and when something is wrong",

@@ -60,10 +60,10 @@ def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
         left=budget.left(ticket, purse.read(pco)),
     )
     prepared = agents.named(pco.config.agent).prepare(session)
-    template, nonce = _template(pco), secrets.token_hex(8)
-    words = {"prompt.md": prompt.render(template, ticket, where, nonce, resumed=bool(conversation))}
+    form, nonce = template(pco), secrets.token_hex(8)
+    words = {"prompt.md": prompt.render(form, ticket, where, nonce, resumed=bool(conversation))}
     if conversation:
-        words[attempt.AFRESH] = prompt.render(template, ticket, where, nonce)
+        words[attempt.AFRESH] = prompt.render(form, ticket, where, nonce)
     files = {**{name: text.encode("utf-8", "replace") for name, text in words.items()}, **prepared.files}
     return Plan(ticket, home, _launch(pco, project, session, prepared, place), files, place.sealed)
 
@@ -116,7 +116,8 @@ def _clear(home: Path) -> None:
         shutil.rmtree(home)
 
 
-def _template(pco: Pco) -> str:
+def template(pco: Pco) -> str:
+    """The form of the prompt: that of the configuration, else the installed one.  Raises BadConfig."""
     path = pco.config.sessions.prompt or share("prompt.md")
     try:
         return durable.read(path, MOST_TEMPLATE).decode("utf-8")

@@ -51,6 +51,8 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
     check_configured(pco)
     pco.service.ready()  # before anything that a later run mends: else systemd takes that for a failure
     with pco.spool.alone():
+        if not dry_run:
+            notice(pco)
         from pco.commands.polling import imports
         from pco.commands.polling.run import Run
 
@@ -69,6 +71,16 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
             tell_corrupt(run)
             wake(run, bool(visits))
         tally(run, len(visits))
+
+
+def notice(pco: Pco) -> None:
+    """Audit a configuration that was changed; that this fails keeps no ticket waiting."""
+    from pco.commands import configuring
+
+    try:
+        configuring.notice(pco)
+    except (PcoError, OSError) as error:
+        pco.log("warning", f"a change of the configuration cannot be audited: {error}")
 
 
 def check_configured(pco: Pco) -> None:

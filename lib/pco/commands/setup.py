@@ -38,7 +38,7 @@ from pco.commands.setting.talk import Talk, interactive
 from pco.commands.setting.writing import Change, Place, Present
 from pco.ground import config as configuration
 from pco.ground import durable, text
-from pco.ground.errors import BadConfig, BadData, NotPermitted
+from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError
 from pco.outside import units
 from pco.outside.agents.claude import login
 from pco.rules import answers
@@ -268,6 +268,7 @@ def finish(pco: Pco, talk: Talk, change: Change, steps: starting.Steps, *, yes: 
     if anything and not yes and not talk.confirm("Do this?"):
         raise click.Abort
     writing.write(change, backup)
+    audited(pco, change)
     if change.config is not None:
         talk.ok(f"{change.place.config} is written")
     if change.token is not None:
@@ -276,6 +277,18 @@ def finish(pco: Pco, talk: Talk, change: Change, steps: starting.Steps, *, yes: 
         talk.ok(f"{change.place.key} is written")
     starting.take(talk, steps)
     conclude(pco, talk, change.place)
+
+
+def audited(pco: Pco, change: Change) -> None:
+    """The change of the configuration is on the word of who ran this; else the next poll would audit its owner."""
+    from pco.commands import configuring
+
+    try:
+        if change.config is None or not pco.config.paths.audit.is_dir():
+            return
+        configuring.notice(pco, by=pco.who)
+    except (PcoError, OSError) as error:
+        pco.log("warning", f"the change is not audited: {error}")
 
 
 def show(change: Change, steps: starting.Steps, backup: str) -> bool:

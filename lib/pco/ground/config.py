@@ -89,6 +89,10 @@ def _share(value: Any) -> float:
     return float(match[1]) / 100
 
 
+def _percent(share: float) -> str:
+    return f"{share * 100:.6g}%"
+
+
 def _at_least_one(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 10_000:
         raise ValueError("expected a whole number from 1 to 10000")
@@ -339,7 +343,7 @@ class Health:
 
     stale_after: timedelta = timedelta(minutes=5)
     polls_failed: int = _read(_at_least_one, 5)
-    disk_free: float = _read(_share, 0.2)
+    disk_free: float = field(default=0.2, metadata={"read": _share, "write": _percent})
 
 
 @dataclass(frozen=True)

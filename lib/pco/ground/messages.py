@@ -50,6 +50,7 @@ _TOLD = {
     "attached": "4138bb6f58124a0e8fa4e31359fb3814",
     "import asked": "a04351ed7a914fa4b3a72756f1abc6d1",
     "repaired": "45e8358f5b384cb0bfa4b72e27593f52",
+    "configured": "5c312737346e432e82f61986942f08b2",
     "attested": "2a183c9225a340b986ecd39cd272195c",
     "dropped": "d03dc030298f468cbdf9743e8c7a795d",
     "pushed": "093ab932a3534ab0a6a6a59e4f98a78d",

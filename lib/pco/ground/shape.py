@@ -3,7 +3,7 @@
 The dataclass is the schema: its fields, types and defaults.  A trailing underscore in a field name is not written
 (`from_` ↔ `from`).  A field with `metadata={"state": True}` is not in the file.  Understood types: str, int, float,
 bool, datetime, timedelta, enums, literals, dataclasses, `tuple[T, ...]`, `dict[str, T]`, `T | None`;
-`metadata={"read": f}` gives a field its own reader, which raises ValueError.
+`metadata={"read": f}` gives a field its own reader, which raises ValueError, `{"write": f}` its own writer.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 from pco.ground import text, times
@@ -43,22 +44,26 @@ def dump(value: Any) -> Any:
     if value is None or (isinstance(value, str | int | float) and not isinstance(value, enum.Enum)):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {outer: dump(getattr(value, inner)) for inner, outer in _written(type(value))}
+        return {outer: write(getattr(value, inner)) for inner, outer, write in _written(type(value))}
     if isinstance(value, datetime):
         return times.iso(value)
     if isinstance(value, timedelta):
         return times.duration(value)
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, dict):
         return {key: dump(item) for key, item in value.items()}
     return [dump(item) for item in value]
 
 
 @cache
-def _written(shape: type) -> tuple[tuple[str, str], ...]:
+def _written(shape: type) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
     fields = dataclasses.fields(shape)
-    return tuple((f.name, f.name.rstrip("_")) for f in fields if not f.metadata.get("state"))
+    return tuple(
+        (f.name, f.name.rstrip("_"), f.metadata.get("write", dump)) for f in fields if not f.metadata.get("state")
+    )
 
 
 @cache
@@ -121,6 +126,8 @@ def _field_reader(field: Any, kind: Any) -> tuple[Any, Reader]:
         return (kind if kind in (str, int, bool) else None), _reader(kind)
 
     def read(value: Any) -> Any:
+        if type(value) is type(field.default) and value == field.default:
+            return value  # what it is anyhow may be said, too
         try:
             return own(value)
         except ValueError as error:

@@ -23,13 +23,7 @@ Places = dict[str, tuple[Path, int]]  # dotted path -> file and line
 
 def load(path: Path) -> Config:
     """Read `path`, then `path`.d/*.yaml by name, each over what came before.  Raises BadConfig: one line."""
-    given: dict[str, Any] = {}
-    places: Places = {"": (path, 1)}
-    for file in [path, *drop_ins(path)]:
-        found, lines = _parse(file)
-        # A section of which every line is a comment.
-        _merge(given, {name: {} if value is None else value for name, value in found.items()})
-        places.update(lines)
+    given, places = _all(path)
     try:
         _refuse_reserved(given)
         config = shape.load(Config, given)
@@ -37,6 +31,22 @@ def load(path: Path) -> Config:
     except shape.ShapeError as error:
         file, line = _place(places, error.where)
         raise BadConfig(f"{file}:{line}: {error}") from error
+
+
+def places(path: Path) -> Places:
+    """Where each key of the files stands, by its dotted path: file and line.  Raises BadConfig."""
+    return _all(path)[1]
+
+
+def _all(path: Path) -> tuple[dict[str, Any], Places]:
+    given: dict[str, Any] = {}
+    found_at: Places = {"": (path, 1)}
+    for file in [path, *drop_ins(path)]:
+        found, lines = _parse(file)
+        # A section of which every line is a comment.
+        _merge(given, {name: {} if value is None else value for name, value in found.items()})
+        found_at.update(lines)
+    return given, found_at
 
 
 def stamp(path: Path) -> str:

@@ -29,6 +29,16 @@ class Leak:
     line: int
 
 
+def masked(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
+    """The text with every secret replaced by what it is: `(a key of Anthropic)`."""
+    for kind, value in known:
+        if len(value) >= LEAST:
+            text = text.replace(value, f"({kind})")
+    for kind, form in KINDS:
+        text = form.sub(f"({kind})", text)
+    return text
+
+
 def leaks(text: str, known: Iterable[tuple[str, str]] = ()) -> list[Leak]:
     """What looks like a secret, or is one of the `known`: (kind, value)."""
     values = [(kind, value) for kind, value in known if len(value) >= LEAST]
