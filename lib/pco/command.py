@@ -5,6 +5,7 @@
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -270,6 +271,8 @@ def run(program: click.Command) -> None:
     except click.exceptions.Exit as end:
         raise SystemExit(end.exit_code) from None
     except (click.exceptions.Abort, KeyboardInterrupt):
+        # A second Ctrl-C, as it ends, would change its exit code.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo(f"{name}: interrupted", err=True)
         raise SystemExit(130) from None
     except click.ClickException as error:

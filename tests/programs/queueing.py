@@ -132,7 +132,8 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while self._more(deadline):
             pass
-        assert self.child.wait(seconds) == code, self.seen
+        ended = self.child.wait(seconds)
+        assert ended == code, f"exit {ended}\n{self.seen}"
         return self.seen
 
     def _more(self, deadline):
