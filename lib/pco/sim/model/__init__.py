@@ -53,7 +53,7 @@ class Model:
         self._server.serve_forever()
 
     def set_rules(self, rules: Sequence[Rule]) -> None:
-        """Replace the rules; what was counted of the old ones is forgotten."""
+        """Replace the rules; what was counted of the old ones is forgotten.  Raises ValueError."""
         self.script = Script([*rules, *USEFUL])
 
     def turns(self) -> list[dict[str, Any]]:

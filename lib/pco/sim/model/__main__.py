@@ -17,8 +17,11 @@ def main() -> None:
     parser.add_argument("--key", default=KEY, help="the only key that it takes")
     parser.add_argument("--log", default="", help="write each request there, a JSON object a line")
     given = parser.parse_args()
-    rules = json.loads(given.rules.read_text()) if given.rules else []
-    model = Model(rules, given.port, given.key, given.log)
+    try:
+        rules = json.loads(given.rules.read_text()) if given.rules else []
+        model = Model(rules, given.port, given.key, given.log)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     if given.url_file:
         temporary = given.url_file.with_name(f".{given.url_file.name}.{os.getpid()}")
         temporary.write_text(model.url)

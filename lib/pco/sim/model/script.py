@@ -27,14 +27,31 @@ USEFUL: list[Rule] = [{"match": "", "steps": [{"text": "I looked at it; nothing 
 _OWN = re.compile(r"^(?:\s*\d+\t)?\s*Script: (\[.*\])\s*$", re.M)  # a number and a tab: an attached file
 _REMINDER = re.compile(r"<system-reminder>(.*?)</system-reminder>", re.S)
 _ATTACHED = "Result of calling the Read tool:"
-_FEEDBACK = "Stop hook feedback"
+# What a step may have, each with the types that it may be of.
+_KNOWN: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "tool": (str,),
+    "input": (dict,),
+    "tools": (list,),
+    "usage": (dict,),
+    "sleep": (int, float),
+    "pace": (int, float),
+    "status": (int,),
+    "message": (str,),
+    "retry_after": (int,),
+    "times": (int,),
+    "cut": (bool, str),
+    "garbage": (bool,),
+    "stop": (str,),
+}
 
 
 class Script:
     """Picks the step; remembers only how often a step has failed by order."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = [(re.compile(rule["match"], re.S), rule["steps"]) for rule in rules]
+        """Raises ValueError, which says what is wrong and where."""
+        self._rules = [_rule(n, rule) for n, rule in enumerate(rules)]
         self._failed: Counter[tuple[str, int]] = Counter()
         self._lock = threading.Lock()
 
@@ -86,11 +103,37 @@ def _attached(message: dict[str, Any]) -> list[str]:
 
 
 def _own(said: str) -> list[Step] | None:
+    """The steps of the prompt's own line; if they are none, one that says so."""
     found = _OWN.findall(said)
     if not found:
         return None
     try:
-        steps = json.loads(found[-1])
-    except ValueError:
-        return [{"text": "The line `Script:` in the prompt is no JSON."}]
-    return steps if steps and all(isinstance(step, dict) for step in steps) else None
+        return checked(json.loads(found[-1]))
+    except ValueError as error:
+        return [{"text": f"The line `Script:` in the prompt cannot be played: {error}"}]
+
+
+def _rule(n: int, rule: Any) -> tuple[re.Pattern[str], list[Step]]:
+    if not isinstance(rule, dict) or rule.keys() != {"match", "steps"}:
+        raise ValueError(f'rule {n}: expected {{"match": REGEX, "steps": [STEP, ...]}}')
+    try:
+        return re.compile(rule["match"], re.S), checked(rule["steps"])
+    except (re.error, TypeError) as error:
+        raise ValueError(f"rule {n}: match: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"rule {n}: {error}") from error
+
+
+def checked(steps: Any) -> list[Step]:
+    """Steps, if they are some.  Raises ValueError."""
+    if not isinstance(steps, list) or not steps:
+        raise ValueError("expected a list of steps")
+    for n, step in enumerate(steps):
+        if not isinstance(step, dict):
+            raise ValueError(f"step {n}: expected a mapping, not {json.dumps(step)[:40]}")
+        for name, value in step.items():
+            if name not in _KNOWN:
+                raise ValueError(f"step {n}: {name!r} is not known (known are {', '.join(_KNOWN)})")
+            if not isinstance(value, _KNOWN[name]) or (isinstance(value, bool) and bool not in _KNOWN[name]):
+                raise ValueError(f"step {n}: {name}: expected {_KNOWN[name][0].__name__}, not {json.dumps(value)[:40]}")
+    return steps

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 from pco.sim.model import checks
-from pco.sim.model.script import Step, newest
+from pco.sim.model.script import Step, checked, newest
 
 if TYPE_CHECKING:
     from pco.sim.model import Model
@@ -64,11 +64,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Change the rules, or go down."""
-        given = json.loads(self._body())
-        if self.path == "/_rules":
-            self.model.set_rules(given)
-        elif self.path == "/_down":
-            self.model.down = given
+        try:
+            given = json.loads(self._body())
+            if self.path == "/_rules":
+                self.model.set_rules(given)
+            elif self.path == "/_down":
+                self.model.down = checked([given])[0]
+            else:
+                self._error(404, f"Not found: {self.path}")
+                return
+        except ValueError as error:
+            self._error(400, str(error))
+            return
         self._json(200, {})
 
     def do_POST(self) -> None:
@@ -159,8 +166,8 @@ class Handler(BaseHTTPRequestHandler):
         self.model.note({**about, **told})
 
     def _error(self, status: int, message: str, more: dict[str, str] | None = None) -> None:
-        error = {"type": KINDS.get(status, "api_error"), "message": message}
-        self._json(status, {"type": "error", "error": error}, more)
+        error, id = {"type": KINDS.get(status, "api_error"), "message": message}, _id("req")
+        self._json(status, {"type": "error", "error": error, "request_id": id}, {"request-id": id, **(more or {})})
 
     def _json(self, status: int, value: Any, more: dict[str, str] | None = None) -> None:
         self._send(status, json.dumps(value).encode(), "application/json", more or {})
@@ -172,9 +179,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _head(self, status: int, kind: str, more: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in {"content-type": kind, "request-id": f"req_{uuid.uuid4().hex[:16]}", **more}.items():
+        for name, value in {"content-type": kind, "request-id": _id("req"), **more}.items():
             self.send_header(name, value)
         self.end_headers()
+
+
+def _id(kind: str) -> str:
+    """A name that nothing else has."""
+    return f"{kind}_{uuid.uuid4().hex[:24]}"
 
 
 def _told(body: Any) -> dict[str, Any]:
@@ -193,11 +205,10 @@ def _message(body: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
         calls.append({"name": step["tool"], "input": step.get("input") or {}})
     content: list[dict[str, Any]] = [{"type": "text", "text": step["text"]}] if step.get("text") else []
     for call in calls:
-        id = f"toolu_{uuid.uuid4().hex[:24]}"
-        content.append({"type": "tool_use", "id": id, "name": call["name"], "input": call.get("input") or {}})
+        content.append({"type": "tool_use", "id": _id("toolu"), "name": call["name"], "input": call.get("input") or {}})
     usage = {"input_tokens": 100, "output_tokens": 10, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
     return {
-        "id": f"msg_{uuid.uuid4().hex[:24]}",
+        "id": _id("msg"),
         "type": "message",
         "role": "assistant",
         "model": body["model"],
