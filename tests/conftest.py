@@ -1,13 +1,34 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import checking
 from pco.spool import Spool
+from servers import Authority
 from support import Site
+
+
+@pytest.fixture(autouse=True)
+def _boxes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that says it sees a box ill, or well, must have seen it so."""
+    claims = [mark.args for mark in request.node.iter_markers("box") if len(mark.args) == 2]
+    checking.seen.clear()
+    yield
+    if claims:
+        assert not list(checking.missed(claims))
+
+
+@pytest.fixture
+def authority(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """An authority that signs certificates, and that this process trusts."""
+    made = Authority(tmp_path_factory.mktemp("authority"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.root))
+    return made
 
 
 @pytest.fixture

@@ -72,7 +72,9 @@ class Pco:
         spool.check()
         return spool
 
-    def plane(self, *, urgent: bool = False, patience: timedelta | None = None) -> "Plane":
+    def plane(
+        self, *, urgent: bool = False, patience: timedelta | None = None, timeout: timedelta | None = None
+    ) -> "Plane":
         """The client of Plane, with the one budget of requests that all programs share.  Raises BadConfig."""
         from pco.ground.config import read_token
         from pco.outside.plane import Plane
@@ -82,7 +84,7 @@ class Pco:
         budget = Budget(self.config.paths.plane / "rate.json", plane.requests_per_minute)
         more = {} if patience is None else {"patience": patience}
         token = read_token(plane, os.environ)
-        return Plane(plane.url, plane.workspace, token, plane.timeout, budget, urgent=urgent, **more)
+        return Plane(plane.url, plane.workspace, token, timeout or plane.timeout, budget, urgent=urgent, **more)
 
     @property
     def patience(self) -> timedelta:

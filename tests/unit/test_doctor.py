@@ -12,6 +12,7 @@ from pco.commands.doctoring import examination
 from pco.commands.doctoring.examination import Row, against, examined, wanted
 from pco.ground.config import Config
 from pco.ground.errors import BadData, NotPermitted
+from pco.outside.process import TooSlow
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SITE = Site(Config(), Path("/etc/pco/pco.yaml"), NOW, root=False)
@@ -44,6 +45,7 @@ def test_the_gravest_finding_counts_and_its_mend() -> None:
     ("raised", "status", "said"),
     [
         (NotPermitted("no", "ask"), Status.UNSEEN, "no"),
+        (TooSlow("slow"), Status.UNSEEN, "slow"),
         (BadData("torn", "mend"), Status.FAIL, "torn"),
         (PermissionError(13, "Permission denied", "/x"), Status.UNSEEN, "/x may not be read by this user"),
         (OSError(5, "Input/output error", "/x"), Status.FAIL, "/x: Input/output error"),
@@ -53,17 +55,19 @@ def test_what_keeps_a_check_from_looking_is_a_finding(raised: Exception, status:
     def check(site: Site) -> Finding:
         raise raised
 
-    found = examined({"1.1": check}, BOXES[:1], SITE, 5.0)["1.1"]
+    found = examined({"1.1": check}, BOXES[:1], SITE, 5.0)[0]["1.1"]
 
     assert (found.status, found.evidence) == (status, said)
 
 
-def test_a_bug_of_a_check_is_not_hidden() -> None:
+def test_a_bug_of_a_check_is_not_hidden_and_hides_nothing() -> None:
     def check(site: Site) -> Finding:
         raise KeyError("bug")
 
-    with pytest.raises(KeyError):
-        examined({"1.1": check}, BOXES[:1], SITE, 5.0)
+    found, bugs = examined({"1.1": check, "1.2": lambda site: ok("fine")}, BOXES[:2], SITE, 5.0)
+
+    assert (found["1.1"].status, found["1.2"]) == (Status.FAIL, ok("fine"))
+    assert [type(bug) for bug in bugs] == [KeyError]
 
 
 def test_a_check_that_hangs_is_given_up_and_said_so() -> None:
@@ -73,7 +77,7 @@ def test_a_check_that_hangs_is_given_up_and_said_so() -> None:
         ended.wait(20)
         return ok("late")
 
-    found = examined({"1.1": check, "1.2": lambda site: ok("fine")}, BOXES[:2], SITE, 0.2)
+    found, _ = examined({"1.1": check, "1.2": lambda site: ok("fine")}, BOXES[:2], SITE, 0.2)
     ended.set()
 
     assert found["1.1"].status is Status.UNSEEN and "0.2 s" in found["1.1"].evidence
@@ -113,3 +117,31 @@ def test_words_end_when_they_should() -> None:
     word = Word("17.1", "ann", NOW, "x", NOW + timedelta(days=1))
     assert word.holds(NOW)
     assert not word.holds(NOW + timedelta(days=1))
+
+
+def test_what_several_checks_need_is_made_once_and_what_it_raises_is_raised_again() -> None:
+    made = []
+
+    def make() -> int:
+        made.append(1)
+        raise BadData("torn")
+
+    for _ in range(2):
+        with pytest.raises(BadData):
+            SITE.once("torn", make)
+    assert made == [1]
+
+
+def test_one_slow_thing_keeps_nobody_from_another() -> None:
+    ended, begun = threading.Event(), threading.Event()
+
+    def slow() -> bool:
+        begun.set()
+        return ended.wait(20)
+
+    waiting = threading.Thread(target=lambda: SITE.once("slow", slow))
+    waiting.start()
+    begun.wait(20)
+    assert SITE.once("quick", lambda: 2) == 2
+    ended.set()
+    waiting.join()

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from shutil import which
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pco.ground.config import Config
 from pco.ground.errors import PcoError
-from pco.outside import units
 
 T = TypeVar("T")
+PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 if TYPE_CHECKING:
     from pco.outside.plane import Plane
@@ -49,27 +49,24 @@ class Finding:
 class Site:
     """What is looked at, and by whom.  `plane` makes a client of Plane; it raises BadConfig without a token.
 
-    `root` says whether this is root; `top` is / on a machine, and a folder in tests.
+    `root` says whether this is root; `systemd` whether the installed pco is meant, and not one below a root of its
+    own; `top` is / on a machine, and a folder in tests.
     """
 
     config: Config
     config_path: Path
     now: datetime
     root: bool
-    environ: Mapping[str, str] = field(default_factory=dict)
+    systemd: bool = False
     plane: "Callable[[], Plane] | None" = None
     top: Path = Path("/")
     _known: dict[str, Any] = field(default_factory=dict, repr=False)
-    _lock: RLock = field(default_factory=RLock, repr=False)
-
-    @cached_property
-    def systemd(self) -> bool:
-        """Whether the installed pco is meant: that systemd runs, not one below a root of its own."""
-        return units.running() and self.config.paths.root is None
+    _locks: dict[str, Lock] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, make: "Callable[[], T]") -> "T":
         """What several checks need, made once; all of them get what it raises."""
-        with self._lock:
+        # One lock for each: who waits for Plane keeps nobody from the disk.  (setdefault is atomic.)
+        with self._locks.setdefault(name, Lock()):
             if name not in self._known:
                 try:
                     self._known[name] = make()
@@ -84,6 +81,15 @@ class Site:
     def at(self, path: str | Path) -> Path:
         """A path of the machine."""
         return self.top / str(path).lstrip("/")
+
+    def program(self, name: str) -> str | None:
+        """Where a program is, by the path that units have; None if it is not there."""
+        return which(name, path=":".join(str(self.at(folder)) for folder in PATH))
+
+    def setting(self, section: str, key: str, value: object) -> str:
+        """The command that sets a key of the configuration, by a drop-in that comes after others."""
+        path = self.config_path.parent / f"{self.config_path.name}.d" / f"zz-{section}-{key}.yaml"
+        return f"echo '{section}: {{{key}: {value}}}' | sudo install -D -m 644 /dev/stdin {path}"
 
 
 Check = Callable[[Site], Finding]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import sys
 import time
@@ -11,21 +10,23 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, warn, web, worst
-from pco.ground.errors import PcoError, TryLater
-from pco.outside import certificate, process, website
+from pco.ground.errors import TryLater
+from pco.outside import certificate, process, reach, website
 from pco.outside.agents.claude import program
 
 BRIEFLY = timedelta(seconds=3)
 SYSTEMD, PYTHON = 252, (3, 11)
 TOOLS = 512 << 20  # MemoryMax= of pco-tools.slice
+EACH = 600 << 20  # what an agent at work takes; its MemoryMax= is far above
 INODES = 0.05
+HERE = ("localhost", "127.0.0.1", "::1")
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 
 
 @checks("1.1")
 def versions(site: Site) -> Finding:
     """systemd, Python, git, tmux and the agent's program."""
-    found = [_python(), _said("git", (2, 39)), _said("tmux", (3, 3)), _agent(site)]
+    found = [_python(), _said(site, "git", (2, 39)), _said(site, "tmux", (3, 3)), _agent(site)]
     found.append(_systemd() if site.systemd else not_applicable("no systemd runs here, or paths.root is set"))
     told = worst(found)
     return told if told.status not in ("ok", "n/a") else ok("; ".join(f.evidence for f in found))
@@ -37,12 +38,11 @@ def memory(site: Site) -> Finding:
     facts = dict(re.findall(r"^(\w+):\s+(\d+) kB", site.at("/proc/meminfo").read_text(), re.M))
     free, all_ = int(facts["MemAvailable"]) << 10, int(facts["MemTotal"]) << 10
     limit = site.config.sessions.limit
-    each = 600 << 20  # what an agent at work takes; its MemoryMax= is far above
-    need = TOOLS + limit * each
+    need = TOOLS + limit * EACH
     said = f"{_size(free)} of {_size(all_)} available; {limit} sessions and the tools want about {_size(need)}"
     if all_ < need:
-        return fail(said, "lower sessions.limit in the configuration, or give the machine more memory")
-    return ok(said) if free >= need else warn(said, "lower sessions.limit, or see what else takes memory")
+        return fail(said, site.setting("sessions", "limit", max((all_ - TOOLS) // EACH, 1)))
+    return ok(said) if free >= need else warn(said, "ps -eo rss,user,args --sort=-rss | head")
 
 
 @checks("1.4")
@@ -50,10 +50,9 @@ def disk(site: Site) -> Finding:
     """Free space and inodes of each file system that pco writes to."""
     paths, wanted = site.config.paths, site.config.health.disk_free
     found, known = [], set()
-    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www, Path("/var/log/journal")):
-        place = site.at(path)
+    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www, site.at("/var/log/journal")):
         try:
-            device, facts = os.stat(place).st_dev, os.statvfs(place)
+            device, facts = os.stat(path).st_dev, os.statvfs(path)
         except FileNotFoundError:
             continue
         if device in known or not facts.f_blocks:
@@ -83,10 +82,12 @@ def way(site: Site) -> Finding:
         answer = website.get(f"{url}/", BRIEFLY.total_seconds())
     except OSError as error:
         said = "; ".join([*took, error.strerror or str(error)])
-        return fail(f"{host}:{port}: {said}", f"curl -v {url}/ (name, firewall, proxy?)")
+        return fail(f"{host}:{port}: {said}", f"curl -v {url}/")
     except TryLater as error:
         return fail("; ".join([*took, str(error)]), f"curl -v {url}/")
     took.append(f"answer {answer.status} {_ms(begun)}")
+    if answer.status >= 500:
+        return fail("; ".join(took), f"see to the server of {host}: it answers, but Plane behind it does not")
     return ok("; ".join(took))
 
 
@@ -96,19 +97,24 @@ def certificates(site: Site) -> Finding:
     parts = urlsplit(site.config.plane.url)
     found = []
     if parts.scheme == "https" and parts.hostname:
-        found.append(_shown(parts.hostname, parts.port or 443, site))
+        host, port = parts.hostname, parts.port or 443
+        ask = f"openssl s_client -connect {host}:{port} -servername {host}"
+        found.append(_shown(host, port, site, f"have it renewed on {host}, or its signer made known here; {ask}"))
+    elif parts.hostname in HERE:
+        found.append(ok("Plane is asked without TLS, on this machine"))
     elif parts.hostname:
-        found.append(warn("Plane is asked without TLS: everybody on the way can read the token", "use https"))
-    if own := web.name(site):
-        found.append(_shown(own, 443, site, "127.0.0.1"))
+        told = "Plane is asked without TLS: everybody on the way can read the token"
+        found.append(fail(told, f"sudo pco-setup --yes --url {parts._replace(scheme='https').geturl()}"))
+    if own := web.served(site):
+        found.append(_shown(own.name, own.port, site, web.certbot(site, own), web.LOOPBACK))
     return worst(found) if found else not_applicable("no address is configured")
 
 
-def _shown(host: str, port: int, site: Site, at: str = "") -> Finding:
+def _shown(host: str, port: int, site: Site, mend: str, at: str = "") -> Finding:
     try:
-        return remote.expiry(certificate.handshake(host, port, BRIEFLY.total_seconds(), at), site.now)
+        return remote.expiry(certificate.handshake(host, port, BRIEFLY.total_seconds(), at), site.now, mend)
     except TryLater as error:
-        return fail(str(error), f"openssl s_client -connect {host}:{port} -servername {host}")
+        return fail(str(error), f"openssl s_client -connect {at or host}:{port} -servername {host}")
 
 
 def _python() -> Finding:
@@ -126,9 +132,9 @@ def _systemd() -> Finding:
     return fail(f"systemd {number} is too old", f"pco needs systemd {SYSTEMD} or newer")
 
 
-def _said(name: str, least: tuple[int, int]) -> Finding:
+def _said(site: Site, name: str, least: tuple[int, int]) -> Finding:
     """A program's own word of its version."""
-    path = shutil.which(name, path=_ENVIRONMENT["PATH"])
+    path = site.program(name)
     if path is None:
         return fail(f"{name} is not installed", f"sudo apt-get install {name}")
     option = "-V" if name == "tmux" else "--version"
@@ -142,25 +148,18 @@ def _said(name: str, least: tuple[int, int]) -> Finding:
 def _agent(site: Site) -> Finding:
     if site.config.agent != "claude":
         command = site.config.sessions.command[0] if site.config.sessions.command else ""
-        if command and (not command.startswith("/") or site.at(command).exists()):
+        path = site.at(command) if command.startswith("/") else Path(site.program(command) or "/nonexistent")
+        if command and path.exists():
             return ok(f"agent {command}")
         return fail(f"the agent's program {command or '(none)'} is not there", "sudo pco-setup")
     path = site.config.claude.program
-    try:
-        program.there(path)
-        said = process.run([str(path), "--version"], {**_ENVIRONMENT, "HOME": "/nonexistent"}, BRIEFLY)
-    except PcoError as error:
-        return fail(str(error), error.hint or "sudo pco-setup")
-    found = re.match(rb"\d+\.\d+\.\d+", said.out)
-    if not found:
-        return fail(f"{path} does not tell its version", f"{path} --version")
-    version = found[0].decode()
-    numbers = tuple(map(int, version.split(".")))
-    if numbers < program.OLDEST:
-        return fail(f"Claude Code {version} is too old", f"install {'.'.join(map(str, program.TESTED))}")
-    if numbers > program.TESTED:
-        return warn(f"Claude Code {version} is newer than what was tested", "try it with pco-doctor --end-to-end")
-    return ok(f"Claude Code {version}")
+    program.there(path)
+    said = program.asked(path, become=reach.NOBODY if site.root else (), patience=BRIEFLY)
+    newer = program.judged(path, said)
+    if newer:
+        tested = ".".join(map(str, program.TESTED))
+        return warn(newer, f"sudo npm install -g --prefix /opt/claude/{tested} @anthropic-ai/claude-code@{tested}")
+    return ok(said)
 
 
 def _room(path: Path, facts: os.statvfs_result, wanted: float) -> Finding:

@@ -112,7 +112,10 @@ def regular(site: Site) -> Finding:
         return fail(
             f"pco-poll.timer is {facts.get('ActiveState', 'not there')}", "sudo systemctl enable --now pco-poll.timer"
         )
-    told = re.findall(r"On\w+USec=([^;]+?) ;|OnCalendar=([^;]+?) ;", facts["TimersMonotonic"] + facts["TimersCalendar"])
+    told = re.findall(
+        r"On\w+USec=([^;]+?) ;|OnCalendar=([^;]+?) ;",
+        facts.get("TimersMonotonic", "") + facts.get("TimersCalendar", ""),
+    )
     every = ", ".join(sorted({(a or b).strip() for a, b in told}))
     last = units.calendar(facts["LastTriggerUSec"])
     said = f"every {every or '?'}; last {times.ago(last, site.now) if last else 'never'}{_requests(site)}"

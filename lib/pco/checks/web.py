@@ -3,27 +3,35 @@
 Where it is served, and under which name, stands in nginx's configuration: sites-enabled/pco, and /etc/pco/nginx/*.inc.
 """
 
+import gzip
 import ipaddress
+import os
 import re
 import socket
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, unseen, warn
+from pco.checks.remote import RELOAD
 from pco.ground import times
-from pco.ground.errors import TryLater
+from pco.ground.errors import BadData, TryLater
 from pco.outside import certificate, units, website
 from pco.outside.certificate import Shown
 
 BRIEFLY = 3.0
 LOOPBACK = "127.0.0.1"
 NOT_SERVED = "pco's pages are not served from here (/etc/nginx/sites-enabled/pco)"
-OPEN = "edit /etc/pco/nginx/access.inc, then: sudo nginx -t && sudo systemctl reload nginx"
-MONITORS = "edit /etc/pco/nginx/monitors.inc, and have your monitoring ask /health each minute"
+OPEN = f"sudoedit /etc/pco/nginx/access.inc; {RELOAD}"
+MONITORS = f"sudoedit /etc/pco/nginx/monitors.inc; {RELOAD}; and have your monitoring ask /health each minute"
 SCRAPE = "have Prometheus ask /metrics each minute (see pco-runbook(7), Monitoring)"
 MOST_LOG = 8 << 20  # of its end
+MOST_STRANGE = 200  # lines in a row that are none of nginx's usual form
+RENEWED_BY_HAND = 60  # days
+TIMERS = ("certbot.timer", "snap.certbot.renew.timer", "acme.timer", "dehydrated.timer", "lego.timer")
 _LINE = re.compile(r'^(\S+) \S+ \S+ \[([^\]]+)\] "(?:GET|HEAD) (\S+) [^"]*" (\d+)')
 
 
@@ -45,82 +53,118 @@ class Visit:
             return True
 
 
-def name(site: Site) -> str:
-    """The name under which it is served from here; empty if it is not."""
-    if not site.at("/etc/nginx/sites-enabled/pco").exists():
-        return ""
+@dataclass(frozen=True)
+class Served:
+    """Under which name, and on which port of this machine, it is served."""
+
+    name: str
+    port: int
+
+
+def served(site: Site) -> Served | None:
+    """How it is served from here; None if it is not."""
+    conf = site.at("/etc/nginx/sites-enabled/pco")
     try:
+        ports = re.findall(r"^\s*listen\s+(?:[\w.*\[\]:]+:)?(\d+)\s+ssl", conf.read_text(errors="replace"), re.M)
         said = _directives(site, "names.inc")
     except OSError:
-        return ""
+        return None
     names = [word for words in said.get("server_name", []) for word in words]
     mine = [word for word in names if word not in ("$hostname", "localhost", "_") and "*" not in word]
-    return mine[0] if mine else socket.gethostname()
+    return Served(mine[0] if mine else socket.gethostname(), int(ports[0]) if ports else 443)
 
 
 @checks("3.1")
 def signed(site: Site) -> Finding:
     """Who vouches for its certificate."""
-    return remote.signed(_shown(site)) if name(site) else not_applicable(NOT_SERVED)
+    own = served(site)
+    return remote.signed(_shown(site, own), certbot(site, own)) if own else not_applicable(NOT_SERVED)
 
 
 @checks("3.3")
 def renewal(site: Site) -> Finding:
     """Whether something renews it, and tells nginx."""
-    if not name(site):
+    own = served(site)
+    if own is None:
         return not_applicable(NOT_SERVED)
-    left = (_shown(site).ends - site.now).days
-    hooks = site.at("/etc/letsencrypt/renewal-hooks/deploy")
+    left = (_shown(site, own).ends - site.now).days
     conf = [path.read_text(errors="replace") for path in site.at("/etc/letsencrypt/renewal").glob("*.conf")]
-    hooked = any("pco" in text and "hook" in text for text in conf) or any(hooks.glob("*pco*"))
-    timers = [timer for timer in ("certbot.timer", "acme.timer", "snap.certbot.renew.timer") if units.active(timer)]
-    if timers and hooked:
-        return ok(f"{timers[0]} is active, its hook tells nginx; {left} days left")
-    if timers and conf:
-        return warn(
-            f"{timers[0]} is active, but no hook tells nginx", "see /etc/pco/nginx/certificate.inc: --deploy-hook"
-        )
-    if left > 60:
+    hooks = site.at("/etc/letsencrypt/renewal-hooks/deploy")
+    hooked = any(re.search(r"hook.*pco", text) for text in conf) or any(hooks.glob("*pco*"))
+    timer = _timer(site)
+    if timer and hooked:
+        return ok(f"{timer} is active, its hook tells nginx; {left} days left")
+    if timer and conf:
+        return warn(f"{timer} is active, but no hook tells nginx", certbot(site, own))
+    if left > RENEWED_BY_HAND:
         return ok(f"nothing renews it, but {left} days are left")
-    return fail(f"nothing renews it, and {left} days are left", "sudo certbot certonly …: see certificate.inc")
+    return fail(f"nothing renews it, and {left} days are left", certbot(site, own))
+
+
+def _timer(site: Site) -> str:
+    """The timer that renews certificates, if one is active."""
+    if not site.systemd:
+        return ""
+    shown = units.show(*TIMERS, properties=("ActiveState",))
+    return next((timer for timer in TIMERS if shown.get(timer, {}).get("ActiveState") == "active"), "")
+
+
+def certbot(site: Site, own: Served) -> str:
+    """The command that gets a certificate, has it renewed, and has nginx told."""
+    hook = f"{_shipped(site).parent}/certbot-deploy-hook"
+    return f"sudo certbot certonly --webroot -w /var/www/html -d {own.name} --deploy-hook {hook}"
+
+
+def _shipped(site: Site) -> Path:
+    """The configuration of nginx that sites-enabled/pco leads to."""
+    return Path(os.path.realpath(site.at("/etc/nginx/sites-enabled/pco")))
+
+
+def _restore(site: Site) -> str:
+    return f"compare {_shipped(site)} with the shipped one (dpkg --verify pco), then: {RELOAD}"
 
 
 @checks("3.4")
 def encryption(site: Site) -> Finding:
     """Versions of TLS, and HSTS."""
-    own = name(site)
-    return remote.versions(own, 443, _shown(site), BRIEFLY, LOOPBACK) if own else not_applicable(NOT_SERVED)
+    own = served(site)
+    if own is None:
+        return not_applicable(NOT_SERVED)
+    return remote.versions(own.name, own.port, _shown(site, own), BRIEFLY, LOOPBACK, _restore(site))
 
 
 @checks("4.2")
 def origins(site: Site) -> Finding:
     """Whether other sites' scripts may read it."""
-    if not name(site):
+    own = served(site)
+    if own is None:
         return not_applicable(NOT_SERVED)
-    return remote.origins(website.get(f"https://{LOOPBACK}/", BRIEFLY, verify=False))
+    page = website.get(f"https://{own.name}:{own.port}/", BRIEFLY, verify=False, at=LOOPBACK)
+    return remote.origins(page, _restore(site))
 
 
 @checks("5.1")
 def readers(site: Site) -> Finding:
     """Who may read it, from where."""
-    if not name(site):
+    if served(site) is None:
         return not_applicable(NOT_SERVED)
     said = _directives(site, "access.inc")
     allowed = [words[0] for words in said.get("allow", []) if words]
     foreign = [one for one in allowed if one not in ("127.0.0.1", "::1")]
     password = bool(said.get("auth_basic")) and said["auth_basic"] != [["off"]]
     locked = ["all"] in said.get("deny", [])
-    how = "with a password" if password else "without a password"
-    if "all" in allowed or not (locked or password):
-        if password:
+    either = password and ["any"] in said.get("satisfy", [])
+    how = "with a password" if password and not either else "without a password"
+    if "all" in allowed or not locked:
+        if password and not ("all" in allowed and either):
             return ok("from everywhere, with a password")
         return fail("everybody may read it, without a password", OPEN)
     if not foreign:
         return warn("closed, as shipped: this machine alone may read it", OPEN)
     wide = [one for one in foreign if _wide(one)]
-    if wide and not password:
+    if wide and "without" in how:
         return warn(f"{', '.join(wide)} is a large network, {how}", OPEN)
-    return ok(f"{', '.join(foreign)} may read it, {how}")
+    return ok(f"{', '.join(foreign)} may read it, {how}{'; others with one' if either else ''}")
 
 
 @checks("8.1")
@@ -145,39 +189,67 @@ def scraped(site: Site) -> Finding:
 
 
 def visits(site: Site) -> Iterator[Visit]:
-    """What nginx logged, latest first.  Raises OSError."""
-    path = site.at("/var/log/nginx/access.log")
-    with open(path, "rb") as log:
-        log.seek(max(path.stat().st_size - MOST_LOG, 0))
-        lines = log.read(MOST_LOG).decode("utf-8", "replace").split("\n")
-    for line in reversed(lines):
-        if found := _LINE.match(line):
-            try:
-                at = datetime.strptime(found[2], "%d/%b/%Y:%H:%M:%S %z")
-            except ValueError:
-                continue
-            yield Visit(found[1], at, urlsplit(found[3]).path, int(found[4]))
+    """What nginx logged, latest first, also before it rotated its log.  Raises OSError, BadData for another form."""
+    lines = _lines(site.at("/var/log/nginx"))
+    strange = 0
+    for line in lines:
+        found = _LINE.match(line)
+        if not found:
+            strange += 1
+            if strange == MOST_STRANGE:
+                raise BadData("nginx's log is in a form of its own: it cannot be read")
+            continue
+        strange = 0
+        try:
+            at = datetime.strptime(found[2], "%d/%b/%Y:%H:%M:%S %z")
+        except ValueError:
+            continue
+        yield Visit(found[1], at, urlsplit(found[3]).path, int(found[4]))
+
+
+def _lines(folder: Path) -> Iterator[str]:
+    for name in ("access.log", "access.log.1", *(f"access.log.{n}.gz" for n in range(2, 9))):
+        path = folder / name
+        try:
+            if name.endswith(".gz"):
+                with gzip.open(path) as packed:
+                    data = packed.read(MOST_LOG)
+            else:
+                with open(path, "rb") as log:
+                    log.seek(max(path.stat().st_size - MOST_LOG, 0))
+                    data = log.read(MOST_LOG)
+        except FileNotFoundError:
+            if name == "access.log":
+                raise
+            continue
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            continue
+        yield from (line for line in reversed(data.decode("utf-8", "replace").split("\n")) if line)
 
 
 def _asked(site: Site, paths: tuple[str, ...], within: timedelta, mend: str, *, loopback: bool = False) -> Finding:
-    if not name(site):
+    if served(site) is None:
         return not_applicable(NOT_SERVED)
     try:
         for visit in visits(site):
             if site.now - visit.at > within:
                 break
-            if visit.path in paths and visit.status < 400 and (loopback or visit.foreign):
+            # 503 is an answer of /health and /metrics, too: somebody was told.
+            if visit.path in paths and (visit.status < 400 or visit.status == 503) and (loopback or visit.foreign):
                 return ok(f"{visit.who} asked {visit.path} {times.ago(visit.at, site.now)} ({visit.status})")
     except PermissionError:
         return unseen("nginx's log is for root and group adm")
     except FileNotFoundError:
         return warn("nginx has no access log", mend)
-    return warn(f"nobody asked for {paths[0]} from outside within {times.rough(within)}", mend)
+    except BadData as error:
+        return unseen(str(error), "look yourself, and: pco-doctor attest ID")
+    where = "" if loopback else " from outside"
+    return warn(f"nobody asked for {paths[0]}{where} within {times.rough(within)}", mend)
 
 
-def _shown(site: Site) -> Shown:
+def _shown(site: Site, own: Served) -> Shown:
     try:
-        return site.once("shown", lambda: certificate.handshake(name(site), 443, BRIEFLY, LOOPBACK))
+        return site.once("shown", lambda: certificate.handshake(own.name, own.port, BRIEFLY, LOOPBACK))
     except TryLater as error:
         raise TryLater(str(error), "sudo nginx -t && sudo systemctl restart nginx") from error
 

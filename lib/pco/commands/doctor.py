@@ -66,9 +66,15 @@ def look(pco: Pco, form: str, sections: tuple[str, ...], production: bool, url: 
     from pco.commands.doctoring import examination, report
 
     wanted = examination.wanted(sections)
-    rows = examination.outside(pco, url, WITHIN) if url else examination.inside(pco, wanted, WITHIN)
+    bugs: list[Exception] = []
+    if url:
+        rows = examination.outside(pco, url, WITHIN)
+    else:
+        rows, bugs = examination.inside(pco, wanted, WITHIN)
     report.write(pco, rows, form, every=bool(sections) or pco.loudness > 0 or bool(url))
     judge(pco, rows, form, production)
+    if bugs:
+        raise bugs[0]
 
 
 def judge(pco: Pco, rows: "list[Row]", form: str, production: bool) -> None:

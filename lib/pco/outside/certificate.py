@@ -31,7 +31,7 @@ def handshake(host: str, port: int, timeout: float, at: str = "") -> Shown:
     """
     distrust = ""
     try:
-        with _connected(host, port, timeout, at, ssl.create_default_context()) as trusted:
+        with connected(host, port, timeout, at, context()) as trusted:
             version, cipher = _talks(trusted)
             found: dict[str, Any] = dict(trusted.getpeercert() or {})
     except ssl.SSLCertVerificationError as error:
@@ -47,11 +47,11 @@ def handshake(host: str, port: int, timeout: float, at: str = "") -> Shown:
 
 def accepts(host: str, port: int, timeout: float, version: ssl.TLSVersion, at: str = "") -> bool:
     """Whether it still talks an old version of TLS.  Raises TryLater if nobody answers at all."""
-    context = _blind()
-    context.minimum_version = context.maximum_version = version
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    old = context(verify=False)
+    old.minimum_version = old.maximum_version = version
+    old.set_ciphers("ALL:@SECLEVEL=0")
     try:
-        with _connected(host, port, timeout, at, context):
+        with connected(host, port, timeout, at, old):
             return True
     except ssl.SSLError:
         return False
@@ -61,16 +61,35 @@ def accepts(host: str, port: int, timeout: float, version: ssl.TLSVersion, at: s
         raise TryLater(f"{host}:{port}: {_why(error)}") from error
 
 
+def context(*, verify: bool = True) -> ssl.SSLContext:
+    """How to talk TLS: by this machine's store of certificates, or without looking at any."""
+    made = ssl.create_default_context()
+    if not verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def connected(host: str, port: int, timeout: float, at: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """A connection to `host`, at another address than its own if `at` is given.  Raises OSError."""
+    plain = socket.create_connection((at or host, port), timeout)
+    try:
+        return context.wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+
+
 def _untrusted(host: str, port: int, timeout: float, at: str) -> tuple[dict[str, Any], str, str]:
     """The same of one that is not trusted: it is read by trusting just this certificate, for this once."""
     try:
-        with _connected(host, port, timeout, at, _blind()) as talking:
+        with connected(host, port, timeout, at, context(verify=False)) as talking:
             leaf = talking.getpeercert(binary_form=True) or b""
             version, cipher = _talks(talking)
-        context = ssl.create_default_context(cadata=ssl.DER_cert_to_PEM_cert(leaf))
-        context.check_hostname = False
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
-        with _connected(host, port, timeout, at, context) as talking:
+        only = ssl.create_default_context(cadata=ssl.DER_cert_to_PEM_cert(leaf))
+        only.check_hostname = False
+        only.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+        with connected(host, port, timeout, at, only) as talking:
             return dict(talking.getpeercert() or {}), version, cipher
     except (OSError, ValueError) as error:
         raise TryLater(f"{host}:{port}: {_why(error)}") from error
@@ -79,22 +98,6 @@ def _untrusted(host: str, port: int, timeout: float, at: str) -> tuple[dict[str,
 def _talks(connection: ssl.SSLSocket) -> tuple[str, str]:
     cipher = connection.cipher()
     return connection.version() or "", cipher[0] if cipher else ""
-
-
-def _blind() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _connected(host: str, port: int, timeout: float, at: str, context: ssl.SSLContext) -> ssl.SSLSocket:
-    plain = socket.create_connection((at or host, port), timeout)
-    try:
-        return context.wrap_socket(plain, server_hostname=host)
-    except BaseException:
-        plain.close()
-        raise
 
 
 def _named(parts: Any) -> str:

@@ -17,6 +17,10 @@ from pco.ground.errors import SystemFault, TryLater, Unavailable
 _MOST_ERROR = 1 << 16
 
 
+class TooSlow(TryLater):
+    """It did not end in time."""
+
+
 @dataclass(frozen=True)
 class Result:
     """How it ended; `cut` says that `out` reached its cap and the program was ended."""
@@ -38,7 +42,7 @@ def run(
 ) -> Result:
     """Run `argv` with just this environment, and the caller's umask unless another is given.
 
-    Raises Unavailable if it is not installed, TryLater once `timeout` has passed; then its process group is ended.
+    Raises Unavailable if it is not installed, TooSlow once `timeout` has passed; then its process group is ended.
     """
     try:
         # A session of its own: what it starts is ended with it, and Ctrl-C reaches us first.
@@ -61,7 +65,7 @@ def run(
     try:
         return _attended(child, time.monotonic() + timeout.total_seconds(), most)
     except TimeoutError:
-        raise TryLater(f"{argv[0]} did not end within {timeout.total_seconds():g} s") from None
+        raise TooSlow(f"{argv[0]} did not end within {timeout.total_seconds():g} s") from None
     finally:
         _end(child)
 

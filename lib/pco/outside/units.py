@@ -12,7 +12,7 @@ _PATIENCE = timedelta(minutes=3)  # pco-watch may take two to start
 _BRIEFLY = timedelta(seconds=5)
 # A session that fails is its ticket's affair, and a person's terminal that breaks is nobody's.
 _OTHERS = ("pco-session@", "pco-attach@")
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
 
 
 def running() -> bool:
@@ -101,12 +101,6 @@ def exposure(*units: str) -> dict[str, float]:
 
 
 def calendar(moment: str) -> datetime | None:
-    """A time as `systemctl show` prints it, such as `Sat 2026-11-28 20:00:00 UTC`; None for n/a."""
-    found = re.search(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)", moment)
-    if not found:
-        return None
-    try:
-        at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return None
-    return at.replace(tzinfo=UTC) if found[2] == "UTC" else at.astimezone(UTC)
+    """A time as `systemctl show` prints it here, such as `Sat 2026-11-28 20:00:00 UTC`; None for n/a."""
+    found = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= UTC)", moment)
+    return datetime.strptime(found[0], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if found else None

@@ -1,11 +1,16 @@
 """One page of a web server, read with caps: what it answers, its headers, and what /health gives as reasons."""
 
+import http.client
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from pco import __version__
 from pco.ground import text
 from pco.ground.errors import TryLater
+from pco.outside import certificate
 
 OK, UNAVAILABLE = 200, 503
 CLOSED = (401, 403)
@@ -21,20 +26,33 @@ class Answer:
     reasons: tuple[str, ...] = ()
 
 
-def get(url: str, timeout: float, *, verify: bool = True) -> Answer:
-    """Ask for a page; redirects are not followed.  Raises TryLater if nobody answers."""
-    import requests
+def get(url: str, timeout: float, *, verify: bool = True, at: str = "") -> Answer:
+    """Ask for a page, of the server at the address `at` if that is given; redirects are not followed.
 
+    Raises TryLater if nobody answers.
+    """
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    asking = http.client.HTTPConnection(host, port, timeout)
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(url, timeout=timeout, verify=verify, allow_redirects=False, stream=True)
-            body = next(answer.iter_content(MOST), b"")
-            headers = {name.lower(): text.line(value, 500) for name, value in answer.headers.items()}
-            answer.close()
-    except (requests.RequestException, OSError) as error:
+        if secure:
+            asking.sock = certificate.connected(host, port, timeout, at, certificate.context(verify=verify))
+        else:
+            asking.sock = socket.create_connection((at or host, port), timeout)
+        named = parts.netloc.rpartition("@")[2]
+        asking.request("GET", parts.path or "/", headers={"Host": named, "User-Agent": f"pco-doctor/{__version__}"})
+        answer = asking.getresponse()
+        body = answer.read(MOST)
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise TryLater(f"{url}: {_why(error)}") from error
-    return Answer(answer.status_code, headers, _reasons(body))
+    finally:
+        asking.close()
+    headers: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        said = text.line(value, 500)
+        headers[name.lower()] = f"{headers[name.lower()]}, {said}" if name.lower() in headers else said
+    return Answer(answer.status, headers, _reasons(body))
 
 
 def _reasons(body: bytes) -> tuple[str, ...]:
@@ -47,6 +65,5 @@ def _reasons(body: bytes) -> tuple[str, ...]:
 
 
 def _why(error: Exception) -> str:
-    inner = getattr(error, "args", ("",))[0]
-    reason = getattr(inner, "reason", inner)
-    return text.line(str(getattr(reason, "strerror", None) or reason or error), 200)
+    said = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error)
+    return text.line(said or type(error).__name__, 200)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from pco.checks import GRAVITY, Check, Finding, Site, Status, all_checks, fail, ok, unseen, warn
@@ -15,6 +16,7 @@ from pco.command import Pco
 from pco.ground import attested, text, times
 from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, PcoError
+from pco.outside import process, units
 
 ALL = "23.1"  # the box that is about all others
 _PROGRAM = re.compile(r"\b(pco-[a-z]+)\b")
@@ -39,19 +41,26 @@ def wanted(names: Sequence[str]) -> tuple[Box, ...]:
     return tuple(box for box in BOXES if not names or box.id in names or box.section in names)
 
 
-def inside(pco: Pco, boxes: Sequence[Box], within: float) -> list[Row]:
-    """Look from here.  Raises BadConfig where there is no configuration that can be read."""
+def inside(pco: Pco, boxes: Sequence[Box], within: float) -> tuple[list[Row], list[Exception]]:
+    """Look from here; bugs of checks come beside the rows, so that one of them hides nothing of the rest.
+
+    Raises BadConfig where there is no configuration that can be read.
+    """
+    patience = timedelta(seconds=within * 0.8)  # so that it is said what did not answer
     site = Site(
         config=pco.config,
         config_path=pco.config_path,
         now=pco.now(),
         root=os.geteuid() == 0,
-        environ=dict(os.environ),
-        plane=pco.plane,
+        systemd=units.running() and pco.config.paths.root is None,
+        plane=lambda: pco.plane(patience=timedelta(0), timeout=min(pco.config.plane.timeout, patience)),
     )
-    found = examined(all_checks(), [box for box in boxes if box.id != ALL], site, within)
-    rows = [_row(pco, box, found) for box in boxes if box.id != ALL]
-    return sorted([*rows, *(_all(box, rows) for box in boxes if box.id == ALL)], key=lambda row: BOXES.index(row.box))
+    all_of_them = any(box.id == ALL for box in boxes)
+    found, bugs = examined(all_checks(), BOXES if all_of_them else boxes, site, within)
+    rows = [_row(pco, box, found) for box in (BOXES if all_of_them else boxes) if box.id != ALL]
+    judged = [_all(box, rows) for box in boxes if box.id == ALL]
+    shown = [row for row in (*rows, *judged) if row.box in boxes]
+    return sorted(shown, key=lambda row: BOXES.index(row.box)), bugs
 
 
 def outside(pco: Pco, url: str, within: float) -> list[Row]:
@@ -62,10 +71,12 @@ def outside(pco: Pco, url: str, within: float) -> list[Row]:
     return [Row(box, found[box.id]) for box in BOXES if box.id in found]
 
 
-def examined(checks: Mapping[str, Check], boxes: Sequence[Box], site: Site, within: float) -> dict[str, Finding]:
-    """What the checks of these boxes find, all at once; one that takes longer than `within` seconds is given up."""
+def examined(
+    checks: Mapping[str, Check], boxes: Sequence[Box], site: Site, within: float
+) -> tuple[dict[str, Finding], list[Exception]]:
+    """What the checks of these boxes find, all at once, and bugs; one that takes longer than `within` s is given up."""
     found: dict[str, Finding] = {}
-    bugs: list[BaseException] = []
+    bugs: list[Exception] = []
     due = time.monotonic() + within
     threads = []
     for box in boxes:
@@ -76,24 +87,25 @@ def examined(checks: Mapping[str, Check], boxes: Sequence[Box], site: Site, with
             threads[-1].start()
     for thread in threads:
         thread.join(max(due - time.monotonic(), 0.0))
-    if bugs:
-        raise bugs[0]
-    late = unseen(f"not seen within {within:g} s", "try again")
-    return {box.id: found.get(box.id, late) for box in boxes if box.id in checks}
+    late = unseen(f"not seen within {within:g} s", "sudo pco-doctor (again)")
+    return {box.id: found.get(box.id, late) for box in boxes if box.id in checks}, bugs
 
 
-def _examine(box: Box, check: Check, site: Site, found: dict[str, Finding], bugs: list[BaseException]) -> None:
+def _examine(box: Box, check: Check, site: Site, found: dict[str, Finding], bugs: list[Exception]) -> None:
     try:
         found[box.id] = check(site)
     except NotPermitted as error:
         found[box.id] = unseen(str(error), error.hint or "sudo pco-doctor")
+    except process.TooSlow as error:
+        found[box.id] = unseen(str(error), "sudo pco-doctor (again)")
     except PcoError as error:
         found[box.id] = fail(str(error), error.hint)
     except PermissionError as error:
         found[box.id] = unseen(f"{error.filename or 'it'} may not be read by this user")
     except OSError as error:
         found[box.id] = fail(f"{error.filename or 'system'}: {error.strerror or error}", "")
-    except Exception as error:  # noqa: BLE001 - a bug: raised again where it ends the program
+    except Exception as error:  # noqa: BLE001 - a bug: raised again once all rows are shown
+        found[box.id] = fail(f"a bug of pco-doctor: {type(error).__name__}: {text.line(str(error), 200)}", "report it")
         bugs.append(error)
 
 

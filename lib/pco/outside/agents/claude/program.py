@@ -49,12 +49,12 @@ def judged(path: Path, said: str) -> str:
     return f"{path} is version {_dotted(version)}; tested is {_dotted(TESTED)}" if version > TESTED else ""
 
 
-def asked(path: Path, own: Path = _NOWHERE, become: Sequence[str] = ()) -> str:
+def asked(path: Path, own: Path = _NOWHERE, become: Sequence[str] = (), patience: timedelta = _PATIENCE) -> str:
     """What `--version` says; `own` is its home, `become` a command that runs it as somebody else.  Raises PcoError."""
     # As in a unit: a wrapper finds node where an administrator puts it.
     environment = {"PATH": f"/usr/local/bin:{os.defpath}", "HOME": str(own), "CLAUDE_CONFIG_DIR": str(own)}
     quiet = {"DISABLE_AUTOUPDATER": "1"}
-    result = process.run([*become, str(path), "--version"], {**environment, **quiet}, _PATIENCE, cwd=Path("/"))
+    result = process.run([*become, str(path), "--version"], {**environment, **quiet}, patience, cwd=Path("/"))
     return text.line(result.out.decode("utf-8", "replace").strip() or result.error, 200).strip()
 
 
