@@ -30,6 +30,8 @@ SESSIONS = ("/var/lib/pco/sessions/KEY/R.A/", "the folder of attempt A of round 
 AGENTS = ("/var/lib/pco-agent/KEY/", "what the agent of a ticket writes: workspace, out/R.A-NONCE/ (runner systemd)")
 ATTACH = ("/run/pco-attach/KEY.sock", "where members of group pco reach the relay of a session")
 SPEND = ("/var/lib/pco/metrics/spend/DAY.json", "what sessions have cost on a day; see pco-spool(5)")
+BACKUPS = ("/var/backups/pco/TIME/", "a backup; manifest.json says what is in it")
+STANDING = ("/var/lib/pco/metrics/backup/*.json", "the last good backup, the last carried away, the last one tried")
 FILES = {
     "overview": [],
     "poll": [CONFIGURATION, SPOOL, ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"), AUDIT],
@@ -63,6 +65,21 @@ FILES = {
     "relay": [ATTACH, ("/run/pco-session/KEY/tmux.sock", "the session's tmux server")],
     "config": [CONFIGURATION, ("/var/lib/pco/audit/configuration.json", "what was taken up last, masked"), AUDIT],
     "doctor": [CONFIGURATION, SPOOL, ("/var/lib/pco/audit/attested/ID.json", "what people answered for"), AUDIT],
+    "backup": [
+        CONFIGURATION,
+        BACKUPS,
+        ("/etc/pco/hooks.d/backup/*", "programs that carry a backup away"),
+        STANDING,
+        AUDIT,
+    ],
+    "restore": [
+        CONFIGURATION,
+        BACKUPS,
+        ("/etc/pco/restored/", "files of a backup's configuration that a person puts in place"),
+        ("/var/spool/pco/control/restoring", "while it is there a restore is not finished, and nothing else runs"),
+        STANDING,
+        AUDIT,
+    ],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
     "setup": [
         CONFIGURATION,
@@ -93,6 +110,11 @@ BUGS = {
     "deadlines speak.",
     "config": "Who edited a file nobody tells: the audit record names the file's owner.",
     "doctor": "It sees what is so now; what fails only under load, or once a year, does not show in it.",
+    "backup": "What running sessions have not handed over yet is not in it: neither workspaces nor conversations of "
+    "agents. A bundle has the whole history of its branches, each night anew: give large repositories room.",
+    "restore": "What pco did after the backup was made is known only to Plane: a round that began and was posted then "
+    "comes back as a new one for approval if the comment or state that began it is still the last word there. The "
+    "journal of a backup is not put back; systemd-journal-remote(8) reads it.",
     "alert": "A machine that is out of memory or processes cannot start it: watch health.json from elsewhere, too.",
     "setup": "Comments in a pco.yaml that it has to change are kept only in pco.yaml.bak-TIME.  What stands in "
     "pco.yaml.d/*.yaml goes before its answers.  Whether an OAuth token is taken may show only in the first session.",

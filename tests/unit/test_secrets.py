@@ -2,7 +2,7 @@
 
 import pytest
 
-from pco.rules.secrets import leaks, masked
+from pco.rules.secrets import is_file, leaks, masked, stripped
 
 FOUND = [
     ("plane_api_" + "0a" * 16, "a token of Plane"),
@@ -46,3 +46,30 @@ def test_a_known_secret_is_found_by_its_value_but_not_one_that_any_text_has() ->
 
     assert [leak.kind for leak in leaks("x correct-horse 1234", known)] == ["the token"]
     assert masked("x correct-horse 1234", known) == "x (the token) 1234"
+
+
+def test_of_a_private_key_nothing_stays() -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
+
+    assert masked(f"before\n{key}\nafter") == "before\n(a private key)\nafter"
+
+
+@pytest.mark.parametrize("text", ["PASSWORD=correct-horse", 'token: "correct-horse"', '"api_key": "correct-horse"'])
+def test_what_leaves_the_machine_loses_what_its_name_calls_a_secret_too(text: str) -> None:
+    assert "correct-horse" not in stripped(text)
+    assert leaks(text) == []
+
+
+@pytest.mark.parametrize("text", ["token_file: /etc/pco/token", "TOKEN=$CREDENTIALS_DIRECTORY/x", "key: /srv/key.pem"])
+def test_where_a_secret_is_may_be_said(text: str) -> None:
+    assert stripped(text) == text
+
+
+@pytest.mark.parametrize("name", ["credentials/plane-token", "nginx/htpasswd", "server.key", ".netrc", "id_ed25519"])
+def test_the_files_of_secrets_are_known_by_their_names(name: str) -> None:
+    assert is_file(name)
+
+
+@pytest.mark.parametrize("name", ["pco.yaml", "hooks.d/backup/10-rsync", "nginx/access.inc", "tokenize.md", "keys.md"])
+def test_other_files_are_not(name: str) -> None:
+    assert not is_file(name)

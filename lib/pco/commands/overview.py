@@ -34,6 +34,7 @@ TASKS = (
             ("pco-post", "put comments and states into Plane, exactly once"),
             ("pco-push", "push the branches of finished tickets, if projects want that"),
             ("pco-dashboard", "write the static pages"),
+            ("pco-backup", "make a backup of all that pco knows, each night"),
         ),
     ),
     (

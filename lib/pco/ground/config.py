@@ -308,6 +308,7 @@ class Paths:
     metrics: Path = _read(_path, Path("/var/lib/pco/metrics"))
     www: Path = _read(_path, Path("/var/lib/pco/www"))
     run: Path = _read(_path, Path("/run/pco"))
+    backups: Path = _read(_path, Path("/var/backups/pco"))
     root: Path | None = _read(_path)
 
     @property
@@ -347,6 +348,14 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """How long backups are kept, and how long a hook may take to carry one away."""
+
+    keep: timedelta = timedelta(days=7)
+    hook_within: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
 class Config:
     """All of it."""
 
@@ -361,6 +370,7 @@ class Config:
     log: Log = Log()
     display: Display = Display()
     health: Health = Health()
+    backup: Backup = Backup()
 
     @property
     def agent(self) -> str:

@@ -63,6 +63,11 @@ _TOLD = {
     "misconfigured": "07dc3f82a9a8446486da651c9aab5235",
     "unit failed": "b935f938d2564b9bb7ffffdcfd4f75e4",
     "budget reached": "ca77a4b3cc72449990a59f3695deba07",
+    "backed up": "8e7c69ce2b3a4ec29cf73ca1e85cdb6a",
+    "backup failed": "988ecf5c802e4b2ea9d956afc7d03c29",
+    "carried away": "1872f0549d5946d4a38068231120c8cb",
+    "restored": "de279bcbd1c94090a673634db22cbf93",
+    "tried": "48a916abd3144d1ca452b27f02cca16c",
 }
 IDS = (*_TO.values(), *_MOVED.values(), *_TOLD.values())
 
@@ -77,6 +82,7 @@ _GRAVE = {
     "held back": 4,
     "budget reached": 4,
     "push refused": 4,
+    "restored": 5,
 }
 USUAL = 6  # of syslog(3): informational
 

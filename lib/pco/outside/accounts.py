@@ -42,3 +42,14 @@ def add(user: str, group: str) -> None:
     result = process.run(["usermod", "-aG", group, "--", user], environment, _PATIENCE)
     if result.code != 0:
         raise SystemFault(f"usermod: {' '.join(result.error.split()) or f'exit {result.code}'}")
+
+
+def become(uid: int) -> None:
+    """From now on be this user, with its groups, for good; only root can.  Raises SystemFault."""
+    try:
+        known = pwd.getpwuid(uid)
+        os.initgroups(known.pw_name, known.pw_gid)
+        os.setgid(known.pw_gid)
+        os.setuid(uid)
+    except (KeyError, OSError) as error:
+        raise SystemFault(f"cannot become user {uid}: {error}") from error

@@ -53,18 +53,22 @@ class Mirror:
         self.folder = folder
         self.repository = repository
 
+    def make(self) -> None:
+        """Make the mirror, empty, if there is none.  Raises TryLater."""
+        init = ["init", "--quiet", "--bare", "--template=", "--", str(self.folder)]
+        _done(_git(init, QUICK, umask=_GROUP), f"cannot make the mirror {self.folder}")
+
     def refresh(self, timeout: timedelta) -> None:
         """Make the mirror if there is none, and fetch all branches; what is gone upstream goes here too.
 
         Raises TryLater if upstream does not answer, BadConfig if it can never be mirrored, BadData if git refuses what
         is in it.
         """
-        init = ["init", "--quiet", "--bare", "--template=", "--", str(self.folder)]
-        _done(_git(init, QUICK, umask=_GROUP), f"cannot make the mirror {self.folder}")
+        self.make()
         # `pco` too: as a branch it would stand in the way of the folder pco/.
         refs = ["+refs/heads/*:refs/heads/*", "^refs/heads/pco/*", "^refs/heads/pco"]
         fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
-        result = self._git([*fetch, self.repository, *refs], timeout)
+        result = self.git([*fetch, self.repository, *refs], timeout)
         if "shallow" in result.error:
             raise BadConfig(f"{shown(self.repository)} is a shallow clone", "name a complete repository")
         if re.search(r"transport '.*' not allowed|strange (hostname|pathname)", result.error):
@@ -95,7 +99,7 @@ class Mirror:
         """
         wanted = [f"refs/heads/{name}" for name in (base, branch) if self.tip(name) is not None]
         create = ["bundle", "create", "--quiet", "--version=2", str(to), *wanted]
-        _done(self._git(create, EXPORT), "cannot bundle the repository")
+        _done(self.git(create, EXPORT), "cannot bundle the repository")
         try:
             to.chmod(0o644)
         except OSError as error:
@@ -111,16 +115,16 @@ class Mirror:
             tip = _read_header(handle, ref)
             # index-pack itself, for `git fetch BUNDLE` checks no objects (before 2.46), and would open a path.
             unpack = ["index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={MOST_BUNDLE}"]
-            _done(self._git(unpack, timeout, stdin=handle), "the bundle is refused", BadData)
+            _done(self.git(unpack, timeout, stdin=handle), "the bundle is refused", BadData)
         connected = ["rev-list", "--objects", "--quiet", tip, "--not", "--all"]
-        _done(self._git(connected, timeout), "the bundle lacks objects", BadData)
-        _done(self._git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
+        _done(self.git(connected, timeout), "the bundle lacks objects", BadData)
+        _done(self.git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
         return tip
 
     def log(self, base: str, tip: str, limit: int = 100) -> tuple[Commit, ...]:
         """The commits of `base..tip`, oldest first, at most the newest `limit`; clean text."""
         shape = ["log", f"--max-count={limit}", "--format=%H%x00%an%x00%s", "--encoding=UTF-8", "--no-color"]
-        result = self._git([*shape, "--end-of-options", f"{base}..{tip}", "--"], QUICK)
+        result = self.git([*shape, "--end-of-options", f"{base}..{tip}", "--"], QUICK)
         _done(result, "cannot list the commits", BadData)
         rows = [row.split("\0", 2) for row in result.out.decode("utf-8", "replace").split("\n") if row.count("\0") >= 2]
         return tuple(Commit(id, text.line(subject, 200), text.line(by, 60)) for id, by, subject in reversed(rows))
@@ -145,24 +149,25 @@ class Mirror:
     def contains(self, tip: str, commit: str) -> bool:
         """Whether `commit` is there, and is a part of the history of `tip`."""
         asked = ["merge-base", "--is-ancestor", "--end-of-options", commit, tip]
-        return self.has(commit) and self._git(asked, QUICK).code == 0
+        return self.has(commit) and self.git(asked, QUICK).code == 0
 
     def _diff(self, how: list[str], base: str, tip: str, limit: int) -> str:
         safe = ["diff", *how, "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
-        result = self._git([*safe, "--end-of-options", base, tip, "--"], QUICK, most=limit)
+        result = self.git([*safe, "--end-of-options", base, tip, "--"], QUICK, most=limit)
         _done(result, "cannot show the changes", BadData)
         changes = text.lines(result.out.decode("utf-8", "replace"), limit)
         return f"{changes}\n[cut here: the whole is longer]\n" if result.cut else changes
 
     def _line(self, args: list[str]) -> str | None:
         """The object id that a command prints; None if it prints none."""
-        result = self._git(args, QUICK)
+        result = self.git(args, QUICK)
         found = result.out.decode("ascii", "replace").strip()
         return found if result.code == 0 and _OID.fullmatch(found) else None
 
-    def _git(
+    def git(
         self, args: list[str], timeout: timedelta, most: int = 16 << 20, stdin: int = subprocess.DEVNULL
     ) -> process.Result:
+        """Run git in it; says how that ended."""
         # --git-dir: nothing is looked for in the folders above.
         return _git([f"--git-dir={self.folder}", *args], timeout, most, stdin, umask=_GROUP)
 

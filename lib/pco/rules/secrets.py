@@ -15,8 +15,19 @@ KINDS = (
     ("a token of Slack", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{12,}")),
     ("an address that posts to Slack", re.compile(r"https://hooks\.slack\.com/services/[A-Za-z0-9/]{20,}")),
     ("a key of AWS", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
+    ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?s:.*?-----END [A-Z0-9 ]*-----)?")),
     ("a password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]{1,100}:[^\s/@]{3,200}@")),
+)
+# What its name calls a secret, though it has no form of its own; a path or a variable only says where one is.
+_NAMED = re.compile(
+    r"((?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\"']?\s*[:=]\s*[\"']?)(?![$/`<(])"
+    r"[^\s\"',;}#]{8,}",
+    re.I,
+)
+_FILES = re.compile(
+    r"(?:^|[._/-])(?:credentials?|passwd|shadow|htpasswd|passwords?|secrets?|tokens?|netrc|id_(?:rsa|dsa|ecdsa|ed25519))"
+    r"(?:$|[._/-])|\.(?:key|p12|pfx|jks|kdbx)$",
+    re.I,
 )
 LEAST = 8  # characters of a known secret; a shorter one would be found in any text
 
@@ -37,6 +48,16 @@ def masked(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
     for kind, form in KINDS:
         text = form.sub(f"({kind})", text)
     return text
+
+
+def stripped(text: str) -> str:
+    """The text without secrets, and without what may well be one: for what leaves the machine."""
+    return _NAMED.sub(r"\g<1>(masked)", masked(text))
+
+
+def is_file(name: str) -> bool:
+    """Whether a file of this name (or path) is for a secret."""
+    return bool(_FILES.search(name))
 
 
 def leaks(text: str, known: Iterable[tuple[str, str]] = ()) -> list[Leak]:

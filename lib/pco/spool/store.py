@@ -24,7 +24,10 @@ from pco.spool.locks import Lock
 from pco.spool.moves import allowed
 
 FOLDERS = (*State, "tmp", "wake", "control", "control/import", "control/clean", "control/push", "notify", "index")
-LOCKS = (".lock", *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard")))
+LOCKS = (
+    ".lock",
+    *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard", "backup")),
+)
 BATCH = 100  # tickets created under one lock
 
 

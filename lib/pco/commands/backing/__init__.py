@@ -1,0 +1,1 @@
+"""The parts of pco-backup and pco-restore."""
