@@ -154,7 +154,7 @@ def test_who_attaches_reads_what_runs_there_and_where_to_look(desk, model):
     key = pco.run()
     pco.tells(key, "working")
 
-    assert f"{key} is worked on by Claude Code, headless: it shows and asks nothing." in pco.screen(key)
+    assert f"{key}: Claude Code at work, headless: nothing is shown or asked" in pco.screen(key)
     told = pco.site.run("pco-queue", "show", key).stdout
     assert "working" in told and "pco-queue show" in pco.screen(key)
 

@@ -453,7 +453,7 @@ def test_only_a_headless_session_is_told_of_on_its_terminal(tmp_path, monkeypatc
     (tmp_path / "other").mkdir()
     assert entered(a_session(tmp_path / "other"), monkeypatch)[0].shown == ""
     headless = a_session(tmp_path, claude={"mode": "headless"})
-    assert "WEB-12 is worked on by Claude Code, headless" in entered(headless, monkeypatch)[0].shown
+    assert "WEB-12: Claude Code at work, headless" in entered(headless, monkeypatch)[0].shown
 
 
 def test_a_message_on_several_lines_counts_once_with_what_its_last_line_says(tmp_path):

@@ -73,6 +73,7 @@ class Screen:
         self._last = b""
         self._next = attempt.clock() + min(every, BETWEEN)
         self._looked = 0.0
+        self._still = False
 
     def rung(self) -> None:
         """Somebody rang: look soon."""
@@ -90,13 +91,18 @@ class Screen:
         self._looked = attempt.clock()
         self._next = self._looked + self.every
         self._count()
-        shown = pane.capture(os.environ)
+        shown = None if self._still else pane.capture(os.environ)
         if shown is None or shown == self._last:
             return
         self._last = shown
         with suppress(OSError):  # a full disk must not end the agent
             durable.replace(self.out / "screen", shown, 0o644)
             attempt.write_life(self.out)
+
+    def keep(self) -> None:
+        """Look once more, and then only count: an agent that is told to end clears its screen, and rings."""
+        self.look()
+        self._still = True
 
     def last(self, *, cleared: bool) -> None:
         """The agent has ended: count for the last time, and look, unless it `cleared` its screen then."""
@@ -126,7 +132,7 @@ def sit(child: "subprocess.Popen[bytes]", signals: Signals, screen: Screen, grac
             waiting.register(handle, selectors.EVENT_READ)
         while True:
             if signals.told and kill_at == float("inf"):
-                screen.look()  # an agent that ends clears it
+                screen.keep()
                 _send(child.pid, signals.told)
                 kill_at = attempt.clock() + grace
             wait = min(screen.wait(), max(kill_at - attempt.clock(), 0.0))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,24 @@ def test_the_bell_brings_a_new_screen_at_once(yard: Yard) -> None:
     )
 
     until(lambda: b"two" in (yard.out("WEB-1") / "screen").read_bytes(), 5)
+
+
+def test_what_an_agent_leaves_on_the_screen_when_it_is_told_to_end_is_not_kept(yard: Yard) -> None:
+    yard.run(
+        "WEB-1",
+        sh(
+            "trap 'clear; echo bye; echo > $PCO_ATTEMPT_DIR/out/bell; sleep 2; exit' TERM; echo work; while :; do sleep 0.1; done"
+        ),
+        launch={"screen_every": 0.2, "grace": 10.0},
+    )
+    screen = yard.out("WEB-1") / "screen"
+    until(lambda: b"work" in screen.read_bytes())
+
+    yard.tmux.stop("WEB-1", timedelta(seconds=20))
+
+    until((yard.out("WEB-1") / "exit").exists)
+    assert b"work" in screen.read_bytes()
+    assert b"bye" not in screen.read_bytes()
 
 
 def test_an_attached_persons_ctrl_c_reaches_the_agent_and_not_the_session(yard: Yard) -> None:

@@ -29,7 +29,11 @@ MOST_INSTRUCTIONS = 256 << 10
 # shorter than a byte, and what is attached has a number on each line.
 MOST_ATTACHED = 20_000
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
-HEADLESS = "{key} is worked on by Claude Code, headless: it shows and asks nothing. What it does: pco-queue show {key}"
+# Short lines: a narrow terminal breaks others, and what is broken is not known again as ours.
+HEADLESS = (
+    "{key}: Claude Code at work, headless: nothing is shown or asked",
+    "{key}: what it does: pco-queue show {key}",
+)
 _OURS = "pco: "  # begins a line that the agent has not written
 # Without them it asks its vendor's servers for news, and replaces itself.
 _QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
@@ -135,7 +139,7 @@ def enter(launch: Launch) -> Way:
         stdout=out / "result" if plan.headless else None,
         kept=(lock,),
         told={"afresh": why, "warning": warning},
-        shown=f"{_OURS}{HEADLESS.format(key=launch.key)}" if plan.headless else "",
+        shown="\n".join(f"{_OURS}{line.format(key=launch.key)}" for line in HEADLESS) if plan.headless else "",
     )
 
 
