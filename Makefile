@@ -27,7 +27,7 @@ test: check oldest .venv/.claude  ## set up, run all checks and tests (as root a
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/claude tests/system
 
 check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
-	@share/need tmux git strace setpriv:util-linux
+	@share/need tmux git strace setpriv:util-linux man:man-db mandoc
 	$(PY) -m ruff check lib tests share bin/pco*
 	$(PY) -m ruff format --check lib tests share bin/pco*
 	$(PY) -m mypy

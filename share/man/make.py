@@ -147,6 +147,7 @@ A record about a ticket has PCO_KEY, PCO_PROJECT (the prefix of the key), PCO_ST
 PCO_UNIT and PCO_RESULT. Each kind of event has a MESSAGE_ID. Any user of the machine can write such records:
 what counts as proof is the audit record.
 """
+DATED = "2026-11-28"  # of this version
 EXITS = [
     ("0", "done, or nothing to do"),
     ("2", "wrong usage"),
@@ -165,10 +166,43 @@ def main(folder: Path) -> None:
     for program in ["overview", *(row[0].removeprefix("pco-") for _, rows in overview.TASKS for row in rows)]:
         module = import_module(f"pco.commands.{program}")
         name = "pco" if program == "overview" else f"pco-{program}"
-        (folder / f"{name}.1").write_text(page(name, program, module.__doc__ or "", as_command(module)))
+        (folder / f"{name}.1").write_text(clean(page(name, program, module.__doc__ or "", as_command(module))))
+    for source in HERE.glob("*.[57].md"):
+        (folder / source.stem).write_text(clean(from_markdown(source.stem, source.read_text())))
     for written in HERE.glob("*.[57]"):
         content = written.read_text().replace("@VERSION@", __version__)
-        (folder / written.name).write_text(content.replace("@MOVES@", moves()).replace("@RECORD@", record()))
+        (folder / written.name).write_text(clean(content.replace("@MOVES@", moves()).replace("@RECORD@", record())))
+
+
+def clean(page: str) -> str:
+    """What mandoc -T lint asks for: a date, and no paragraph where a section has just begun one."""
+    dated = re.sub(r'^(\.TH \S+ \d) ""', rf'\1 "{DATED}"', page, flags=re.M)
+    return re.sub(r"^(\.S[HS] .*)\n(?:\.PP\n)+", r"\1\n", dated, flags=re.M)
+
+
+def from_markdown(name: str, text: str) -> str:
+    """A page of man(7) from the little Markdown that pages for people are written in: headings, paragraphs, blocks.
+
+    The first line is `# NAME - what it is`; further `# ` and `## ` are sections and subsections.  A paragraph that
+    begins with `See: `, `Why: `, `Do: ` or `Over: ` gets that word as its tag.
+    """
+    first, _, rest = text.partition("\n")
+    title, _, section = name.rpartition(".")
+    parts = [f'.TH {title.upper()} {section} "" "pco {__version__}" "pco"', ".SH NAME", plain(first.removeprefix("# "))]
+    parts += [".SH DESCRIPTION"]
+    for block in re.split(r"\n\s*\n", rest.strip()):
+        tag = re.match(r"(See|Why|Do|Over): ", block)
+        if block.startswith("## "):
+            parts += [f".SS {plain(block[3:])}"]
+        elif block.startswith("# "):
+            parts += [f".SH {plain(block[2:].upper())}"]
+        elif block.startswith("    "):
+            parts += [".PP", ".RS 4", ".nf", *(plain(line[4:]) for line in block.split("\n")), ".fi", ".RE"]
+        elif tag:
+            parts += [".TP", f".B {tag[1]}", plain(block[tag.end() :].replace("\n", " "))]
+        else:
+            parts += [".PP", plain(block.replace("\n", " "))]
+    return "\n".join([*parts, ".SH SEE ALSO", ".BR pco (1),", ".BR pco\\-doctor (1),", ".BR pco\\-queue (1)", ""])
 
 
 def as_command(module: ModuleType) -> click.Command:
