@@ -36,6 +36,7 @@ paths:
 sessions:
   runner: tmux
   complete_grace: 1s
+health: {{disk_free: 1%, memory_free: 100M}}
 {agent}"""
 
 Agent = Sketch | Claude

@@ -31,7 +31,7 @@ FEEDS = {"board.json", "health.json", "metrics.txt"}  # and ok.json, when all is
 @pytest.fixture(autouse=True)
 def no_worry_about_the_disk(site: Site) -> None:
     """The machine that runs the tests may have a full disk."""
-    site.configure(health={"disk_free": "0%"})
+    site.configure(health={"disk_free": "0%", "memory_free": "0M"})
 
 
 def www(site: Site) -> Path:

@@ -563,3 +563,41 @@ def change(field, folder, ticket):
     """A shell command that puts `ticket` in place, as a program that was faster would."""
     (folder / "changed").write_bytes(to_bytes(replace(ticket, rev=ticket.rev + 1)))
     return f"mv {folder}/changed {field.spool.path(ticket.key, State.APPROVED)} 2>/dev/null"
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [({"disk_free": "99.99%"}, "of the disk is free"), ({"memory_free": "999999G"}, "of memory are")],
+)
+def test_nothing_starts_without_room_for_it_and_people_are_told_once_of_each_change(field, limits, said):
+    field.approve("WEB-1")
+    field.site.configure(health=limits)
+
+    told = field.launch("-v").stderr
+    field.launch()
+
+    assert field.approved() == ["WEB-1"]
+    assert "WEB-1: waits: too little room on this machine: " in told
+    assert said in told
+    notice = json.loads((field.site.home / "spool/notify/room.json").read_text())
+    assert (notice["event"], said in notice["fields"]["why"]) == ("short of room", True)
+
+    field.site.configure(health={"disk_free": "0%", "memory_free": "0M"})
+    field.launch()
+
+    assert field.active() == ["WEB-1"]
+    lines = [json.loads(line) for path in (field.site.home / "audit").glob("*.jsonl") for line in path.open()]
+    told = [line["event"] for line in lines if line["event"] != "moved"]
+    assert told == ["short of room", "room again"]
+    assert json.loads((field.site.home / "spool/notify/room.json").read_text())["event"] == "room again"
+
+
+def test_a_session_that_runs_is_left_alone_when_room_runs_short(field):
+    field.approve("WEB-1")
+    field.launch()
+    field.site.configure(health={"disk_free": "99.99%"})
+
+    field.launch()
+
+    assert field.active() == ["WEB-1"]
+    assert "WEB-1" in field.runner.list()

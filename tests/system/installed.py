@@ -28,6 +28,7 @@ plane:
     - {{id: {WEB}, repository: /srv/shop.git}}
 sessions:
   command: [/bin/true]
+health: {{disk_free: 1%, memory_free: 50M}}
 """
 # It has started once it answers, and pco does not ask before.  (Not Before=*.path: paths come before all services, and
 # systemd would drop one of them to break the circle.)

@@ -198,3 +198,17 @@ def test_a_ticket_that_circles_is_told_apart_and_one_on_hold_is_not_told_again()
 
     assert turn.circling == turn.why and "2 rounds" in turn.why
     assert (held.why, held.circling) == ("on hold, by pco", "")
+
+
+def test_nothing_starts_on_a_machine_that_has_too_little_room_and_it_is_said_of_what():
+    (turn,) = admission.turns([approved()], Counter(), terms(short="/var: 3% of the disk is free"))
+
+    assert turn.why == "too little room on this machine: /var: 3% of the disk is free"
+
+
+def test_no_more_sessions_start_than_the_memory_has_room_for_beside_those_that_run():
+    tickets = [approved("WEB-1"), approved("WEB-2"), approved("WEB-3")]
+
+    assert started(tickets, active=[WEB, WEB], fits=2) == ["WEB-1", "WEB-2"]
+    assert started(tickets, fits=0) == []
+    assert started(tickets, fits=None) == ["WEB-1", "WEB-2", "WEB-3"]

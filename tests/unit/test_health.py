@@ -60,6 +60,11 @@ def test_a_full_disk_is_ill_health():
     assert reasons(disks=(Disk("/var/spool/pco", 0.19),)) == ("/var/spool/pco: 19% of the disk is free (wanted: 20%)",)
 
 
+def test_memory_without_room_for_a_session_is_ill_health():
+    assert reasons(memory=512 << 20) == reasons(memory=None) == ()
+    assert reasons(memory=511 << 20) == ("511 MiB of memory are available (wanted for a session: 512 MiB)",)
+
+
 def test_corrupt_tickets_are_ill_health_and_named_up_to_five():
     assert "WEB-1" in reasons(corrupt=("WEB-1",))[0]
     assert reasons(corrupt=tuple(f"WEB-{n}" for n in range(1, 8)))[0].startswith(

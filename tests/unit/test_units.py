@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pco.ground import reserve
 from pco.spool.store import FOLDERS, LOCKS
 from support import TOP
 
@@ -107,7 +108,7 @@ def test_tmpfiles_lays_out_just_the_folders_and_locks_that_the_spool_knows():
 
     assert {name for kind, name in made if kind == "d"} == {str(name) for name in FOLDERS}
     assert {name for kind, name in made if kind == "a+"} == {str(name) for name in FOLDERS}
-    assert {name for kind, name in made if kind == "f"} == set(LOCKS)
+    assert {name for kind, name in made if kind == "f"} == {*LOCKS, reserve.NAME}
 
 
 def test_no_folder_of_pco_is_open_to_everybody_but_for_looking():

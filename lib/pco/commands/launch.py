@@ -5,6 +5,9 @@ the last successful poll, not older than health.stale_after, knew as open, and w
 First the mirror of the project is refreshed and the attempt's folder made, then the ticket is claimed (the move to
 active/), then the session is started.  A session that does not begin is found, and judged, by pco-watch.
 
+Nothing starts while a disk or the memory has less room than `health` asks for (disk_free, memory_free): approved
+tickets wait, and people are told once.  Sessions that run are left alone.
+
 Nothing starts for which there is no money (`budget.ticket_usd`, `budget.daily_usd`): the ticket stays approved.  One
 that Plane brought back too often in one day, or whose last rounds changed nothing, is put on hold until a person
 releases it.
@@ -21,7 +24,7 @@ from pathlib import Path
 import click
 
 from pco.command import Pco, alone, command, put_aside
-from pco.commands import halting, purse
+from pco.commands import halting, purse, room
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
 from pco.ground import attempt, events, polled, text
 from pco.ground.errors import BadData, PcoError, TryLater
@@ -80,6 +83,9 @@ def launch(pco: Pco, wish: Wish) -> None:
     """Start what can start; if a ticket was changed meanwhile, all are judged once more."""
     runner = _runner(pco)
     halting.heed(pco, runner)
+    room.keep_reserves(pco)
+    short = room.short(pco, runner)
+    room.heed(pco, short)
     paused = pco.spool.control.paused()
     if paused:
         _tell(pco, wish, f"nothing is started: paused by {paused.by}: {paused.text or 'no reason given'}")
@@ -98,6 +104,7 @@ def launch(pco: Pco, wish: Wish) -> None:
     for turn in waiting:
         _tell(pco, wish, f"waits: {turn.why}", turn.ticket.key)
     counted = f"{text.count(len(wish.started), 'session')} started, {text.count(len(waiting), 'approved ticket')} left"
+    counted += f"; too little room for sessions: {short}" if short else ""
     pco.conclude(counted, worth=bool(wish.started))
 
 
@@ -142,7 +149,7 @@ def judge(pco: Pco, wish: Wish) -> list[Turn]:
 
 def terms(pco: Pco, wish: Wish) -> Terms:
     """What admission hangs on, as the configuration, the last poll and the runner say."""
-    config, sessions = pco.config, pco.config.sessions
+    config, sessions, runner = pco.config, pco.config.sessions, _runner(pco)
     return Terms(
         now=pco.now(),
         limit=wish.limit,
@@ -151,8 +158,10 @@ def terms(pco: Pco, wish: Wish) -> Terms:
         fresh=_fresh(pco),
         targets={project.id: prompt.target_of(project, config) for project in config.plane.projects},
         trouble={project: why for project, why in wish.mirrors.items() if why},
-        living=_living(_runner(pco)),
+        living=_living(runner),
         purse=purse.read(pco),
+        short=room.short(pco, runner),
+        fits=room.fits(pco),
     )
 
 
@@ -185,8 +194,8 @@ def claim(pco: Pco, ticket: Ticket, limit: int) -> Ticket | None:
     """Move a ticket to active, with a new attempt; None if there is no longer room.  Raises Stale if it was changed."""
     with pco.spool.lock():
         active, slots = _active(pco)
-        room = Terms(pco.now(), limit, pco.config.sessions.per_project)
-        if pco.spool.control.paused() or admission.no_room(ticket.project, active, room):
+        limits = Terms(pco.now(), limit, pco.config.sessions.per_project)
+        if pco.spool.control.paused() or admission.no_room(ticket.project, active, limits):
             return None
         begun = Attempt(
             n=len(ticket.round.attempts) + 1,

@@ -6,6 +6,7 @@ A line is written whole with its newline and flushed.  A torn last line, left by
 the next record is bound to it as it is: what was torn stays visible.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -16,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pco.ground import times
+from pco.ground import reserve, times
 from pco.ground.errors import SystemFault, TryLater
 
 BEGINNING = "0" * 64
@@ -26,20 +27,25 @@ _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: dict[str, Any]) -> None:
     """Add one record, durably.  Raises SystemFault if it cannot be written, TryLater if another holds the file."""
     path = folder / f"{at:%Y-%m}.jsonl"
+    record = {"at": times.iso(at), "event": event, "by": by, "key": key, "fields": fields}
     try:
-        handle = os.open(path, _APPEND, 0o660)
+        reserve.spare(folder, lambda: _append(path, record))
     except OSError as error:
         raise SystemFault(f"audit: {path}: {error.strerror}") from error
+
+
+def _append(path: Path, record: dict[str, Any]) -> None:
+    """Add a record, bound to the one before; what a full disk leaves of it is taken back.  Raises OSError, TryLater."""
+    handle = os.open(path, _APPEND, 0o660)
     try:
         _lock(handle, path)
-        prev = _last_hash(handle) or _month_before(folder, path.name)
-        record = {"at": times.iso(at), "event": event, "by": by, "key": key, "fields": fields, "prev": prev}
-        data = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        prev = _last_hash(handle) or _month_before(path.parent, path.name)
+        data = json.dumps({**record, "prev": prev}, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        before = os.fstat(handle).st_size
         if os.write(handle, data) != len(data):
-            raise SystemFault(f"audit: {path}: written in part (is the disk full?)")
+            os.ftruncate(handle, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
-    except OSError as error:
-        raise SystemFault(f"audit: {path}: {error.strerror}") from error
     finally:
         os.close(handle)
 

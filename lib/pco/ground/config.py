@@ -93,6 +93,18 @@ def _percent(share: float) -> str:
     return f"{share * 100:.6g}%"
 
 
+def _size(value: Any) -> int:
+    match = re.fullmatch(r"([0-9]{1,6})([KMGT])", value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("expected a size such as 512M or 2G, 0M for none")
+    return int(match[1]) << 10 * ("KMGT".index(match[2]) + 1)
+
+
+def _sized(amount: int) -> str:
+    power = next(power for power in (4, 3, 2, 1) if amount % (1 << 10 * power) == 0 or power == 1)
+    return f"{amount >> 10 * power}{'KMGT'[power - 1]}" if amount else "0M"
+
+
 def _at_least_one(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= 10_000:
         raise ValueError("expected a whole number from 1 to 10000")
@@ -340,11 +352,16 @@ class Display:
 
 @dataclass(frozen=True)
 class Health:
-    """When pco is no longer well."""
+    """When pco is no longer well; below `disk_free` and `memory_free` no session starts.
+
+    `reserve` is what is kept for a full disk: so many bytes beside the spool, an eighth of it beside the audit record.
+    """
 
     stale_after: timedelta = timedelta(minutes=5)
     polls_failed: int = _read(_at_least_one, 5)
     disk_free: float = field(default=0.2, metadata={"read": _share, "write": _percent})
+    memory_free: int = field(default=512 << 20, metadata={"read": _size, "write": _sized})
+    reserve: int = field(default=64 << 20, metadata={"read": _size, "write": _sized})
 
 
 @dataclass(frozen=True)

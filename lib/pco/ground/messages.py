@@ -62,6 +62,8 @@ _TOLD = {
     "not permitted": "91e18dab14e8408fa53699d108b05e3c",
     "misconfigured": "07dc3f82a9a8446486da651c9aab5235",
     "unit failed": "b935f938d2564b9bb7ffffdcfd4f75e4",
+    "short of room": "a91cc568576f4ee68af264ab6f787d65",
+    "room again": "a2d05c998e9342ac83cd2a98b0e91770",
     "budget reached": "ca77a4b3cc72449990a59f3695deba07",
     "backed up": "8e7c69ce2b3a4ec29cf73ca1e85cdb6a",
     "backup failed": "988ecf5c802e4b2ea9d956afc7d03c29",
@@ -81,6 +83,8 @@ _GRAVE = {
     "completed": 5,
     "held back": 4,
     "budget reached": 4,
+    "short of room": 4,
+    "room again": 5,
     "push refused": 4,
     "restored": 5,
 }

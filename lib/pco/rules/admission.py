@@ -21,6 +21,7 @@ class Terms:
 
     `fresh` are the projects (UUID) that a recent poll knew, `targets` says where a project's sessions work, `trouble`
     why they cannot (no mirror); `living` are the keys of the sessions that the runner has; `purse` what may be spent.
+    `short` says what there is too little of on the machine, `fits` for how many sessions more its memory has room.
     """
 
     now: datetime
@@ -32,6 +33,8 @@ class Terms:
     trouble: Mapping[str, str] = field(default_factory=dict)
     living: frozenset[str] = frozenset()
     purse: Purse = Purse()
+    short: str = ""
+    fits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def turns(tickets: Iterable[Ticket], active: Counter[str], terms: Terms) -> list
         why = obstacle(ticket, terms)
         circling = "" if why else budget.circling(ticket, terms.purse)
         why = why or circling or budget.obstacle(ticket, terms.purse) or no_room(ticket.project, taken, terms)
+        why = why or crowded(taken.total() - active.total(), terms)
         if not why:
             taken[ticket.project] += 1
         judged.append(Turn(ticket, why, circling))
@@ -86,6 +90,13 @@ def no_room(project: str, active: Counter[str], terms: Terms) -> str:
     if active[project] >= terms.per_project:
         return f"no slot of its project is free ({active[project]} of {terms.per_project} taken)"
     return ""
+
+
+def crowded(starting: int, terms: Terms) -> str:
+    """Why the machine has no room for a session beside `starting` others that start now; empty if it has."""
+    if terms.short:
+        return f"too little room on this machine: {terms.short}"
+    return "memory has no room for another session" if terms.fits is not None and starting >= terms.fits else ""
 
 
 def lowest_free(slots: Iterable[int]) -> int:

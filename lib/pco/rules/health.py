@@ -3,7 +3,7 @@
 Facts in, judgement out.  `ok` or `degraded`: a failed ticket, a pause or a full queue is information, no ill health.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,12 +40,13 @@ class Facts:
     `heads` are the configured projects as the last poll saw them (none: there is no Plane).  `watching` says whether
     pco-watch holds its lock, None if that cannot be told; `watched` is when it last made progress.  `corrupt` and
     `outbox` are (key, since).  `unreadable` are complaints about what could not be read.  `failed` are units, None if
-    systemd was not asked.  `purse` is what may be spent today, and what was.
+    systemd was not asked.  `purse` is what may be spent today, and what was.  `memory` is what is available, in bytes.
     """
 
     now: datetime
     heads: tuple[Head, ...] = ()
     disks: tuple[Disk, ...] = ()
+    memory: int | None = None
     corrupt: tuple[str, ...] = ()
     outbox: tuple[tuple[str, datetime], ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -73,7 +74,8 @@ def judge(facts: Facts, limits: config.Health) -> Health:
         *_watch(facts),
         *_outbox(facts),
         *_corrupt(facts),
-        *_disks(facts, limits),
+        *disks(facts.disks, limits),
+        *memory(facts.memory, limits),
         *facts.unreadable,
     )
     return Health("degraded" if reasons else "ok", reasons, tuple(_notes(facts)))
@@ -123,10 +125,17 @@ def _corrupt(facts: Facts) -> Iterator[str]:
         yield f"corrupt: {named} (pco-queue show says why; pco-queue repair, or drop)"
 
 
-def _disks(facts: Facts, limits: config.Health) -> Iterator[str]:
-    for disk in facts.disks:
+def disks(seen: Iterable[Disk], limits: config.Health) -> Iterator[str]:
+    """Which file systems are too full: pco is not well, and no session starts."""
+    for disk in seen:
         if disk.free < limits.disk_free:
             yield f"{disk.path}: {disk.free:.0%} of the disk is free (wanted: {limits.disk_free:.0%})"
+
+
+def memory(available: int | None, limits: config.Health) -> Iterator[str]:
+    """Whether memory has no room for another session; None, if that is not known, is no complaint."""
+    if available is not None and available < limits.memory_free:
+        yield f"{available >> 20} MiB of memory are available (wanted for a session: {limits.memory_free >> 20} MiB)"
 
 
 def _notes(facts: Facts) -> Iterator[str]:

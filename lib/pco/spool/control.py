@@ -2,6 +2,7 @@
 
 wake/NAME            empty; set after a move, removed by its program before it scans
 control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is there
+control/short        {"at", "why"}: no session starts, for there is too little room; removed once there is enough
 control/halted       empty: that all sessions were stopped at once was heeded, and none has been started since
 control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
 control/clean/KEY    {"by", "at"}: pco-watch shall remove what sessions of a dropped ticket left; removed once it has
@@ -15,7 +16,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pco.ground import durable, times
+from pco.ground import durable, reserve, times
 from pco.ground.errors import BadData
 from pco.ground.ticket import KEY, Note
 
@@ -77,6 +78,25 @@ class Control:
         path = self.root / "control" / "halted"
         if halted:
             durable.replace(path, b"")
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def short(self) -> str:
+        """What there is too little of, as pco-launch last told; empty if there is enough."""
+        try:
+            return str(json.loads(durable.read(self.root / "control" / "short", 1 << 16))["why"])
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError, KeyError, TypeError, BadData):
+            return "?"
+
+    def set_short(self, why: str, at: datetime) -> None:
+        """Remember that it was told that there is too little room, or (empty) that there is enough again."""
+        path = self.root / "control" / "short"
+        if why:
+            data = json.dumps({"at": times.iso(at), "why": why}).encode() + b"\n"
+            reserve.spare(self.root, lambda: durable.replace(path, data))
         else:
             with suppress(FileNotFoundError):
                 os.unlink(path)

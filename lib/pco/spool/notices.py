@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pco.ground import durable, times
+from pco.ground import durable, reserve, times
 from pco.ground.errors import BadData
 
 SCHEMA = 1
@@ -36,4 +36,4 @@ def leave(spool: Path, name: str, notice: Notice) -> None:
         raise BadData(f"{name[:40]!r} is no name for a notice")
     value = {"schema": SCHEMA, "event": notice.event, "at": times.iso(notice.at), "key": notice.key}
     data = json.dumps({**value, "fields": notice.fields}).encode() + b"\n"
-    durable.replace(spool / "notify" / f"{name}.json", data)
+    reserve.spare(spool, lambda: durable.replace(spool / "notify" / f"{name}.json", data))

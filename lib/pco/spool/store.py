@@ -3,6 +3,7 @@
     spool/STATE/KEY.json    a ticket; the folder is its state          spool/tmp/KEY.PID   being written, read by nobody
     spool/corrupt/KEY.why   why it was set aside, and where it was     spool/.lock         taken for moves and records
     spool/wake/NAME         a flag that wakes a program                spool/control/      pause, import/KEY
+    spool/.reserve          room for a full disk, see `ground.reserve`
 
 Every write re-reads under the lock and compares state and `rev`; who was slower gets `Stale` and starts again.
 """
@@ -13,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from pco.ground import durable, times
+from pco.ground import durable, reserve, times
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, SystemFault, TryLater
 from pco.ground.ticket import FINISHED, KEY, MOST_BYTES, Entry, State, Ticket, from_bytes, to_bytes
 from pco.spool.control import Control
@@ -215,7 +217,8 @@ class Spool:
         with self.lock():
             for ticket in reversed(first.values()):
                 if self.find(ticket.key) is None:
-                    os.rename(written.pop(ticket.key), self.path(ticket.key, ticket.state))
+                    temporary, path = written.pop(ticket.key), self.path(ticket.key, ticket.state)
+                    reserve.spare(self.root, partial(os.rename, temporary, path))
                     made.append(ticket)
             durable.sync_folder(self.root / State.PENDING)
         for unused in written.values():
@@ -265,7 +268,8 @@ class Spool:
             except BadData:
                 pass
             aside = {"reason": reason, "from": state.value, "at": times.iso(datetime.now(UTC)), "by": self.program}
-            durable.replace(self.root / State.CORRUPT / f"{key}.why", json.dumps(aside).encode() + b"\n")
+            why, data = self.root / State.CORRUPT / f"{key}.why", json.dumps(aside).encode() + b"\n"
+            reserve.spare(self.root, lambda: durable.replace(why, data))
             self._rename(key, state, State.CORRUPT)
             self.index.recount(state)
 
@@ -335,7 +339,7 @@ class Spool:
         temporary = self._write_temporary(following)
         self.index.check(where or ticket.state)
         try:
-            os.rename(temporary, folder / f"{ticket.key}.json")
+            reserve.spare(self.root, lambda: os.rename(temporary, folder / f"{ticket.key}.json"))
         except OSError as error:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -350,14 +354,14 @@ class Spool:
         if len(data) > MOST_BYTES:
             raise BadData(f"{ticket.key}: the record would have {len(data)} bytes")
         try:
-            durable.write_temporary(temporary, data)
+            reserve.spare(self.root, lambda: durable.write_temporary(temporary, data))
         except OSError as error:
             raise SystemFault(f"{ticket.key}: {temporary.parent}: {error.strerror}") from error
         return temporary
 
     def _rename(self, key: str, from_: State, to: State) -> None:
         try:
-            os.rename(self.path(key, from_), self.path(key, to))
+            reserve.spare(self.root, lambda: os.rename(self.path(key, from_), self.path(key, to)))
         except OSError as error:
             raise SystemFault(f"{key}: cannot move from {from_} to {to}: {error.strerror}") from error
         durable.sync_folder(self.root / to)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pco.command import Pco
-from pco.commands import purse
+from pco.commands import purse, room
 from pco.ground import polled, times
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.polled import Head
 from pco.ground.ticket import State
-from pco.outside import units
+from pco.outside import memory, units
 from pco.pages.clock import Clock
 from pco.rules import health
 from pco.rules.budget import Purse
@@ -48,7 +48,8 @@ def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tu
     return health.Facts(
         now=now,
         heads=polls,
-        disks=disks(pco),
+        disks=room.disks(pco),
+        memory=memory.available(),
         corrupt=tuple(sorted(card["key"] for card in cards if card["state"] == State.CORRUPT)),
         outbox=tuple((card["key"], times.parse_time(card["since"])) for card in sending if card["since"]),
         unreadable=(*bad, *broken, *unknown),
@@ -66,21 +67,6 @@ def spent(pco: Pco) -> tuple[Purse, tuple[str, ...]]:
         return purse.read(pco), ()
     except PcoError as error:
         return Purse(), (str(error),)
-
-
-def disks(pco: Pco) -> tuple[health.Disk, ...]:
-    """The file systems that pco writes to, each once, with the share that is free for pco as df(1) counts it."""
-    paths = pco.config.paths
-    found: dict[int, health.Disk] = {}
-    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www):
-        try:
-            device, facts = os.stat(path).st_dev, os.statvfs(path)
-        except OSError:
-            continue
-        usable = facts.f_blocks - facts.f_bfree + facts.f_bavail
-        if device not in found and usable:
-            found[device] = health.Disk(str(path), facts.f_bavail / usable)
-    return tuple(found.values())
 
 
 def watching(spool: Path) -> bool | None:

@@ -1,4 +1,4 @@
-"""Runners: what a session runs in.  The verbs: place, start, stop, alive, attach, list, halted, kept, clean.
+"""Runners: what a session runs in.  The verbs: place, places, start, stop, alive, attach, list, halted, kept, clean.
 
 Claim, birth and exit record are in the payload (pco-session), so the promises do not depend on the runner.
 """
@@ -55,6 +55,10 @@ class Runner(ABC):
     @abstractmethod
     def place(self, home: Path) -> Place:
         """Where the session of the attempt in `home` shall write."""
+
+    @abstractmethod
+    def places(self) -> tuple[Path, ...]:
+        """The folders, beside the attempts', below which sessions write: their file systems can fill up."""
 
     @abstractmethod
     def start(self, session: RunnerSession) -> None:

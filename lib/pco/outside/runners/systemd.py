@@ -61,6 +61,10 @@ class Systemd(Runner):
         state = AGENTS / home.parent.name
         return Place(state / "out" / f"{home.name}-{os.urandom(4).hex()}", state / "workspace", sealed=True)
 
+    def places(self) -> tuple[Path, ...]:
+        """Where all state folders lie; the units of pco see the file system that it is."""
+        return (AGENTS,)
+
     def start(self, session: RunnerSession) -> None:
         """Start a session; one of that key that is there already is left as it is."""
         _point(session.home)

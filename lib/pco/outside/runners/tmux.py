@@ -40,6 +40,10 @@ class Tmux(Runner):
         """Where a session writes: beside its prompt, and the workspace in the ticket's folder."""
         return Place(home / "out", home.parent / "workspace")
 
+    def places(self) -> tuple[Path, ...]:
+        """None: workspaces lie beside the attempts."""
+        return ()
+
     def start(self, session: RunnerSession) -> None:
         """Start a session; one of that key that is there already is left as it is."""
         size = ("-x", str(session.width), "-y", str(session.height))
