@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pco.ground import yamlfile
+from pco.ground import shape, yamlfile
 from pco.ground.config import Paths, read_token
 from pco.ground.errors import BadConfig
 from support import TOP, WEB
@@ -235,3 +235,11 @@ class TestToken:
     def test_is_never_in_the_configuration(self, written):
         with pytest.raises(BadConfig, match=r"plane\.token: unknown key"):
             yamlfile.load(written("plane: {token: plane_api_x}\n"))
+
+
+@pytest.mark.parametrize("size", ["0M", "100K", "512M", "2G", "3T", "1500M"])
+def test_a_size_is_written_as_it_was_read(tmp_path, size):
+    file = tmp_path / "pco.yaml"
+    file.write_text(f"health: {{memory_free: {size}}}\n")
+
+    assert shape.dump(yamlfile.load(file))["health"]["memory_free"] == size
