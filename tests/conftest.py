@@ -16,7 +16,7 @@ from support import Site
 @pytest.fixture(autouse=True)
 def _boxes(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that says it sees a box ill, or well, must have seen it so."""
-    claims = [mark.args for mark in request.node.iter_markers("box") if len(mark.args) == 2]
+    claims = [mark.args for mark in request.node.iter_markers("box")]
     checking.seen.clear()
     yield
     if claims:

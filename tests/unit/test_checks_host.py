@@ -41,7 +41,6 @@ def test_versions_within_the_range_are_shown(tmp_path):
         ({"tmux": "tmux next-3.4"}, "", ""),
     ],
 )
-@pytest.mark.box("1.1")
 def test_a_program_that_is_too_old_is_named(tmp_path, said, words, mend):
     programs(tmp_path, **said)
 

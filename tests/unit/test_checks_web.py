@@ -144,7 +144,6 @@ READERS = {
 
 
 @pytest.mark.parametrize("kind", READERS)
-@pytest.mark.box("5.1")
 def test_who_may_read_it_is_told(tmp_path, kind):
     access, status, words = READERS[kind]
     serves(tmp_path, access=access)

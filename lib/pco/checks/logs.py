@@ -1,22 +1,27 @@
 """Logs: bounded, at the right level, rotated, and without errors."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from pathlib import Path
 
-from pco.checks import Finding, Site, checks, fail, not_applicable, ok, warn
-from pco.checks.services import NO_SYSTEMD, library
-from pco.ground import text, times
+from pco.checks import Finding, Site, checks, fail, logged, not_applicable, ok, warn, worst
+from pco.checks.services import NO_SYSTEMD, deployed
+from pco.ground import attested, text, times
+from pco.ground.errors import PcoError
 from pco.outside import process, units
 
 WITHIN = timedelta(seconds=4)
 MOST = 4 << 20
-LIMITS = ("SystemMaxUse", "MaxRetentionSec", "SystemKeepFree")
-CONF = "/etc/systemd/journald.conf.d/pco.conf"
-SET = f"printf '[Journal]\\nSystemMaxUse=1G\\nMaxRetentionSec=90d\\n' | sudo tee {CONF}"
+BACK = timedelta(days=7)
+LIMITS = ("SystemMaxUse", "SystemKeepFree", "MaxRetentionSec")
+CONF = "/etc/systemd/journald.conf.d/zz-pco.conf"
+SET = f"printf '[Journal]\\nSystemMaxUse=1G\\nMaxRetentionSec=90day\\n' | sudo install -D -m 644 /dev/stdin {CONF}"
+UNITS = ("/etc/systemd/system", "/run/systemd/system", "/etc/systemd/system.control", "/run/systemd/system.control")
+RELOAD = "sudo systemctl daemon-reload"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+_LEVEL = re.compile(r"^\s*(?:Environment=.*\bPCO_LOG_LEVEL=|LogLevelMax=)[\"']?(\w+)", re.M)
 
 
 @checks("7.1")
@@ -25,28 +30,28 @@ def limits(site: Site) -> Finding:
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
     said = process.run(["systemd-analyze", "cat-config", "systemd/journald.conf"], _ENVIRONMENT, WITHIN)
-    found = dict(re.findall(r"^\s*(\w+)=(\S.*)$", said.out.decode("utf-8", "replace"), re.M))
+    found = dict(re.findall(r"^\s*(\w+)=[ \t]*(.*?)\s*$", said.out.decode("utf-8", "replace"), re.M))
     usage = process.run(["journalctl", "--disk-usage"], _ENVIRONMENT, WITHIN).out.decode("utf-8", "replace")
     takes = "".join(re.findall(r"take up (\S+)", usage))
-    shown = ", ".join(f"{name}={found[name]}" for name in LIMITS if name in found)
+    shown = ", ".join(f"{name}={found[name]}" for name in LIMITS if found.get(name))
     taken = f"; it takes {takes}" if takes else ""
-    if "MaxRetentionSec" not in found:
-        return warn(f"the journal has a limit of size ({shown or 'by default'}), but none of age{taken}", SET)
+    if found.get("MaxRetentionSec", "0") in ("", "0"):
+        told = f"the journal has a limit of size ({shown or 'by default'}), but none of age{taken}"
+        return warn(told, f"{SET} && sudo systemctl restart systemd-journald")
     return ok(f"{shown}{taken}")
 
 
 @checks("7.2")
 def level(site: Site) -> Finding:
-    """The level of the configuration, and drop-ins that go before it."""
-    found = [f"log.level is {site.config.log.level}"] if site.config.log.level not in ("info", "warning") else []
-    if site.systemd:
-        for unit, facts in units.show("pco*.service", properties=("Environment",)).items():
-            said = re.search(r"PCO_LOG_LEVEL=(\w+)", facts.get("Environment", ""))
-            if said and said[1] not in ("info", "warning"):
-                found.append(f"{unit} has PCO_LOG_LEVEL={said[1]}")
-    if found:
-        return fail("; ".join(found), "set log.level: info; systemctl edit UNIT to take PCO_LOG_LEVEL out")
-    return ok(f"log.level is {site.config.log.level}; no unit has another")
+    """The level of the configuration, and drop-ins of units that go before it."""
+    own = site.config.log.level
+    found = [_judged(f"log.level is {own}", own, site.setting("log", "level", "info"))]
+    for path in _drop_ins(site):
+        for said in _LEVEL.findall(path.read_text(errors="replace")):
+            mend = f"sudo sed -i -E '/PCO_LOG_LEVEL|LogLevelMax/d' {path} && {RELOAD}"
+            found.append(_judged(f"{path} says {said}", said, mend))
+    told = worst(found)
+    return told if told.status != "ok" else ok(f"log.level is {own}; no unit has another")
 
 
 @checks("7.3")
@@ -55,48 +60,52 @@ def rotated(site: Site) -> Finding:
     if not site.at("/etc/nginx/sites-enabled/pco").exists():
         return not_applicable("pco's pages are not served from here")
     rules = [
-        path for path in site.at("/etc/logrotate.d").glob("*") if "/var/log/nginx" in path.read_text(errors="replace")
+        path
+        for path in sorted(site.at("/etc/logrotate.d").glob("*"))
+        if path.is_file() and "/var/log/nginx" in path.read_text(errors="replace")
     ]
     if not rules:
-        return fail("no rule of logrotate names /var/log/nginx", "sudo apt-get install logrotate nginx-common")
-    timer = not site.systemd or units.active("logrotate.timer") or site.at("/etc/cron.daily/logrotate").exists()
-    if not timer:
+        return fail("no rule of logrotate names /var/log/nginx", "sudo apt-get install --reinstall nginx-common")
+    if site.program("logrotate") is None:
+        return fail("logrotate is not installed", "sudo apt-get install logrotate")
+    # Debian's job for cron leaves it to the timer wherever systemd runs.
+    if site.systemd and not units.active("logrotate.timer"):
         return fail("logrotate is not run", "sudo systemctl enable --now logrotate.timer")
     return ok(f"{rules[0].name} of logrotate")
 
 
 @checks("18.2")
 def errors(site: Site) -> Finding:
-    """Records of priority err and above since the deployment, by kind."""
+    """Records of priority err and above since the deployment, or since a person has dealt with them, by program."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    since = max(datetime.fromtimestamp(library().stat().st_mtime, UTC), site.now - timedelta(days=7))
-    entries = list(records(since, "err"))
-    if not entries:
-        return ok(f"none {times.ago(since, site.now).replace(' ago', '')} back")
-    kinds = Counter(str(entry.get("SYSLOG_IDENTIFIER", "?")) for entry in entries)
-    last = entries[-1]
+    since = max(deployed(), site.now - BACK)
+    seen_to = ""
+    try:
+        word = attested.read(site.config.paths.audit, "18.2")
+    except PcoError:
+        word = None
+    if word and word.at > since:
+        since, seen_to = word.at, f"; those before: {word.by}: {word.note}"
+    said = logged.records(site, since, "err", MOST)
+    if not said.records:
+        return ok(f"none {times.rough(site.now - since)} back{seen_to}")
+    kinds = Counter(record.by for record in said.records)
     shown = ", ".join(f"{name} {n}" for name, n in kinds.most_common(5))
-    named = text.line(str(last.get("MESSAGE", "")), 160)
-    return warn(
-        f"{len(entries)} ({shown}); the last: {named}", "journalctl -x -p err -t 'pco-*' (dealt with: attest 18.2)"
-    )
+    told = f"{len(said.records)} ({shown}); the last: {text.line(said.records[-1].message, 160)}"
+    look = f"journalctl -x -p err -S '{since:%Y-%m-%d %H:%M:%S} UTC' -u 'pco*'"
+    return warn(told, f'{look}; once dealt with: pco-doctor attest 18.2 --note "…"')
 
 
-def records(since: datetime, priority: str) -> Iterator[dict[str, object]]:
-    """What pco's programs and units logged since then, of this priority and above.  Raises PcoError."""
-    argv = ["journalctl", "--quiet", "--no-pager", f"--since=@{since.timestamp():.0f}", f"--priority={priority}"]
-    argv += ["--output=json", "--output-fields=MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,UNIT", "--all"]
-    said = process.run(argv, _ENVIRONMENT, WITHIN, MOST)
-    for line in said.out.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and _ours(entry):
-            yield entry
+def _judged(told: str, level: str, mend: str) -> Finding:
+    if level in ("info", "notice", "6", "5"):
+        return ok(told)
+    if level in ("debug", "7"):
+        return fail(f"{told}: every step is logged, and hides what matters", mend)
+    return warn(f"{told}: what becomes of tickets is not logged", mend)
 
 
-def _ours(entry: dict[str, object]) -> bool:
-    names = (entry.get("SYSLOG_IDENTIFIER"), entry.get("_SYSTEMD_UNIT"), entry.get("UNIT"))
-    return any(isinstance(name, str) and name.startswith("pco") for name in names)
+def _drop_ins(site: Site) -> Iterator[Path]:
+    for folder in UNITS:
+        for form in ("pco*.d/*.conf", "pco*.service"):
+            yield from sorted(path for path in site.at(folder).glob(form) if path.is_file())

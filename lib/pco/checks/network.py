@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from pco.checks import Finding, Site, checks, fail, ok, unseen, warn
-from pco.ground.errors import PcoError, Unavailable
+from pco.ground.errors import Unavailable
 from pco.outside import process
 
 BRIEFLY = timedelta(seconds=3)
 EXPECTED = {22: "ssh", 80: "http", 443: "https"}
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 _LISTENS = "0A"
+UFW = "sudo apt-get install ufw && sudo ufw allow 22/tcp && sudo ufw allow 443/tcp && sudo ufw enable"
 
 
 @checks("5.2")
@@ -23,13 +24,14 @@ def firewall(site: Site) -> Finding:
         return unseen("the firewall's rules are for root")
     for ask in (_nft, _ufw, _iptables):
         try:
-            if found := ask():
-                return found
+            if let_in := ask(site):
+                return ok(let_in)
         except Unavailable:
             continue
-        except PcoError as error:
-            return fail(str(error), error.hint)
-    return fail("no rule drops anything: every port can be reached", "see pco-runbook(7), Firewall")
+    more = [port for port, local in sorted(set(_listening(site))) if not local and port not in EXPECTED]
+    if more:
+        return fail(f"no rule drops anything, and {', '.join(map(str, more))} can be reached", UFW)
+    return warn("no rule drops anything; nobody listens but on ports that are wanted", UFW)
 
 
 @checks("5.3")
@@ -44,34 +46,39 @@ def ports(site: Site) -> Finding:
     return ok(f"open to others: {said}; pco itself listens nowhere")
 
 
-def _nft() -> Finding | None:
-    rules = process.run(["nft", "list", "ruleset"], _ENVIRONMENT, BRIEFLY)
-    said = rules.out.decode("utf-8", "replace")
-    if rules.code or "hook input" not in said:
-        return None
-    chains = re.findall(r"type filter hook input[^}]*", said)
-    closed = any(
-        "policy drop" in chain or re.search(r"^\s*(?:counter.*)?(?:drop|reject)", chain, re.M) for chain in chains
-    )
-    return _judged("nftables", said) if closed else None
+def _nft(site: Site) -> str:
+    rules = _said(site, "nft", "list", "ruleset")
+    chains = [chain for chain in re.findall(r"\bchain \S+ \{\n(.*?)\n\t\}", rules, re.S) if "hook input" in chain]
+    # A policy, or a rule that drops whatever came as far as to it.
+    closed = any(re.search(r"policy drop|^\s*(?:counter[^;]*? )?(?:drop|reject\b.*)$", chain, re.M) for chain in chains)
+    return _let_in("nftables", "\n".join(chains)) if closed else ""
 
 
-def _ufw() -> Finding | None:
-    said = process.run(["ufw", "status", "verbose"], _ENVIRONMENT, BRIEFLY).out.decode("utf-8", "replace")
-    if "Status: active" not in said or not re.search(r"Default: (?:deny|reject) \(incoming\)", said):
-        return None
-    return _judged("ufw", said)
+def _ufw(site: Site) -> str:
+    said = _said(site, "ufw", "status", "verbose")
+    closed = "Status: active" in said and re.search(r"Default: (?:deny|reject) \(incoming\)", said)
+    return _let_in("ufw", said) if closed else ""
 
 
-def _iptables() -> Finding | None:
-    said = process.run(["iptables", "-S", "INPUT"], _ENVIRONMENT, BRIEFLY).out.decode("utf-8", "replace")
-    return _judged("iptables", said) if "-P INPUT DROP" in said or "-j DROP" in said or "-j REJECT" in said else None
+def _iptables(site: Site) -> str:
+    said = _said(site, "iptables", "-S", "INPUT")
+    closed = re.search(r"^-P INPUT DROP|^-A INPUT -j (?:DROP|REJECT)", said, re.M)
+    return _let_in("iptables", said) if closed else ""
 
 
-def _judged(by: str, said: str) -> Finding:
-    named = {int(port) for port in re.findall(r"(?:dport(?:s)?|--dport) (?:\{ )?(\d+)", said)}
-    named |= {int(port) for port in re.findall(r"^(\d+)(?:/tcp)?\s+ALLOW", said, re.M)}
-    return ok(f"{by} drops what is not let in" + (f"; let in: {', '.join(map(str, sorted(named)))}" if named else ""))
+def _said(site: Site, name: str, *words: str) -> str:
+    """What a program for root says.  Raises Unavailable."""
+    path = site.program(name)
+    if path is None:
+        raise Unavailable(f"{name} is not installed")
+    return process.run([path, *words], _ENVIRONMENT, BRIEFLY).out.decode("utf-8", "replace")
+
+
+def _let_in(by: str, said: str) -> str:
+    named = {port for ports in re.findall(r"dports? (?:\{ )?([\d, -]+)", said) for port in re.findall(r"\d+", ports)}
+    named |= set(re.findall(r"^(\d+)(?:/tcp)?\s+ALLOW", said, re.M))
+    shown = ", ".join(sorted(named, key=int))
+    return f"{by} drops what is not let in{f'; let in: {shown}' if shown else ''}"
 
 
 def _listening(site: Site) -> Iterator[tuple[int, bool]]:

@@ -2,48 +2,49 @@
 
 import re
 import sys
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pco.checks import Finding, Site, checks, fail, not_applicable, ok, unseen, warn, worst
-from pco.ground import polled, times
-from pco.ground.errors import PcoError
+from pco.checks import Finding, Site, checks, fail, logged, not_applicable, ok, unseen, warn, worst
+from pco.ground import polled, text, times
+from pco.ground.errors import NotPermitted, PcoError
 from pco.outside import rates, units
 
 NO_SYSTEMD = "this pco does not run under systemd"
-WANTED = (
-    *("pco.target", "pco-watch.service", "pco-poll.timer", "pco-launch.path", "pco-launch.timer", "pco-post.path"),
-    *("pco-post.timer", "pco-dashboard.path", "pco-dashboard.timer"),
-)
-# Tenths of systemd's measure, as tests/system/test_exposure.py has them.
-NETWORK, NEAR, ALONE = 1.1, 0.6, 0.4
+TARGET, WATCHER, POLLS = "pco.target", "pco-watch.service", "pco-poll.timer"
+# What starts the rest: all of it is enabled, and active.
+STARTERS = (".timer", ".path", ".socket")
+# As systemd judges exposure, 0 to 10.  To Plane, to repositories, to a model: these need a network.
+NETWORK = 1.1
+NEAR = 0.6  # beside what sessions write
+ALONE = 0.4
 BARS = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-session@"), NETWORK)
 BARS |= dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), NEAR)
-MEMORY, QUOTA = 512 << 20, 1_000_000  # of the tools, bytes and microseconds a second
+INSTANCE = "PCO-0"  # of a template: of no ticket
 UNBOUND = ("infinity", "", str((1 << 64) - 1))
-POLLS = timedelta(seconds=60)
 REPEATED = timedelta(hours=1)
-START = "sudo systemctl enable --now pco.target"
+SILENT = timedelta(seconds=100)  # pco-watch says each minute that it lives; systemd kills it after two
+START = f"sudo systemctl enable --now {TARGET}"
 
 
 @checks("1.2")
 def present(site: Site) -> Finding:
-    """Every unit is loaded, enabled, read anew since it was changed, and understood whole."""
+    """Every unit is loaded, enabled, active, read anew since it was changed, understood whole, of this version."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    shown = units.show(*WANTED, properties=("LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState"))
-    found = []
-    for unit in WANTED:
-        facts = shown.get(unit, {})
-        if facts.get("LoadState") != "loaded":
-            found.append(fail(f"{unit} is {facts.get('LoadState') or 'not there'}", "install pco again"))
-        elif facts["UnitFileState"] not in ("enabled", "static", "linked"):
-            found.append(fail(f"{unit} is {facts['UnitFileState']}", f"sudo systemctl enable --now {unit}"))
-        elif facts["NeedDaemonReload"] == "yes":
-            found.append(warn(f"{unit} was changed, and not read since", "sudo systemctl daemon-reload"))
-        elif facts["ActiveState"] not in ("active", "activating", "reloading"):
-            found.append(fail(f"{unit} is {facts['ActiveState']}", f"sudo systemctl start {unit}"))
-    return worst(found) if found else ok(f"{len(WANTED)} units are loaded, enabled and active")
+    known = _installed()
+    wanted = [unit for unit in known if unit in (TARGET, WATCHER) or unit.endswith(STARTERS)]
+    if TARGET not in known or WATCHER not in known:
+        return fail("systemd knows no unit of pco", "install pco again; then: sudo systemctl daemon-reload")
+    names = ("LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState", "ActiveEnterTimestamp")
+    shown = units.show(*wanted, properties=names)
+    found = [finding for unit in wanted for finding in _standing(unit, shown.get(unit, {}))]
+    begun = units.calendar(shown.get(WATCHER, {}).get("ActiveEnterTimestamp", ""))
+    if begun and begun < deployed():
+        found.append(warn("pco-watch is of the version before", "sudo systemctl restart pco-watch"))
+    found += _ignored(site)
+    return worst(found) if found else ok(f"{text.count(len(wanted), 'unit')} are loaded, enabled and active")
 
 
 @checks("5.4")
@@ -51,33 +52,41 @@ def confined(site: Site) -> Finding:
     """How exposed each service is, beside its bar."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    levels = {unit: level for unit, level in units.exposure().items() if unit.startswith("pco-")}
-    over = [f"{unit} {level} (bar {_bar(unit)})" for unit, level in levels.items() if level > _bar(unit)]
+    services = [unit for unit in _installed() if unit.endswith(".service")]
+    levels = units.exposure(*(unit.replace("@.", f"@{INSTANCE}.") for unit in services))
+    over = {unit: level for unit, level in levels.items() if level > bar(unit)}
     if over:
-        return fail(", ".join(over), "systemctl cat UNIT shows the drop-in that opens it")
-    if not levels:
-        return unseen("systemd-analyze security tells of no unit of pco")
+        first = next(iter(over)).replace(f"@{INSTANCE}.", "@.")
+        said = ", ".join(f"{unit} {level} (bar {bar(unit)})" for unit, level in over.items())
+        return fail(said, f"systemctl cat {first} shows what opens it; sudo systemctl revert {first} takes it back")
+    if len(levels) < len(services) or not levels:
+        return unseen("systemd-analyze security does not tell of all units of pco")
     most = max(levels, key=lambda unit: levels[unit])
-    return ok(f"{len(levels)} services, {most} at most: {levels[most]}")
+    return ok(f"{text.count(len(levels), 'service')}, {most} at most: {levels[most]}")
 
 
 @checks("12.1")
 def bounded(site: Site) -> Finding:
-    """Limits of the tools and of sessions, as they are in force."""
+    """Limits of the tools and of sessions, as they are in force, and that the kernel enforces them."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
     names = ("CPUQuotaPerSecUSec", "MemoryMax", "MemoryLow", "TasksMax")
-    shown = units.show("pco-tools.slice", "pco-session@PCO-1.service", properties=names)
-    tools, session = shown.get("pco-tools.slice", {}), shown.get("pco-session@PCO-1.service", {})
-    edit = "systemctl revert pco-tools.slice"
+    instance = f"pco-session@{INSTANCE}.service"
+    shown = units.show("pco-tools.slice", instance, properties=names)
+    tools, session = shown.get("pco-tools.slice", {}), shown.get(instance, {})
+    edit = "sudo systemctl revert pco-tools.slice"
     if tools.get("MemoryMax", "") in UNBOUND or tools.get("CPUQuotaPerSecUSec", "") in UNBOUND:
-        return fail("the tools have no limit of memory or CPU", f"sudo {edit}")
+        return fail("the tools have no limit of memory or CPU", edit)
     if session.get("MemoryMax", "") in UNBOUND or session.get("TasksMax", "") in UNBOUND:
         return fail("sessions have no limit of memory or tasks", "sudo systemctl revert pco-session@.service")
-    said = f"tools: {_mib(tools['MemoryMax'])}, CPU {tools['CPUQuotaPerSecUSec']}; "
+    if idle := _not_enforced(site):
+        return fail(
+            f"the kernel does not limit {' and '.join(idle)} here", "boot with systemd.unified_cgroup_hierarchy=1"
+        )
+    said = f"tools: {_mib(tools['MemoryMax'])}, CPU {tools['CPUQuotaPerSecUSec']} a second; "
     said += f"each session: {_mib(session['MemoryMax'])}, {session['TasksMax']} tasks"
     if tools.get("MemoryLow") in ("0", ""):
-        return warn(f"{said}; no memory is kept for the tools", f"sudo {edit}")
+        return warn(f"{said}; no memory is kept for the tools", edit)
     return ok(said)
 
 
@@ -86,63 +95,63 @@ def used(site: Site) -> Finding:
     """What memory each unit takes now, and took at most."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    names = ("MemoryCurrent", "MemoryPeak", "MemoryMax")
-    shown = units.show("pco-tools.slice", "pco-sessions.slice", "pco-watch.service", "pco-session@*", properties=names)
+    names = ("MemoryCurrent", "MemoryMax", "ControlGroup")
+    shown = units.show("pco-tools.slice", "pco-sessions.slice", WATCHER, "pco-session@*", properties=names)
     found = []
     for unit, facts in shown.items():
         now, most = facts.get("MemoryCurrent", ""), facts.get("MemoryMax", "")
-        if now in UNBOUND or now == "[not set]":
+        if not now.isdigit() or now in UNBOUND:
             continue
-        peak = facts.get("MemoryPeak", "")
-        told = f"{unit} {_mib(now)}" + (f" (at most {_mib(peak)})" if peak.isdigit() and peak not in UNBOUND else "")
+        peak = _peak(site, facts.get("ControlGroup", ""))
+        told = f"{unit} {_mib(now)}" + (f" (at most {_mib(peak)})" if peak else "")
         near = most.isdigit() and most not in UNBOUND and int(now) > 0.9 * int(most)
-        mend = f"systemctl status {unit}; raise MemoryMax= by systemctl edit {unit}"
+        mend = f"sudo systemctl set-property {unit} MemoryMax={int(most) * 2}" if near else ""
         found.append(warn(f"{told}, near its limit {_mib(most)}", mend) if near else ok(told))
-    return worst(found) if found else unseen("memory is not accounted", "sudo systemctl start pco.target")
+    return worst(found) if found else unseen("nothing of pco runs whose memory is counted", START)
 
 
 @checks("13.1")
 def regular(site: Site) -> Finding:
-    """The timer of polls as it is in force, and how many requests are left."""
+    """The timer of polls as it is in force, its last and next run, and how many requests are left."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    names = ("ActiveState", "TimersMonotonic", "TimersCalendar", "LastTriggerUSec", "UnitFileState")
-    facts = units.show("pco-poll.timer", properties=names).get("pco-poll.timer", {})
-    if facts.get("ActiveState") != "active":
-        return fail(
-            f"pco-poll.timer is {facts.get('ActiveState', 'not there')}", "sudo systemctl enable --now pco-poll.timer"
-        )
-    told = re.findall(
-        r"On\w+USec=([^;]+?) ;|OnCalendar=([^;]+?) ;",
-        facts.get("TimersMonotonic", "") + facts.get("TimersCalendar", ""),
-    )
-    every = ", ".join(sorted({(a or b).strip() for a, b in told}))
-    last = units.calendar(facts["LastTriggerUSec"])
-    said = f"every {every or '?'}; last {times.ago(last, site.now) if last else 'never'}{_requests(site)}"
-    if last and site.now - last > 10 * POLLS:
-        return fail(said, "systemctl status pco-poll.service")
+    asked = ("TimersMonotonic", "TimersCalendar", "LastTriggerUSec", "NextElapseUSecRealtime")
+    facts = units.show(POLLS, properties=("ActiveState", "SubState", *asked)).get(POLLS, {})
+    if facts.get("ActiveState") != "active" or facts.get("SubState") == "elapsed":
+        said = f"{POLLS} is {facts.get('ActiveState', 'not there')} ({facts.get('SubState', '')})"
+        return fail(said, f"sudo systemctl enable --now {POLLS} && sudo systemctl restart {POLLS}")
+    told = re.findall(r"On\w+=([^;]+?) ;", facts.get("TimersMonotonic", "") + facts.get("TimersCalendar", ""))
+    every = ", ".join(sorted({one.strip() for one in told}))
+    last, next_ = (units.calendar(facts.get(name, "")) for name in ("LastTriggerUSec", "NextElapseUSecRealtime"))
+    running = facts.get("SubState") == "running"
+    then = "runs now" if running else f"next {times.ago(next_, site.now)}" if next_ else "next after this one"
+    said = f"{every or '?'}; last {times.ago(last, site.now) if last else 'never'}, {then}{_requests(site)}"
+    if last and site.now - last > site.config.health.stale_after and not running:
+        return fail(said, f"sudo systemctl revert {POLLS} && sudo systemctl restart {POLLS}")
     return ok(said)
 
 
 @checks("18.1")
 def well(site: Site) -> Finding:
-    """No unit failed, and none was restarted lately."""
+    """No unit failed, none was restarted lately, and pco-watch lives."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    names = ("ActiveState", "SubState", "NRestarts", "Result", "ActiveEnterTimestamp")
+    names = ("ActiveState", "NRestarts", "Result", "ActiveEnterTimestamp", "WatchdogTimestamp", "MainPID")
     shown = units.show("pco*", properties=names)
     found = []
     for unit, facts in shown.items():
-        if unit.startswith(("pco-session@", "pco-attach@")):
+        if unit.startswith(units.OTHERS):
             continue
         if facts.get("ActiveState") == "failed":
-            found.append(fail(f"{unit} has failed ({facts.get('Result')})", f"systemctl status {unit}"))
+            mend = f"systemctl status {unit} says why; then: sudo systemctl reset-failed {unit}"
+            found.append(fail(f"{unit} has failed ({facts.get('Result')})", mend))
         since = units.calendar(facts.get("ActiveEnterTimestamp", ""))
         if facts.get("NRestarts", "0") not in ("0", "") and since and site.now - since < REPEATED:
             found.append(warn(f"{unit} was restarted {times.ago(since, site.now)}", f"journalctl -u {unit}"))
-    if shown.get("pco-watch.service", {}).get("ActiveState") != "active":
-        found.append(fail("pco-watch does not run", "sudo systemctl restart pco-watch"))
-    return worst(found) if found else ok(f"{len(shown)} units, none failed, none restarted within the hour")
+    found += _watching(site, shown.get(WATCHER, {}))
+    return (
+        worst(found) if found else ok(f"{text.count(len(shown), 'unit')}, none failed, none restarted within the hour")
+    )
 
 
 @checks("18.4")
@@ -152,25 +161,100 @@ def polls(site: Site) -> Finding:
     for project in site.config.plane.projects:
         head = polled.read(site.config.paths.plane, project.id)
         name = head.key or project.key or project.id
-        mend = "systemctl status pco-poll; pco-poll -v shows what Plane answers"
+        mend = "sudo systemctl start pco-poll; journalctl -u pco-poll -n 20" if site.systemd else "pco-poll -v"
         if head.polled_at is None:
             found.append(fail(f"{name} was never polled{f': {head.error}' if head.error else ''}", mend))
         elif not head.fresh(site.now, site.config.health.stale_after):
-            found.append(fail(f"{name}: no good poll {_since(site, head)}: {head.error or 'none was tried'}", mend))
+            ago = times.ago(head.polled_at, site.now)
+            found.append(fail(f"{name}: the last good poll was {ago}: {head.error or 'none was tried'}", mend))
         elif head.failed:
-            found.append(warn(f"{name}: {head.failed} polls failed since {_since(site, head)}: {head.error}", mend))
+            found.append(warn(f"{name}: {text.count(head.failed, 'poll')} failed since then: {head.error}", mend))
         else:
-            found.append(ok(f"{name} {_since(site, head)}, {head.total_count} items"))
+            found.append(ok(f"{name} {times.ago(head.polled_at, site.now)}, {head.total_count} items"))
     return worst(found) if found else fail("no project is configured", "sudo pco-setup")
 
 
-def library() -> Path:
-    """The folder of the modules in use: its time is that of the deployment."""
-    return Path(sys.modules["pco"].__file__ or ".").resolve().parent
+def deployed() -> datetime:
+    """When the modules in use came to this machine: packages keep the time at which a file was written elsewhere."""
+    return datetime.fromtimestamp(Path(sys.modules["pco"].__file__ or ".").stat().st_ctime, UTC)
 
 
-def _since(site: Site, head: polled.Head) -> str:
-    return times.ago(head.polled_at, site.now) if head.polled_at else "never"
+def bar(unit: str) -> float:
+    """How exposed a service may be."""
+    name = unit.removesuffix(".service")
+    return BARS.get(f"{name.partition('@')[0]}@" if "@" in name else name, ALONE)
+
+
+def _installed() -> list[str]:
+    return units.files("pco*")
+
+
+def _standing(unit: str, facts: dict[str, str]) -> Iterator[Finding]:
+    if facts.get("LoadState") != "loaded":
+        yield fail(f"{unit} is {facts.get('LoadState') or 'not there'}", f"sudo systemctl unmask {unit}")
+    elif "@" in unit:
+        return
+    elif facts.get("UnitFileState") not in ("enabled", "static", "linked"):
+        yield fail(f"{unit} is {facts.get('UnitFileState')}", f"sudo systemctl enable --now {unit}")
+    elif facts.get("NeedDaemonReload") == "yes":
+        yield warn(f"{unit} was changed, and not read since", "sudo systemctl daemon-reload")
+    elif facts.get("ActiveState") not in ("active", "activating", "reloading"):
+        yield fail(f"{unit} is {facts.get('ActiveState')}", f"sudo systemctl start {unit}")
+
+
+def _ignored(site: Site) -> Iterator[Finding]:
+    """What systemd said of lines in units that it does not know, unless the file was changed since."""
+    try:
+        said = logged.complaints(site)
+    except NotPermitted:
+        return
+    for path, at, message in said:
+        try:
+            changed = datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
+        except OSError:
+            continue
+        if at > changed:
+            yield warn(text.line(message, 200), f"sudoedit {path} && sudo systemctl daemon-reload")
+
+
+def _watching(site: Site, facts: dict[str, str]) -> Iterator[Finding]:
+    mend = "sudo systemctl restart pco-watch"
+    if facts.get("ActiveState") != "active":
+        yield fail(f"pco-watch does not run ({facts.get('ActiveState') or 'not there'})", mend)
+        return
+    alive = units.calendar(facts.get("WatchdogTimestamp", ""))
+    if alive and site.now - alive > SILENT:
+        yield fail(f"pco-watch hangs: it was last heard of {times.ago(alive, site.now)}", mend)
+    elif _stopped(site, facts.get("MainPID", "")):
+        yield fail("pco-watch was stopped by a signal, and does nothing", mend)
+
+
+def _stopped(site: Site, pid: str) -> bool:
+    try:
+        return site.at(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in ("T", "t")
+    except OSError:
+        return False
+
+
+def _not_enforced(site: Site) -> list[str]:
+    """What systemd can set and the kernel does not keep: its controllers are not there (cgroups(7))."""
+    groups = site.at("/sys/fs/cgroup")
+    try:
+        there = (groups / "cgroup.controllers").read_text().split()
+    except OSError:
+        there = [path.name for path in groups.glob("*")] + ["cpu"] * (groups / "cpu,cpuacct").exists()
+    return [name for name in ("memory", "cpu") if name not in there]
+
+
+def _peak(site: Site, group: str) -> str:
+    """The most that a control group ever took, in bytes, where the kernel tells it."""
+    groups = site.at("/sys/fs/cgroup")
+    for path in (f"{group}/memory.peak", f"memory{group}/memory.max_usage_in_bytes"):
+        try:
+            return (groups / path.lstrip("/")).read_text().strip()
+        except OSError:
+            continue
+    return ""
 
 
 def _requests(site: Site) -> str:
@@ -179,11 +263,6 @@ def _requests(site: Site) -> str:
     except (PcoError, OSError):
         return ""
     return f"; {left} of {site.config.plane.requests_per_minute} requests of this minute are left"
-
-
-def _bar(unit: str) -> float:
-    name = unit.removesuffix(".service")
-    return BARS.get(f"{name.partition('@')[0]}@" if "@" in name else name, ALONE)
 
 
 def _mib(amount: str) -> str:

@@ -27,6 +27,14 @@ def exists(user: str) -> bool:
         return False
 
 
+def name(uid: int) -> str:
+    """The name of a user, or the number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def is_member(user: str, group: str) -> bool | None:
     """Whether a user is in a group, by its list or as the user's own; None if there is no such group."""
     try:

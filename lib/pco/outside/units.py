@@ -11,7 +11,7 @@ from pco.outside import process
 _PATIENCE = timedelta(minutes=3)  # pco-watch may take two to start
 _BRIEFLY = timedelta(seconds=5)
 # A session that fails is its ticket's affair, and a person's terminal that breaks is nobody's.
-_OTHERS = ("pco-session@", "pco-attach@")
+OTHERS = ("pco-session@", "pco-attach@")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
 
 
@@ -63,7 +63,7 @@ def failed() -> tuple[str, ...] | None:
     except PcoError:
         return None
     names = [line.split()[0] for line in said.out.decode("utf-8", "replace").splitlines() if line.strip()]
-    return None if said.code else tuple(sorted(name for name in names if not name.startswith(_OTHERS)))
+    return None if said.code else tuple(sorted(name for name in names if not name.startswith(OTHERS)))
 
 
 def _systemctl(*words: str, patience: timedelta = _PATIENCE) -> process.Result:
@@ -89,14 +89,16 @@ def show(*units: str, properties: tuple[str, ...]) -> dict[str, dict[str, str]]:
     return found
 
 
+def files(pattern: str) -> list[str]:
+    """The unit files that systemd knows."""
+    said = _systemctl("list-unit-files", "--no-legend", "--no-pager", "--", pattern, patience=_BRIEFLY)
+    return [line.split()[0] for line in said.out.decode("utf-8", "replace").splitlines() if line.strip()]
+
+
 def exposure(*units: str) -> dict[str, float]:
-    """How exposed each unit is as systemd judges it, 0 to 10 (systemd-analyze(1)).  Raises PcoError."""
+    """How exposed each of these units is as systemd judges it, 0 to 10 (systemd-analyze(1)).  Raises PcoError."""
     said = process.run(["systemd-analyze", "security", "--no-pager", *units], _ENVIRONMENT, _BRIEFLY)
-    text = said.out.decode("utf-8", "replace")
-    if len(units) == 1:
-        found = re.findall(r"Overall exposure level for (\S+): ([0-9.]+)", text)
-    else:
-        found = re.findall(r"^(\S+\.service)\s+([0-9.]+)\s", text, re.M)
+    found = re.findall(r"Overall exposure level for (\S+): ([0-9.]+)", said.out.decode("utf-8", "replace"))
     return {unit: float(level) for unit, level in found}
 
 

@@ -53,7 +53,7 @@ def inside(pco: Pco, boxes: Sequence[Box], within: float) -> tuple[list[Row], li
         now=pco.now(),
         root=os.geteuid() == 0,
         systemd=units.running() and pco.config.paths.root is None,
-        plane=lambda: pco.plane(patience=timedelta(0), timeout=min(pco.config.plane.timeout, patience)),
+        plane=lambda: pco.plane(urgent=True, patience=timedelta(0), timeout=min(pco.config.plane.timeout, patience)),
     )
     all_of_them = any(box.id == ALL for box in boxes)
     found, bugs = examined(all_checks(), BOXES if all_of_them else boxes, site, within)
@@ -99,11 +99,15 @@ def _examine(box: Box, check: Check, site: Site, found: dict[str, Finding], bugs
     except process.TooSlow as error:
         found[box.id] = unseen(str(error), "sudo pco-doctor (again)")
     except PcoError as error:
-        found[box.id] = fail(str(error), error.hint)
+        if isinstance(error.__cause__, PermissionError):
+            found[box.id] = unseen(str(error))
+        else:
+            found[box.id] = fail(str(error), error.hint or "sudo pco-doctor -v --section " + box.section)
     except PermissionError as error:
         found[box.id] = unseen(f"{error.filename or 'it'} may not be read by this user")
     except OSError as error:
-        found[box.id] = fail(f"{error.filename or 'system'}: {error.strerror or error}", "")
+        said = f"{error.filename or 'system'}: {error.strerror or error}"
+        found[box.id] = fail(said, f"ls -ld {error.filename}" if error.filename else "sudo dmesg | tail")
     except Exception as error:  # noqa: BLE001 - a bug: raised again once all rows are shown
         found[box.id] = fail(f"a bug of pco-doctor: {type(error).__name__}: {text.line(str(error), 200)}", "report it")
         bugs.append(error)

@@ -1,0 +1,115 @@
+"""What was tried, or has happened, by now: test tickets, load, a watch over the logs, real tickets, their latencies."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from pco.checks import Finding, Site, checks, fail, ok, warn
+from pco.checks.services import deployed
+from pco.ground import attempt, attested, times
+from pco.ground.errors import BadData, PcoError
+from pco.ground.ticket import State, Ticket
+from pco.rules import retry
+from pco.spool import Spool
+
+MOST_READ = 40  # of the latest finished tickets
+SLOW = 5.0  # seconds
+TRIED = timedelta(days=180)
+
+
+@checks("17.2")
+def walked(site: Site) -> Finding:
+    """Whether a test ticket went the whole way, and when."""
+    return _seen_before(site, "17.2", _end_to_end(site))
+
+
+@checks("17.4")
+def bore(site: Site) -> Finding:
+    """Whether many at once did."""
+    return _seen_before(site, "17.4", f"{_end_to_end(site)} --tickets 20")
+
+
+@checks("24.3")
+def watched(site: Site) -> Finding:
+    """Whether the logs were watched for half an hour, and what was seen."""
+    return _seen_before(site, "24.3", "pco-doctor --watch 30m")
+
+
+@checks("18.5")
+def prompt(site: Site) -> Finding:
+    """How long it took from the hand-over of a summary to its record, for the last ones."""
+    spans = [span for ticket in _finished(site) for span in _latencies(site, ticket)]
+    if not spans:
+        return warn("no session has ended with a summary lately", _end_to_end(site))
+    longest, middle = max(spans).total_seconds(), sorted(spans)[len(spans) // 2].total_seconds()
+    said = f"of the last {len(spans)}: {middle:.1f} s from the end of the session to completed, {longest:.1f} s at most"
+    return ok(said) if middle <= SLOW else warn(said, "sudo systemctl restart pco-watch")
+
+
+@checks("24.4")
+def first(site: Site) -> Finding:
+    """A ticket of Plane that was posted after the deployment."""
+    since = deployed() if site.systemd else datetime.min.replace(tzinfo=UTC)
+    for ticket in _finished(site):
+        post = ticket.round.post
+        if post and post.posted_at and post.posted_at >= since and not ticket.local:
+            return ok(f"{ticket.key} was posted {times.ago(post.posted_at, site.now)}")
+    return warn("no ticket of Plane was posted since the deployment", "pco-queue (approve one, and accept its summary)")
+
+
+def _end_to_end(site: Site) -> str:
+    """The command that tries all of it, in the first project."""
+    projects = site.config.plane.projects
+    return f"pco-doctor --end-to-end {(projects[0].key or projects[0].id) if projects else 'PROJECT'}"
+
+
+def _finished(site: Site) -> list[Ticket]:
+    """The latest posted tickets, some of them."""
+
+    def read() -> list[Ticket]:
+        spool = Spool(site.config.paths.spool, "pco-doctor")
+        places = []
+        for entry in os.scandir(site.config.paths.spool / State.POSTED):
+            with suppress(FileNotFoundError):
+                places.append((entry.stat().st_mtime, entry.name))
+        found = []
+        for _, name in sorted(places, reverse=True)[:MOST_READ]:
+            try:
+                found.append(spool.read(name.removesuffix(".json"), State.POSTED))
+            except (PcoError, KeyError):
+                continue  # pco itself says so
+        return found
+
+    return site.once("finished", read)
+
+
+def _latencies(site: Site, ticket: Ticket) -> Iterator[timedelta]:
+    """From the end of each session, by its exit record, to its ticket's move."""
+    for round in ticket.rounds:
+        last = round.attempts[-1] if round.attempts else None
+        if last is None or last.end is None or last.outcome != retry.COMPLETED:
+            continue
+        home = attempt.folder(site.config.paths.sessions, ticket.key, round.n, last.n)
+        try:
+            out = attempt.open_out(home / "out")
+        except OSError:
+            continue  # it was removed by now
+        try:
+            exit = attempt.read_exit(out)
+        except BadData:
+            continue
+        finally:
+            os.close(out)
+        if exit:
+            yield max(last.end - exit.at, timedelta(0))
+
+
+def _seen_before(site: Site, id: str, how: str) -> Finding:
+    word = attested.read(site.config.paths.audit, id)
+    if word is None:
+        return warn("not yet", how)
+    said = f"{word.note} ({word.by}, {times.ago(word.at, site.now)})"
+    if not word.good:
+        return fail(said, how)
+    return ok(said) if site.now - word.at < TRIED else warn(said, how)
