@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pco.ground.config import Config
+    from pco.ground.notice import Notice
     from pco.ground.ticket import State, Ticket
     from pco.outside.plane import Plane
     from pco.outside.service import Service
@@ -145,7 +146,7 @@ class Pco:
         self.log("info" if worth else "debug", words)
 
     def announce(self, event: str, ticket: "Ticket | None", fields: dict[str, Any] | None = None) -> None:
-        """After each move, and only here: the audit record, the journal, the log line, later the hooks.
+        """After each move, and only here: the audit record, the journal, the log line, the notice for people.
 
         `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.  Without a ticket
         `fields` may have the `key` of one that has no record.
@@ -160,6 +161,35 @@ class Pco:
         key = ticket.key if ticket else fields.pop("key", "")
         audit.append(self.config.paths.audit, self.now(), event, by, key, fields)
         self._tell(_told(event, key, fields), messages.told(event, ticket, key, fields, by))
+        self._notify(event, ticket, fields)
+
+    def _notify(self, event: str, ticket: "Ticket | None", fields: dict[str, Any]) -> None:
+        """Leave the notice of what people are told of.  If that cannot be, the move stands all the same."""
+        from pco.rules import notices as rules
+        from pco.spool import notices
+
+        for name in rules.over(event, ticket):
+            notices.withdraw(self.config.paths.spool, name)
+        if found := rules.of(event, ticket, fields, self.now()):
+            self.leave(*found)
+
+    def leave(self, name: str, notice: "Notice", *, wake: bool = True) -> bool:
+        """Leave a notice for pco-notify, and `wake` it; says whether that could be done.  A failure is only said."""
+        from pco.spool import notices
+        from pco.spool.control import Control
+
+        try:
+            spool = self.config.paths.spool
+            notices.leave(spool, name, notice)
+        except BadConfig as error:
+            self.log("warning", f"nobody is notified: {error}", notice.key, hint=error.hint)
+            return False
+        except OSError as error:
+            self.log("warning", f"nobody is notified: {spool}/notify: {error.strerror}", notice.key)
+            return False
+        if wake:
+            Control(spool).wake("notify")
+        return True
 
     def _tell(self, message: str, record: dict[str, Any]) -> None:
         """An announcement is for the journal wherever it is made, so that this has the whole way of a ticket.

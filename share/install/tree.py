@@ -89,8 +89,9 @@ class Tree:
     def _shared(self) -> Iterator[File]:
         top = TOP / "share"
         nginx = [path for path in top.glob("nginx/*") if path.is_file()]
+        hooks = [path for path in top.glob("hooks/*") if path.is_file()]
         template = [path for path in top.glob("claude/template/**/*") if path.is_file()]
-        for path in sorted([top / "prompt.md", top / "comment.md", *template, *top.glob("www/*"), *nginx]):
+        for path in sorted([top / "prompt.md", top / "comment.md", *template, *hooks, *top.glob("www/*"), *nginx]):
             mode = 0o755 if path.read_bytes().startswith(b"#!") else 0o644
             yield File(f"{self.share}/{path.relative_to(top)}", self._filled(path), mode)
 

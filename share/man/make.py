@@ -81,6 +81,14 @@ FILES = {
         AUDIT,
     ],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
+    "notify": [
+        CONFIGURATION,
+        ("/etc/pco/hooks.d/EVENT/*, hooks.d/all/*", "an administrator's programs; nobody but root may write there"),
+        ("/usr/share/pco/hooks/", "what sends mail, posts to webhooks and ntfy; usable by own programs"),
+        ("/etc/pco/credentials/notify-*", "mail: a password, webhook: its address, ntfy: a token; root's, mode 0600"),
+        ("/var/spool/pco/notify/NAME.json, sending/", "what waits and what is under way; see pco-spool(5)"),
+        ("/var/lib/pco/metrics/notify.json", "what has arrived, and how trials went; see pco-spool(5)"),
+    ],
     "setup": [
         CONFIGURATION,
         ("/etc/pco/pco.yaml.bak-TIME", "what stood in pco.yaml before pco-setup changed it"),
@@ -120,6 +128,8 @@ BUGS = {
     "pco.yaml.d/*.yaml goes before its answers.  Whether an OAuth token is taken may show only in the first session.",
     "dashboard": "A page that was drawn before pco stopped goes on saying that all was well; its foot says when. "
     "Only health.json grows old.",
+    "notify": "A program that leaves its process group (setsid) is ended only with the unit.  The sendmail of Postfix "
+    "and of Exim needs rights that the sandbox takes away: name their server, localhost:25, instead.",
     "queue": "Members of group pco are trusted not to change files of the spool by hand.",
 }
 ENVIRONMENT = [

@@ -1,5 +1,6 @@
 """Fixtures for the tests of programs."""
 
 from programs.launching import field, repository, stub
+from programs.notifying import office
 
-__all__ = ["field", "repository", "stub"]
+__all__ = ["field", "office", "repository", "stub"]

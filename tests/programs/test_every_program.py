@@ -8,7 +8,17 @@ import pytest
 
 from support import TOP
 
-PROGRAMS = ["pco-poll", "pco-queue", "pco-launch", "pco-complete", "pco-watch", "pco-post", "pco-push", "pco-dashboard"]
+PROGRAMS = [
+    "pco-poll",
+    "pco-queue",
+    "pco-launch",
+    "pco-complete",
+    "pco-watch",
+    "pco-post",
+    "pco-push",
+    "pco-dashboard",
+    "pco-notify",
+]
 RESIDENT_OR_TIMED = [p for p in PROGRAMS if p not in ("pco-complete",)]
 
 

@@ -14,9 +14,9 @@ import click
 
 from pco.command import Pco, command
 from pco.ground import messages, text
-from pco.ground.errors import BadConfig, BadData
+from pco.ground.errors import BadData
+from pco.ground.notice import Notice
 from pco.spool.control import Control
-from pco.spool.notices import Notice, leave
 
 PRIORITY = 2  # of syslog(3): critical; nothing else of pco is
 WAKES = ("dashboard", "notify")
@@ -78,17 +78,9 @@ def tell(pco: Pco, key: str, fields: Mapping[str, str]) -> None:
 
 def leave_notice(pco: Pco, notice: Notice) -> None:
     """The file for who notifies people, and the wake-ups.  Where that cannot be the journal has to do."""
-    try:
-        spool = pco.config.paths.spool
-        leave(spool, f"failed-{notice.fields['unit']}", notice)
-    except BadConfig as error:
-        pco.log("warning", f"nobody is notified: {error}", hint=error.hint)
-        return
-    except OSError as error:
-        pco.log("warning", f"nobody is notified: {spool}/notify: {error.strerror}")
-        return
-    for name in waken(notice.fields["unit"]):
-        Control(spool).wake(name)
+    unit = notice.fields["unit"]
+    if pco.leave(f"failed-{unit}", notice, wake="notify" in waken(unit)) and "dashboard" in waken(unit):
+        Control(pco.config.paths.spool).wake("dashboard")
 
 
 def waken(unit: str) -> tuple[str, ...]:

@@ -105,16 +105,12 @@ def tell_failure(pco: Pco, error: PcoError) -> None:
 
     from pco.ground import backups, text
     from pco.ground.backups import Mark
-    from pco.spool.control import Control
-    from pco.spool.notices import Notice, leave
+    from pco.ground.notice import Notice
 
     why = text.line(str(error), 500)
     with suppress(PcoError, OSError):
         backups.note(pco.config.paths.metrics, "made", Mark("", pco.now(), why), good=False)
-    with suppress(PcoError, OSError):
-        spool = pco.config.paths.spool
-        leave(spool, "backup-failed", Notice("backup failed", pco.now(), "", {"why": why}))
-        Control(spool).wake("notify")
+    pco.leave("backup-failed", Notice("backup failed", pco.now(), "", {"why": why}))
     pco.log("error", "there is no new backup", event="backup failed")
 
 

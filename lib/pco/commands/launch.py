@@ -34,7 +34,6 @@ from pco.outside.runners import Runner, RunnerSession, choose
 from pco.rules import admission, budget, prompt
 from pco.rules.admission import Terms, Turn
 from pco.spool import Stale
-from pco.spool.notices import Notice, leave
 
 TURNS = 3  # how often tickets that are changed under our hands are judged anew in one run
 
@@ -245,14 +244,8 @@ def hold_back(pco: Pco, key: str) -> None:
         return
     if not whys:
         return
-    fields = {"why": whys[0]}
-    try:
-        leave(pco.config.paths.spool, f"held-{key}", Notice("held back", pco.now(), key, fields))
-    except OSError as error:
-        pco.log("warning", f"nobody is notified: notify: {error.strerror}", key)
-    pco.announce("held back", ticket, {"by": budget.HOLDER, **fields})
-    for flag in ("notify", "dashboard"):
-        pco.spool.control.wake(flag)
+    pco.announce("held back", ticket, {"by": budget.HOLDER, "why": whys[0]})
+    pco.spool.control.wake("dashboard")
 
 
 def check(pco: Pco, keys: tuple[str, ...]) -> None:

@@ -35,6 +35,7 @@ TASKS = (
             ("pco-push", "push the branches of finished tickets, if projects want that"),
             ("pco-dashboard", "write the static pages"),
             ("pco-backup", "make a backup of all that pco knows, each night"),
+            ("pco-notify", "tell people of what happens: mail, webhook, ntfy, own programs"),
         ),
     ),
     (

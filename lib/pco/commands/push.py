@@ -39,7 +39,6 @@ from pco.outside.git import Mirror
 from pco.outside.remote import Remote, answer
 from pco.rules import pushing
 from pco.rules.pushing import Branch
-from pco.spool.notices import Notice, leave
 
 WITHIN = timedelta(minutes=5)  # for one word with a remote; the unit's WatchdogSec= is longer
 Asked = datetime | None
@@ -140,16 +139,7 @@ class Run:
     def _refused(self, ticket: Ticket, branch: Branch, error: BadData) -> None:
         self._record(ticket, branch, pushing.REFUSED, str(error))
         fields = {"branch": branch.name, "url": branch.url, "why": str(error)}
-        try:
-            leave(
-                self.pco.config.paths.spool,
-                f"push-{ticket.key}",
-                Notice("push refused", self.pco.now(), ticket.key, fields),
-            )
-        except OSError as trouble:
-            self.pco.log("warning", f"nobody is notified: notify: {trouble.strerror}", ticket.key)
         self.pco.announce("push refused", ticket, fields)
-        self.pco.spool.control.wake("notify")
         self.pco.trouble = shared.gravest(self.pco.trouble, error.exit)
 
     def _record(self, ticket: Ticket, branch: Branch, outcome: str, why: str = "") -> int:

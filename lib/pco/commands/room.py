@@ -7,11 +7,9 @@ import os
 
 from pco.command import Pco
 from pco.ground import reserve
-from pco.ground.errors import BadData
 from pco.outside import memory
 from pco.outside.runners import Runner, choose
 from pco.rules import health
-from pco.spool.notices import Notice, leave
 
 AUDIT_SHARE = 8  # the reserve beside the audit record is so much smaller: a move is a few lines
 
@@ -46,12 +44,10 @@ def heed(pco: Pco, why: str) -> None:
     event, fields = ("short of room", {"why": why}) if why else ("room again", {})
     try:
         control.set_short(why, pco.now())
-        leave(pco.config.paths.spool, "room", Notice(event, pco.now(), "", fields))
-    except (OSError, BadData) as error:
-        pco.log("warning", f"nobody is notified: {error}")
+    except OSError as error:
+        pco.log("warning", f"that there is too little room is told again: {error.strerror}")
     pco.announce(event, None, fields)
-    for flag in ("notify", "dashboard"):
-        control.wake(flag)
+    control.wake("dashboard")
 
 
 def keep_reserves(pco: Pco) -> None:

@@ -16,6 +16,10 @@ from urllib.parse import urlsplit
 
 from pco.ground import durable
 from pco.ground.errors import BadConfig, BadData
+from pco.ground.readers import path as _path
+from pco.ground.readers import read as _read
+from pco.ground.readers import url as _url
+from pco.ground.telling import Contacts, Notify
 from pco.ground.ticket import LOCAL
 
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -26,13 +30,6 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,199}|")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 MOST_TOKEN = 4096  # bytes of a file with a token
 _BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|[./]$))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
-
-
-def _url(value: Any) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise ValueError("expected an address such as https://plane.example.org, without name or password")
-    return str(value).rstrip("/")
 
 
 def _uuid(value: Any) -> str:
@@ -74,12 +71,6 @@ def _branch(value: Any) -> str:
     if not isinstance(value, str) or not _BRANCH.fullmatch(value) or value.startswith("pco/"):
         raise ValueError("expected the name of a branch (not one under pco/)")
     return value
-
-
-def _path(value: Any) -> Path:
-    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
-        raise ValueError("expected an absolute path")
-    return Path(os.path.normpath(value))
 
 
 def _share(value: Any) -> float:
@@ -151,10 +142,6 @@ def _zone(value: Any) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("expected local, UTC or a zone such as Europe/Berlin") from None
     return value
-
-
-def _read(function: Any, default: Any = None, *, required: bool = False) -> Any:
-    return field(metadata={"read": function}) if required else field(default=default, metadata={"read": function})
 
 
 @dataclass(frozen=True)
@@ -388,6 +375,8 @@ class Config:
     display: Display = Display()
     health: Health = Health()
     backup: Backup = Backup()
+    notify: Notify = Notify()
+    contacts: Contacts = Contacts()
 
     @property
     def agent(self) -> str:

@@ -57,6 +57,7 @@ _TOLD = {
     "push refused": "eca962c7ce6d46e78d81bbf1ee1bf1a4",
     "push asked": "7e586fd09fc5410eb1c855e078276f6f",
     # What is about no ticket.
+    "undelivered": "634b50c104ac4d0aa2e3727ed731987e",
     "trouble": "5e31b7d148c64180b308e5f05a429f64",
     "later": "b04b20bfb4544d5cb44b959f3be6f97b",
     "not permitted": "91e18dab14e8408fa53699d108b05e3c",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 20
-RESERVED = ("contacts", "retention", "hooks")  # sections of later versions
+RESERVED = ("retention",)  # sections of later versions
 
 _SCALARS = [f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp")]
 

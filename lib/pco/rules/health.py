@@ -41,6 +41,7 @@ class Facts:
     pco-watch holds its lock, None if that cannot be told; `watched` is when it last made progress.  `corrupt` and
     `outbox` are (key, since).  `unreadable` are complaints about what could not be read.  `failed` are units, None if
     systemd was not asked.  `purse` is what may be spent today, and what was.  `memory` is what is available, in bytes.
+    `unheard` are the ways on which messages to people were given up: which, since when, why.
     """
 
     now: datetime
@@ -55,6 +56,7 @@ class Facts:
     failed: tuple[str, ...] | None = None
     paused: Note | None = None
     purse: Purse = Purse()
+    unheard: tuple[tuple[str, datetime, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def judge(facts: Facts, limits: config.Health) -> Health:
         *_corrupt(facts),
         *disks(facts.disks, limits),
         *memory(facts.memory, limits),
+        *_unheard(facts),
         *facts.unreadable,
     )
     return Health("degraded" if reasons else "ok", reasons, tuple(_notes(facts)))
@@ -136,6 +139,11 @@ def memory(available: int | None, limits: config.Health) -> Iterator[str]:
     """Whether memory has no room for another session; None, if that is not known, is no complaint."""
     if available is not None and available < limits.memory_free:
         yield f"{available >> 20} MiB of memory are available (wanted for a session: {limits.memory_free >> 20} MiB)"
+
+
+def _unheard(facts: Facts) -> Iterator[str]:
+    for way, since, why in facts.unheard:
+        yield f"{way}: nobody has been told that way for {times.rough(facts.now - since)}: {why} (pco-notify --test)"
 
 
 def _notes(facts: Facts) -> Iterator[str]:

@@ -3,6 +3,7 @@
 wake/NAME            empty; set after a move, removed by its program before it scans
 control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is there
 control/short        {"at", "why"}: no session starts, for there is too little room; removed once there is enough
+control/health       what people were told of pco's health (ground.notice.HealthTold)
 control/halted       empty: that all sessions were stopped at once was heeded, and none has been started since
 control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
 control/clean/KEY    {"by", "at"}: pco-watch shall remove what sessions of a dropped ticket left; removed once it has
@@ -16,8 +17,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pco.ground import durable, reserve, times
+from pco.ground import durable, reserve, shape, times
 from pco.ground.errors import BadData
+from pco.ground.notice import HealthTold
 from pco.ground.ticket import KEY, Note
 
 WAKES = ("launch", "post", "push", "dashboard", "notify")
@@ -100,6 +102,17 @@ class Control:
         else:
             with suppress(FileNotFoundError):
                 os.unlink(path)
+
+    def health(self) -> HealthTold:
+        """What people were told of pco's health; nothing if that cannot be read."""
+        try:
+            return shape.load(HealthTold, json.loads(durable.read(self.root / "control" / "health", 1 << 20)))
+        except (OSError, ValueError, RecursionError, BadData):
+            return HealthTold()
+
+    def set_health(self, told: HealthTold) -> None:
+        """Remember what people were told of pco's health.  Raises OSError."""
+        durable.replace(self.root / "control" / "health", json.dumps(shape.dump(told)).encode() + b"\n")
 
     def ask_import(self, key: str, by: str, at: datetime) -> None:
         """Ask pco-poll to import an item of Plane: people hold no token."""

@@ -25,10 +25,21 @@ from pco.spool.index import Index
 from pco.spool.locks import Lock
 from pco.spool.moves import allowed
 
-FOLDERS = (*State, "tmp", "wake", "control", "control/import", "control/clean", "control/push", "notify", "index")
+FOLDERS = (
+    *State,
+    "tmp",
+    "wake",
+    "control",
+    "control/import",
+    "control/clean",
+    "control/push",
+    "notify",
+    "sending",
+    "index",
+)
 LOCKS = (
     ".lock",
-    *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard", "backup")),
+    *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard", "backup", "notify")),
 )
 BATCH = 100  # tickets created under one lock
 

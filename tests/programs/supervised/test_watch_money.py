@@ -132,7 +132,7 @@ def test_when_the_day_has_no_money_left_who_works_is_ended_and_that_is_told_once
         ticket = yard.comes_to(key, State.FAILED, 5.0)
         assert "today's budget is used up ($3.50 of $3.00" in ticket.history[-1].why
 
-    notice = json.loads((yard.site.home / "spool" / "notify" / f"budget-{TODAY()}.json").read_bytes())
+    notice = json.loads((yard.site.home / "spool" / "notify" / "budget-reached.json").read_bytes())
     assert (notice["event"], notice["fields"]["spent"]) == ("budget reached", "$3.50")
     assert today(yard).told
     assert yard.log.read_text().count("budget reached") == 1

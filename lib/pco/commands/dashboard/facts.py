@@ -8,7 +8,7 @@ from typing import Any
 
 from pco.command import Pco
 from pco.commands import purse, room
-from pco.ground import polled, times
+from pco.ground import delivered, polled, text, times
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.polled import Head
 from pco.ground.ticket import State
@@ -58,6 +58,7 @@ def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tu
         failed=units.failed(),
         paused=pco.spool.control.paused(),
         purse=money,
+        unheard=unheard(pco),
     )
 
 
@@ -67,6 +68,15 @@ def spent(pco: Pco) -> tuple[Purse, tuple[str, ...]]:
         return purse.read(pco), ()
     except PcoError as error:
         return Purse(), (str(error),)
+
+
+def unheard(pco: Pco) -> tuple[tuple[str, datetime, str], ...]:
+    """The ways on which messages to people were given up.  What cannot be read is pco-notify's to begin anew."""
+    try:
+        ways = delivered.read(pco.config.paths.metrics).ways
+    except (BadData, OSError):
+        return ()
+    return tuple((name, way.given_up, text.line(way.said, 200)) for name, way in ways.items() if way.given_up)
 
 
 def watching(spool: Path) -> bool | None:

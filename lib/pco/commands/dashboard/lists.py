@@ -12,7 +12,7 @@ from typing import Any
 
 from pco import __version__
 from pco.command import share
-from pco.commands.dashboard import facts
+from pco.commands.dashboard import facts, telling
 from pco.commands.dashboard.run import Run
 from pco.ground import durable, shape, times
 from pco.ground.ticket import FINISHED, State
@@ -34,6 +34,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
     heads, complaints = facts.heads(run.pco)
     found = facts.gather(run.pco, run.clock.now, seen, heads, complaints)
     judged = health.judge(found, run.pco.config.health)
+    telling.tell(run.pco, judged)
     counts = _counts(run, seen)
     shown = [
         judged,

@@ -157,7 +157,7 @@ class Desk:
             self.pco.announce("at rest", after, {"what": hearing.doing(after)[0]})
         if after.attempt and before.attempt and after.attempt.afresh and not before.attempt.afresh:
             self.pco.announce("afresh", after, {"why": after.attempt.afresh})
-        self._wake("dashboard", *(("notify",) if hearing.waits(after) or after.round.summary else ()))
+        self._wake("dashboard")
         return slim(after)
 
     # Acting.
@@ -248,7 +248,7 @@ class Desk:
         self._wait_for_retry(moved)
         # Whether its project wants it pco-push judges itself: by the configuration of then, not that of our start.
         pushes = ("push",) if moved.state is State.COMPLETED else ()
-        self._wake("launch", *pushes, "dashboard", "notify")
+        self._wake("launch", *pushes, "dashboard")
 
     def _wait_for_retry(self, ticket: Ticket) -> None:
         due = retry.not_before(ticket, self.limits.retry_after)
@@ -268,7 +268,7 @@ class Desk:
         if self.spool.find(key) is not State.CORRUPT:
             return clock  # it was mended meanwhile
         self.pco.announce("set aside", None, {"key": key, "from": "active", "to": "corrupt", "why": str(error)})
-        self._wake("launch", "dashboard", "notify")
+        self._wake("launch", "dashboard")
         return NEVER
 
     # What all need.

@@ -12,7 +12,6 @@ from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.ground.ticket import Ticket
 from pco.rules import budget
 from pco.rules.budget import Purse
-from pco.spool.notices import Notice, leave
 
 
 class Spending:
@@ -108,11 +107,5 @@ class Spending:
         """At least once: who is killed before it is written down announces it again."""
         purse = self.purse
         fields = {"spent": budget.usd(purse.today), "limit": budget.usd(purse.limits.daily_usd)}
-        try:
-            notice = Notice("budget reached", self._pco.now(), fields={**fields, "why": budget.day(purse)})
-            leave(self._pco.config.paths.spool, f"budget-{self._day.isoformat()}", notice)
-        except OSError as error:
-            self._pco.log("warning", f"nobody is notified: notify: {error.strerror}")
-        self._pco.announce("budget reached", None, fields)
-        for flag in ("notify", "dashboard"):
-            self._pco.spool.control.wake(flag)
+        self._pco.announce("budget reached", None, {**fields, "why": budget.day(purse)})
+        self._pco.spool.control.wake("dashboard")

@@ -1,0 +1,1 @@
+"""The parts of pco-notify: ways to people, what becomes a message, its delivery, trials, the list."""
