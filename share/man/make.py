@@ -157,6 +157,24 @@ A record about a ticket has PCO_KEY, PCO_PROJECT (the prefix of the key), PCO_ST
 PCO_UNIT and PCO_RESULT. Each kind of event has a MESSAGE_ID. Any user of the machine can write such records:
 what counts as proof is the audit record.
 """
+CONFIGURED = """
+All programs read /etc/pco/pco.yaml, or the file that --config or $PCO_CONFIG names, and then the files *.yaml in the
+folder of the same name with .d behind it, by name, each over what came before: mappings are merged, everything else is
+replaced.
+
+It is YAML of the simple kind: no aliases, no tags, no key twice, at most 1 MiB. A key that pco does not know, or a
+value of the wrong kind, ends a program with exit code 78 before it does anything, and names file, line and the nearest
+known key. "pco-config check" says so beforehand, "pco-config show" what is in force.
+
+No secret belongs here. Tokens and keys are files in /etc/pco/credentials, for root alone; units get them from there.
+
+A program reads it when it starts: timers take up a change with their next run, pco-watch when it is restarted, which
+leaves the sessions alone. A change is audited with its diff.
+"""
+KEYS = """
+Durations are written 50ms, 90s, 20m, 4h, 7d; shares 20%; money is in USD, 0 for no limit; paths are absolute. What
+stands behind a # is the default.
+"""
 DATED = "2026-11-28"  # of this version
 EXITS = [
     ("0", "done, or nothing to do"),
@@ -179,9 +197,20 @@ def main(folder: Path) -> None:
         (folder / f"{name}.1").write_text(clean(page(name, program, module.__doc__ or "", as_command(module))))
     for source in HERE.glob("*.[57].md"):
         (folder / source.stem).write_text(clean(from_markdown(source.stem, source.read_text())))
+    (folder / "pco.yaml.5").write_text(clean(configuration()))
     for written in HERE.glob("*.[57]"):
         content = written.read_text().replace("@VERSION@", __version__)
         (folder / written.name).write_text(clean(content.replace("@MOVES@", moves()).replace("@RECORD@", record())))
+
+
+def configuration() -> str:
+    """pco.yaml(5): what holds for the whole file, then the file itself, which says what each key means."""
+    shown = (HERE.parents[1] / "etc" / "pco.yaml").read_text().rstrip()
+    parts = [f'.TH PCO.YAML 5 "" "pco {__version__}" "pco"', ".SH NAME", "pco.yaml \\- configuration of pco"]
+    parts += [".SH DESCRIPTION", *paragraphs(CONFIGURED)]
+    parts += [".SH KEYS", *paragraphs(KEYS), ".PP", ".nf", *(plain(line) or ".sp" for line in shown.split("\n")), ".fi"]
+    parts += [".SH FILES", ".TP", CONFIGURATION[0].replace("-", "\\-"), CONFIGURATION[1]]
+    return "\n".join([*parts, ".SH SEE ALSO", ".BR pco\\-config (1),", ".BR pco\\-setup (1),", ".BR pco (7)", ""])
 
 
 def clean(page: str) -> str:

@@ -1,12 +1,17 @@
 """The pages of the manual that people read from beginning to end: whole, and clean to who formats them."""
 
+import dataclasses
 import re
+import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
+from pco.ground import config
 from support import TOP
 
 
@@ -39,6 +44,31 @@ def test_every_chapter_that_a_box_of_the_checklist_or_a_check_names_is_there() -
     assert named - chapters == set()
 
 
+@pytest.mark.parametrize("name", ["pco-tutorial", "pco-runbook"])
+def test_verbs_and_options_that_a_page_tells_to_type_are_there(name: str) -> None:
+    lines = re.findall(r"^    [$#] (pco-[a-z]+)( .*)?$", (TOP / f"share/man/{name}.7.md").read_text(), re.M)
+    assert lines
+    for program, rest in lines:
+        command = import_module(f"pco.commands.{program.removeprefix('pco-')}").main
+        words = shlex.split(rest)
+        if isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            found = command.get_command(click.Context(command), words.pop(0))
+            assert found, rest
+            command = found
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word for word in words if word.startswith("-")} <= known, rest
+
+
+def test_pco_yaml_has_every_section_and_key_of_the_configuration(pages: Path) -> None:
+    page = (pages / "pco.yaml.5").read_text().replace("\\-", "-")
+
+    for section in dataclasses.fields(config.Config):
+        assert re.search(rf"^ *#?{section.name}:", page, re.M), section.name
+        if dataclasses.is_dataclass(section.type):
+            for key in dataclasses.fields(section.type):
+                assert re.search(rf"\b{key.name}:", page), f"{section.name}.{key.name}"
+
+
 def test_no_page_makes_mandoc_warn(pages: Path) -> None:
     names = sorted(map(str, pages.iterdir()))
     said = subprocess.run(
@@ -48,7 +78,9 @@ def test_no_page_makes_mandoc_warn(pages: Path) -> None:
     assert said.stdout + said.stderr == ""
 
 
-@pytest.mark.parametrize("name", ["pco-runbook.7", "pco-doctor.1", "pco-config.1", "pco-queue.1"])
+@pytest.mark.parametrize(
+    "name", ["pco-runbook.7", "pco-tutorial.7", "pco.7", "pco-doctor.1", "pco-config.1", "pco-queue.1"]
+)
 def test_a_page_is_formatted_without_a_warning(pages: Path, name: str) -> None:
     done = subprocess.run(
         ["man", "--warnings=all", "-l", str(pages / name)],
