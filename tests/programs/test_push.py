@@ -52,6 +52,29 @@ def test_the_comment_says_where_the_changes_are_once_they_are_there(desk):
     assert "push" not in desk.flags()
 
 
+def test_a_branch_that_arrives_while_a_person_reads_is_in_the_comment_that_is_shown_then(desk):
+    desk.finished()
+    with desk.terminal("post", "WEB-1") as screen:
+        assert "git.example.org" not in screen.until("[y/N]")
+        desk.push()
+        screen.type("y\n")
+        assert "https://git.example.org/web/compare/main...pco/WEB-1" in screen.until("[y/N]")
+        screen.type("y\n")
+        screen.end()
+
+    assert "compare/main...pco/WEB-1" in desk.read("WEB-1").round.post.body
+
+
+def test_a_try_that_fails_while_a_person_reads_changes_nothing_for_them(desk):
+    desk.finished()
+    desk.remote.rename(desk.folder / "away")
+    with desk.terminal("post", "WEB-1") as screen:
+        screen.until("[y/N]")
+        desk.push(code=75)
+        screen.type("y\n")
+        assert "WEB-1: completed -> outbox" in screen.end()
+
+
 @pytest.mark.parametrize("rewritten", [False, True])
 def test_another_round_moves_the_branch_that_pco_pushed(desk, rewritten):
     desk.finished()
@@ -211,15 +234,21 @@ def test_a_server_that_does_not_take_it_is_not_asked_again(desk):
     assert desk.push() == ""
 
 
-def test_nothing_that_lies_in_the_mirror_is_run(desk):
-    desk.finished()
-    trap = desk.program("trap", f"#!/bin/sh\ntouch {desk.folder}/sprung\n").split(":")[0] + "/trap"
+def set_traps(desk):
+    """Have the mirror name programs that git could run."""
+    desk.program("trap", f"#!/bin/sh\ntouch {desk.folder}/sprung\n")
+    trap = f"{desk.folder}/bin/trap"
     hooks = desk.mirror / "hooks"
     hooks.mkdir(exist_ok=True)
     for name in ("pre-push", "reference-transaction", "post-index-change"):
         (hooks / name).symlink_to(trap)
     for name, value in (("credential.helper", f"!{trap}"), ("core.fsmonitor", trap), ("core.hooksPath", str(hooks))):
         git(desk.mirror, "config", name, value)
+
+
+def test_nothing_that_lies_in_the_mirror_is_run(desk):
+    desk.finished()
+    set_traps(desk)
 
     desk.push()
 
@@ -320,6 +349,16 @@ def test_a_token_goes_to_git_and_appears_nowhere(desk, http):
     for said in (calls, log.read_text(), done.stdout, done.stderr, record, str(desk.audited())):
         assert TOKEN not in said
     assert TOKEN not in git(desk.mirror, "config", "--list")
+
+
+def test_who_keeps_passwords_for_the_mirror_is_not_asked(desk, http):
+    desk.finished()
+    set_traps(desk)
+
+    desk.push(**given(desk, f"http://{USER}:{TOKEN}@{desk.host}\n"))
+
+    assert desk.there()
+    assert not (desk.folder / "sprung").exists()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from pco.ground.ticket import (
     Noted,
     PlaneState,
     Post,
+    Pushed,
     Round,
     State,
     StateChange,
@@ -425,6 +426,17 @@ def test_the_exact_comment_is_shown_before_and_after_it_is_sent():
 
     assert "Comment, as it would be posted" in before and "<b>would</b>" in before
     assert "Comment, as posted" in after and "<p>As sent.</p>" in after
+
+
+def test_it_is_shown_where_the_branch_is_or_why_it_is_not_there():
+    def page(pushed: Pushed | None) -> str:
+        work = Work((Commit("0" * 40, "x"),), branch="pco/WEB-1", tip="0" * 40, pushed=pushed)
+        return walk(ticket_page(Story(a_ticket(state=State.COMPLETED).with_round(work=work), CLOCK, "1"))).text
+
+    assert "Pushed to /srv/<b>.git" in page(Pushed("0" * 40, "/srv/<b>.git", T0))
+    assert "Not pushed yet: away" in page(Pushed("0" * 40, "/srv", T0, "later", "away", 3))
+    assert "Its push was refused: theirs" in page(Pushed("0" * 40, "/srv", T0, "refused", "theirs", 1))
+    assert "ush" not in page(None).partition("Work")[2].partition("What the agent")[0]
 
 
 def test_the_way_tells_how_long_a_ticket_stood_at_each_gate():
