@@ -137,6 +137,18 @@ def test_a_person_asks_for_another_try_and_gets_it(desk):
     assert os.listdir(desk.site.home / "spool" / "control" / "push") == []
 
 
+def test_a_branch_that_somebody_removed_comes_back_if_a_person_asks(desk):
+    tip = desk.finished()
+    desk.push()
+    git(desk.remote, "update-ref", "-d", "refs/heads/pco/WEB-1")
+    assert desk.push() == "" and desk.there() == ""
+
+    desk.run("push", "WEB-1")
+    desk.push()
+
+    assert desk.there() == tip
+
+
 def test_somebody_who_pushes_in_the_same_moment_wins(desk):
     desk.finished()
     git(desk.checkout, "checkout", "-q", "--detach", "main")

@@ -66,13 +66,14 @@ def test_a_clock_that_was_set_back_keeps_nobody_waiting():
     assert pushing.due(branch(tried("later", 9)), None, T0 - timedelta(days=300))
 
 
-def test_what_was_refused_is_tried_again_only_if_a_person_asks_later_than_that():
+def test_what_was_refused_or_is_there_is_tried_again_only_if_a_person_asks_later_than_that():
     refused = branch(tried("refused", 1))
 
     assert not pushing.due(refused, None, T0 + timedelta(days=9))
     assert not pushing.due(refused, T0 - MINUTE, T0 + MINUTE)
     assert pushing.due(refused, T0 + MINUTE, T0 + 2 * MINUTE)
-    assert not pushing.due(branch(tried("done")), T0 + MINUTE, T0 + 2 * MINUTE)
+    assert not pushing.due(branch(tried("done")), T0 - MINUTE, T0 + MINUTE)
+    assert pushing.due(branch(tried("done")), T0 + MINUTE, T0 + 2 * MINUTE)
 
 
 def test_failures_are_counted_until_it_is_there():

@@ -46,11 +46,7 @@ def is_there(work: Work | None, project: Project | None) -> bool:
 def due(branch: Branch, asked: datetime | None, now: datetime) -> bool:
     """Whether it is to be tried now; `asked`: when a person asked for it, whatever became of it before."""
     known = branch.pushed
-    if known is None:
-        return True
-    if known.outcome == DONE:
-        return False
-    if asked and asked > known.at:
+    if known is None or (asked and asked > known.at):
         return True
     # A clock that was set back keeps nobody waiting.
     return known.outcome == LATER and not known.at <= now < known.at + wait(known.tries)
