@@ -30,13 +30,13 @@ plane:
   projects:
     - {{id: {web}, repository: {home}/shop.git}}
     - {{id: {inf}, repository: {home}/shop.git{headless}}}
+health: {{disk_free: 1%, memory_free: 100M}}
 paths:
   root: {home}
   run: {run}
 sessions:
   runner: tmux
   complete_grace: 1s
-health: {{disk_free: 1%, memory_free: 100M}}
 {agent}"""
 
 Agent = Sketch | Claude
