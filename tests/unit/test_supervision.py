@@ -550,3 +550,23 @@ def test_a_ticket_that_was_ended_for_money_fails_with_the_figures_of_then() -> N
 
     assert (verdict.step, verdict.outcome, verdict.to) == (Step.MOVE, retry.OVER_BUDGET, State.FAILED)
     assert verdict.why == "its budget is used up ($20.13 of $20.00): the session was ended"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "cost"),
+    [
+        ([Account(0.5), Account(0.7)], Cost(0.7)),
+        ([Account(0.5), Account(0.3)], Cost(0.5)),  # what was used is not given back
+        ([Account(0.3, estimated=True), Account(0.2)], Cost(0.2)),  # what it told goes before what was guessed
+        ([Account(0.2), Account(0.3, estimated=True)], Cost(0.2)),
+        ([Account(0.2, estimated=True)], Cost(0.2, estimated=True)),
+    ],
+)
+def test_what_the_agent_tells_of_its_cost_ends_an_estimate_and_never_shrinks(
+    accounts: list[Account], cost: Cost
+) -> None:
+    ticket = active()
+    for account in accounts:
+        ticket = supervision.noted(ticket, seen(10, account=account))
+
+    assert ticket.attempt is not None and ticket.attempt.cost == cost

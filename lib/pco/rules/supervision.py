@@ -100,10 +100,17 @@ def _told(ticket: Ticket, attempt: Attempt, seen: Seen) -> Ticket:
     changes["agent_session"] = heard.agent_session or attempt.agent_session
     changes["transcript"] = heard.transcript or attempt.transcript
     changes["afresh"] = heard.afresh or attempt.afresh
-    if seen.account and seen.account.usd >= attempt.cost.usd:
+    if seen.account and _counts(seen.account, attempt.cost):
         changes["cost"] = Cost(seen.account.usd, seen.account.tokens, seen.account.estimated)
     ticket = ticket.with_attempt(**changes)
     return ticket.with_round(cost=total(ticket.round))
+
+
+def _counts(account: Account, known: Cost) -> bool:
+    """Whether an account goes before what is known: it never shrinks, but what the agent told ends an estimate."""
+    if account.estimated != known.estimated and known != Cost():
+        return known.estimated
+    return account.usd >= known.usd
 
 
 def total(round: Round) -> Cost:
