@@ -145,11 +145,17 @@ class Pco:
         self.service.doing(words)
         self.log("info" if worth else "debug", words)
 
-    def announce(self, event: str, ticket: "Ticket | None", fields: dict[str, Any] | None = None) -> None:
+    def announce(
+        self,
+        event: str,
+        ticket: "Ticket | None",
+        fields: dict[str, Any] | None = None,
+        measured: dict[str, Any] | None = None,
+    ) -> None:
         """After each move, and only here: the audit record, the journal, the log line, the notice for people.
 
         `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.  Without a ticket
-        `fields` may have the `key` of one that has no record.
+        `fields` may have the `key` of one that has no record.  What was `measured` is for the audit record alone.
         """
         from pco.ground import audit, messages
 
@@ -159,7 +165,9 @@ class Pco:
             fields = {"from": last.from_, "to": last.to, "round": ticket.round.n, **fields}
         by = fields.pop("by", "") or (last.by if last and event == "moved" else self.who)
         key = ticket.key if ticket else fields.pop("key", "")
-        audit.append(self.config.paths.audit, self.now(), event, by, key, fields)
+        measured = {**(_stayed(ticket) if event == "moved" and ticket else {}), **(measured or {})}
+        kept = {**fields, "measured": measured} if measured else fields
+        audit.append(self.config.paths.audit, self.now(), event, by, key, kept)
         self._tell(_told(event, key, fields), messages.told(event, ticket, key, fields, by))
         self._notify(event, ticket, fields)
 
@@ -216,6 +224,14 @@ class Pco:
             return self.config.log.level
         except BadConfig:
             return "info"
+
+
+def _stayed(ticket: "Ticket") -> dict[str, float]:
+    """How long a ticket that was moved had been where it came from, in seconds."""
+    if len(ticket.history) < 2:
+        return {}
+    came, went = ticket.history[-2].at, ticket.history[-1].at
+    return {"stayed": max((went - came).total_seconds(), 0.0)}
 
 
 def _told(event: str, key: str, fields: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
     PREFIX/bin/pco*                     the programs
     PREFIX/lib/pco/VERSION-HASH/pco/    the library, in a folder named by its content, never changed afterwards
     PREFIX/lib/pco/current              a link to the folder in use
-    PREFIX/share/pco/                   prompt, pages, what the web server needs; `files` lists all that was installed
+    PREFIX/share/pco/                   prompt, pages, what others need of pco; `files` lists all that was installed
     PREFIX/{lib/systemd, lib/sysusers.d, lib/tmpfiles.d, share/man, share/bash-completion, share/zsh}/…
     /etc/pco/                           the configuration; what is an administrator's is never overwritten
 
@@ -91,7 +91,8 @@ class Tree:
         nginx = [path for path in top.glob("nginx/*") if path.is_file()]
         hooks = [path for path in top.glob("hooks/*") if path.is_file()]
         template = [path for path in top.glob("claude/template/**/*") if path.is_file()]
-        for path in sorted([top / "prompt.md", top / "comment.md", *template, *hooks, *top.glob("www/*"), *nginx]):
+        others = [*hooks, *top.glob("www/*"), *top.glob("prometheus/*.yml")]
+        for path in sorted([top / "prompt.md", top / "comment.md", *template, *others, *nginx]):
             mode = 0o755 if path.read_bytes().startswith(b"#!") else 0o644
             yield File(f"{self.share}/{path.relative_to(top)}", self._filled(path), mode)
 

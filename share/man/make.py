@@ -21,6 +21,8 @@ sys.path.insert(0, str(HERE.parents[1] / "lib"))
 from pco import __version__  # noqa: E402
 from pco.commands import overview  # noqa: E402
 from pco.ground import ticket  # noqa: E402
+from pco.pages.metrics import GAUGES  # noqa: E402
+from pco.rules import counting, retry  # noqa: E402
 from pco.spool import MOVES  # noqa: E402
 
 CONFIGURATION = ("/etc/pco/pco.yaml, pco.yaml.d/*.yaml", "the configuration; /etc/pco/pco.yaml.example shows all of it")
@@ -29,12 +31,19 @@ AUDIT = ("/var/lib/pco/audit/YYYY-MM.jsonl", "who did what, each record bound to
 SESSIONS = ("/var/lib/pco/sessions/KEY/R.A/", "the folder of attempt A of round R; see pco-spool(5)")
 AGENTS = ("/var/lib/pco-agent/KEY/", "what the agent of a ticket writes: workspace, out/R.A-NONCE/ (runner systemd)")
 ATTACH = ("/run/pco-attach/KEY.sock", "where members of group pco reach the relay of a session")
+TALLY = ("/var/lib/pco/metrics/tally/PROGRAM.json", "what programs have counted, for monitoring; see pco-metrics(7)")
 SPEND = ("/var/lib/pco/metrics/spend/DAY.json", "what sessions have cost on a day; see pco-spool(5)")
 BACKUPS = ("/var/backups/pco/TIME/", "a backup; manifest.json says what is in it")
 STANDING = ("/var/lib/pco/metrics/backup/*.json", "the last good backup, the last carried away, the last one tried")
 FILES = {
     "overview": [],
-    "poll": [CONFIGURATION, SPOOL, ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"), AUDIT],
+    "poll": [
+        CONFIGURATION,
+        SPOOL,
+        ("/var/lib/pco/plane/PROJECT/", "what the last poll knew of a project"),
+        TALLY,
+        AUDIT,
+    ],
     "queue": [CONFIGURATION, SPOOL, SESSIONS, AUDIT],
     "launch": [
         CONFIGURATION,
@@ -49,7 +58,7 @@ FILES = {
     "collect": [SESSIONS, AGENTS],
     "complete": [SESSIONS, SPOOL],
     "watch": [CONFIGURATION, SPOOL, SESSIONS, ("/run/pco/trigger", "a FIFO: one byte wakes pco-watch"), SPEND, AUDIT],
-    "post": [CONFIGURATION, SPOOL, AUDIT],
+    "post": [CONFIGURATION, SPOOL, TALLY, AUDIT],
     "push": [
         CONFIGURATION,
         SPOOL,
@@ -100,7 +109,10 @@ FILES = {
         SPOOL,
         ("/var/lib/pco/www/", "the pages; index.html, board.json"),
         ("/var/lib/pco/www/health.json", "how pco is; ok.json: the same, only while it is well"),
-        ("/var/lib/pco/www/metrics.txt", "the same for Prometheus"),
+        ("/var/lib/pco/www/metrics.txt", "the same for Prometheus, and what has happened so far; see pco-metrics(7)"),
+        TALLY,
+        SPEND,
+        AUDIT,
         ("/etc/pco/nginx/*.inc", "who may read them, from where, under which names, with which certificate"),
     ],
 }
@@ -200,7 +212,9 @@ def main(folder: Path) -> None:
     (folder / "pco.yaml.5").write_text(clean(configuration()))
     for written in HERE.glob("*.[57]"):
         content = written.read_text().replace("@VERSION@", __version__)
-        (folder / written.name).write_text(clean(content.replace("@MOVES@", moves()).replace("@RECORD@", record())))
+        content = content.replace("@MOVES@", moves()).replace("@RECORD@", record())
+        content = content.replace("@METRICS@", metrics()).replace("@OUTCOMES@", plain(", ".join(retry.OUTCOMES)))
+        (folder / written.name).write_text(clean(content))
 
 
 def configuration() -> str:
@@ -289,6 +303,17 @@ def moves() -> str:
         to = ", ".join(state.value if state else "(none)" for state in move.to)
         who = "any program that holds the lock" if move.who == ("*",) else ", ".join(move.who)
         rows += [".TP", f".B {plain(f'{from_} -> {to}')}", plain(f"{who}: {move.when}")]
+    return "\n".join(rows)
+
+
+def metrics() -> str:
+    """All metrics, for pco-metrics(7)."""
+    rows = []
+    known = {**GAUGES, **counting.WHAT}
+    for name, (labels, what) in sorted(known.items()):
+        kind = "gauge" if name in GAUGES else "histogram" if name in counting.BOUNDS else "counter"
+        named = f"{name}{{{labels}}}" if labels else name
+        rows += [".TP", f".B {plain(named)}", plain(f"({kind}) {what}")]
     return "\n".join(rows)
 
 

@@ -585,7 +585,7 @@ def test_what_today_has_cost_is_on_the_board_in_the_metrics_and_once_it_is_too_m
     site.run("pco-dashboard")
 
     assert "$100.50 of $100.00 spent today" in page(site)
-    assert "pco_spent_usd 100.500" in (www(site) / "metrics.txt").read_text()
+    assert "pco_spent_usd 100.5\n" in (www(site) / "metrics.txt").read_text()
     assert "today's budget is used up" in " ".join(value(site, "health.json")["notes"])
 
 

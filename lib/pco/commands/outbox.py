@@ -33,6 +33,11 @@ class Run:
         """Plane for writing: it waits for no turn, so that `sending_since` is no older than the request."""
         return self.pco.plane(urgent=True, patience=timedelta(0))
 
+    @property
+    def clients(self) -> "list[Plane]":
+        """Those that there are by now."""
+        return [made for name, made in vars(self).items() if name in ("read", "write")]
+
     def states(self, project: str) -> tuple[PlaneState, ...]:
         """The states of a project in the order of its workflow; asked for once."""
         if project not in self._states:

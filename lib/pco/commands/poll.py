@@ -67,6 +67,7 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
                     visits.append(visit)
             imports.take_up(run, visits, all_polled=len(visits) == len(pco.config.plane.projects))
         finally:
+            count(run, len(visits), len(heads))
             unapprove(run)
             tell_corrupt(run)
             wake(run, bool(visits))
@@ -223,6 +224,19 @@ def _draw_dashboard(pco: Pco) -> None:
     if done.returncode:
         said = (done.stderr.strip() or "no word").splitlines()[-1]
         pco.log("warning", f"the dashboard was not drawn: exit {done.returncode}: {said}")
+
+
+def count(run: "Run", good: int, wanted: int) -> None:
+    """Count, for monitoring, what was asked and how many projects answered."""
+    from pco.commands import tallying
+    from pco.rules import counting
+
+    if run.dry:
+        return
+    made = tallying.of_requests([run.plane] if run.asked else [])
+    made.count(counting.POLLS, good, status="success")
+    made.count(counting.POLLS, wanted - good, status="failure")
+    tallying.keep(run.pco, made)
 
 
 def tally(run: "Run", polled: int) -> None:

@@ -41,6 +41,7 @@ import click
 
 from pco import command as shared
 from pco.command import Pco, command
+from pco.commands import tallying
 from pco.commands.itemstate import move_item
 from pco.commands.outbox import Run, change, frozen, note, with_post
 from pco.ground import markup, text, times
@@ -74,11 +75,15 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
         if not keys:
             pco.spool.control.awake("post")  # else others may wait, whom this run passes over
         run = Run(pco)
-        for ticket in waiting(pco, keys, lambda e, key: shared.put_aside(pco, key, State.OUTBOX, e)):
-            pco.service.doing(f"posts {ticket.key}")
-            if not deliver(run, ticket):
-                break
-            pco.service.pat()
+        try:
+            for ticket in waiting(pco, keys, lambda e, key: shared.put_aside(pco, key, State.OUTBOX, e)):
+                pco.service.doing(f"posts {ticket.key}")
+                if not deliver(run, ticket):
+                    break
+                pco.service.pat()
+        finally:
+            if run.clients:
+                tallying.keep(pco, tallying.of_requests(run.clients))
         left = pco.spool.count(State.OUTBOX)
         pco.conclude(f"{text.count(run.posted, 'ticket')} posted, {left} left in outbox", worth=run.posted > 0)
 

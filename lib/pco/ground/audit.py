@@ -4,6 +4,9 @@ Fields: `at` (ISO 8601, Z), `event`, `by`, `key` (a ticket's, or empty), `fields
 line before, in hex; of the last line of the month before at a month's start; 64 zeros at the very beginning).
 A line is written whole with its newline and flushed.  A torn last line, left by a power cut, is kept and ended, and
 the next record is bound to it as it is: what was torn stays visible.
+
+Of a move `fields` has `from`, `to`, `round`, and `measured`: {"stayed"} seconds in the state that it left; of one that
+ends a session also {"ran", "waited" (for a person), "usd", "tokens" by kind}.
 """
 
 import errno
@@ -11,7 +14,9 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +26,19 @@ from pco.ground import reserve, times
 from pco.ground.errors import SystemFault, TryLater
 
 BEGINNING = "0" * 64
+MOST_LINE = 1 << 20  # bytes; a longer one is read over
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it was read; whoever reads it must expect anything in `fields`."""
+
+    at: datetime
+    event: str
+    by: str
+    key: str
+    fields: dict[str, Any]
 
 
 def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: dict[str, Any]) -> None:
@@ -48,6 +65,39 @@ def _append(path: Path, record: dict[str, Any]) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def months(folder: Path) -> list[str]:
+    """The months that have records, oldest first."""
+    return sorted(path.stem for path in folder.glob("????-??.jsonl"))
+
+
+def read(folder: Path, month: str, offset: int = 0) -> Iterator[tuple[Record | None, int]]:
+    """The whole lines of a month from `offset` on: what each says (None: nothing, it was torn), and where it ends.
+
+    What is being written just now comes the next time.  Raises SystemFault.
+    """
+    path = folder / f"{month}.jsonl"
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            file.seek(offset)
+            whole = True
+            for line in iter(lambda: file.readline(MOST_LINE), b""):
+                offset += len(line)
+                if line.endswith(b"\n"):
+                    yield (_record(line) if whole else None), offset
+                whole = line.endswith(b"\n")
+    except OSError as error:
+        raise SystemFault(f"audit: {path}: {error.strerror}") from error
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        value = json.loads(line)
+        event, by, key = (str(value[name]) for name in ("event", "by", "key"))
+        return Record(times.parse_time(value["at"]), event, by, key, dict(value["fields"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def line_hash(line: bytes) -> str:

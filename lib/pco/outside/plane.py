@@ -77,6 +77,11 @@ class Plane:
         self._alive: set[str] = set()  # projects whose states came: neither archived nor closed to us
         self.calls: list[Call] = self._requests.calls
 
+    @property
+    def waited(self) -> float:
+        """How long requests have waited for their turn, in seconds."""
+        return self._requests.waited
+
     def close(self) -> None:
         """Close the connections."""
         self._requests.close()

@@ -36,6 +36,7 @@ class Requests:
         self._urgent = urgent
         self._wire: Wire | None = None
         self.calls: list[Call] = []
+        self.waited = 0.0  # seconds, for turns
 
     def get(self, path: str, endpoint: str, parameters: dict[str, str] | None = None) -> Any:
         """The JSON at `path` (without the slash at its end).  `endpoint` is its name in the tally."""
@@ -43,7 +44,7 @@ class Requests:
         url = f"{self._api}{path}/" + (f"?{urlencode(parameters)}" if parameters else "")
         for tries in range(1, TRIES + 1):
             try:
-                return self._read(url, endpoint, until)
+                return self._read(url, endpoint, until, again=tries > 1)
             except (Throttled, Unanswered) as error:
                 pause = _pause(error, tries)
                 if tries == TRIES or pause is None or time.monotonic() + pause > until:
@@ -62,9 +63,9 @@ class Requests:
         if self._wire is not None:
             self._wire.close()
 
-    def _read(self, url: str, endpoint: str, until: float) -> Any:
+    def _read(self, url: str, endpoint: str, until: float, again: bool) -> Any:
         self._await_turn(until)
-        answer = self._judged("GET", self._sent("GET", url, endpoint, None, self._timeout))
+        answer = self._judged("GET", self._sent("GET", url, endpoint, None, self._timeout, again))
         if answer.status == 409:
             raise conflict(answer)
         return answer.value
@@ -76,15 +77,24 @@ class Requests:
                 budget = f"{self._budget.per_minute} requests a minute"
                 raise Throttled(f"no request to Plane for {wait.total_seconds():.0f}s: {budget} are used up", wait)
             time.sleep(wait.total_seconds())
+            self.waited += wait.total_seconds()
 
-    def _sent(self, method: str, url: str, endpoint: str, body: dict[str, Any] | None, within: timedelta) -> Answer:
+    def _sent(
+        self,
+        method: str,
+        url: str,
+        endpoint: str,
+        body: dict[str, Any] | None,
+        within: timedelta,
+        again: bool = False,
+    ) -> Answer:
         begun, status = time.monotonic(), 0
         try:
             answer = self._opened().exchange(method, url, body, within)
             status = answer.status
             return answer
         finally:
-            self.calls.append(Call(method, endpoint, status, time.monotonic() - begun))
+            self.calls.append(Call(method, endpoint, status, time.monotonic() - begun, again))
 
     def _judged(self, method: str, answer: Answer) -> Answer:
         error = refusal(answer)

@@ -98,12 +98,16 @@ class Sweep(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """One request that was sent: `endpoint` with placeholders, `status` 0 if no answer came, how long it took."""
+    """One request that was sent: `endpoint` with placeholders, `status` 0 if no answer came, how long it took.
+
+    `again`: the one before it had met what passes by itself.
+    """
 
     method: str
     endpoint: str
     status: int
     seconds: float
+    again: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pco.ground import text
 from pco.ground.polled import Head
+from pco.ground.tally import Tally
 from pco.ground.ticket import Note, State, Ticket
 from pco.pages.clock import Clock
 from pco.rules import hearing
@@ -73,7 +74,10 @@ class Month:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the board shows.  `spent` is what today's sessions have cost of `daily` (0.0: no limit), USD."""
+    """All that the board shows.  `spent` is what today's sessions have cost of `daily` (0.0: no limit), USD.
+
+    `total` is what was counted since the beginning.  `requests` to Plane are allowed in a minute, `requests_left` left.
+    """
 
     clock: Clock
     version: str
@@ -87,6 +91,9 @@ class Snapshot:
     watching: bool | None = None
     spent: float = 0.0
     daily: float = 0.0
+    total: Tally = field(default_factory=Tally)
+    requests: int = 0
+    requests_left: int | None = None
 
 
 @dataclass(frozen=True)

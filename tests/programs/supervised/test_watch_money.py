@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pco.ground import attempt, spend
+from pco.ground import attempt, audit, spend
 from pco.ground.attempt import Account
 from pco.ground.spend import Book
 from pco.ground.ticket import Cost, Released, State
@@ -219,3 +219,18 @@ def test_a_session_that_claims_to_have_cost_less_than_before_has_spent_what_it_h
 
     until(lambda: today(yard).total == 1.5)
     assert yard.ticket("WEB-1").round.cost.usd == 1.5
+
+
+def test_the_audit_record_tells_how_long_a_session_ran_and_what_it_used(yard: Yard, watch: object) -> None:
+    yard.run("WEB-1", costs(1.25, "exit 3"))
+
+    yard.comes_to("WEB-1", State.FAILED)
+
+    until(lambda: "active -> failed" in yard.log.read_text())
+    folder = yard.site.home / "audit"
+    records = [record for month in audit.months(folder) for record, _ in audit.read(folder, month)]
+    (ended,) = [record.fields for record in records if record and record.fields.get("from") == "active"]
+    told = ended["measured"]
+    assert (told["usd"], told["tokens"], told["waited"]) == (1.25, {"input": 7}, 0.0)
+    assert 0 < told["ran"] <= told["stayed"] + 1
+    assert "measured" not in yard.log.read_text()

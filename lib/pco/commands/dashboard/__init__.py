@@ -9,7 +9,8 @@ watcher hangs, a comment does not get out. ok.json is the same, and is there onl
 tells 200 from 503. Both, and metrics.txt for Prometheus, are written at least every two minutes, whatever happens, and
 pco-stale.timer takes away what is older than three minutes; it runs on when pco is stopped. So the word that pco is
 well is never older than three and a half minutes (one more where the clock was set back meanwhile), and after a boot it
-is not believed at all until it has been said anew.
+is not believed at all until it has been said anew. What metrics.txt counts only grows, whatever is stopped or killed;
+pco-metrics(7) names it all, and the alerts that are shipped.
 """
 
 import hashlib

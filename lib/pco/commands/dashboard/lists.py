@@ -12,7 +12,7 @@ from typing import Any
 
 from pco import __version__
 from pco.command import share
-from pco.commands.dashboard import facts, telling
+from pco.commands.dashboard import facts, telling, totals
 from pco.commands.dashboard.run import Run
 from pco.ground import durable, shape, times
 from pco.ground.ticket import FINISHED, State
@@ -36,6 +36,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
     judged = health.judge(found, run.pco.config.health)
     telling.tell(run.pco, judged)
     counts = _counts(run, seen)
+    total, left = totals.gather(run.pco), totals.requests_left(run.pco)
     shown = [
         judged,
         heads,
@@ -46,6 +47,8 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         counts,
         [e["stamp"] for e in seen.values()],
         done,
+        total,
+        left,
     ]
     digest = hashlib.sha256(repr([__version__, run.clock.named, *shown]).encode()).hexdigest()
     if known.get("digest") == digest and not run.doubted and _young(run, known) and _said(run, judged):
@@ -63,6 +66,9 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         watching=found.watching,
         spent=found.purse.today,
         daily=found.purse.limits.daily_usd,
+        total=total,
+        requests=run.pco.config.plane.requests_per_minute,
+        requests_left=left,
     )
     _write(run, snapshot, [entry["row"] for entry in seen.values()])
     return {"digest": digest, "at": times.iso(run.clock.now)}

@@ -42,6 +42,11 @@ class Run:
         """The client of Plane."""
         return self.pco.plane(patience=self._patience)
 
+    @property
+    def asked(self) -> bool:
+        """Whether there is a client of Plane by now."""
+        return "plane" in vars(self)
+
     @cached_property
     def projects(self) -> dict[str, "ProjectInfo"]:
         """The projects that the token may see, by id; asked for once."""

@@ -119,7 +119,9 @@ def _audited(line: bytes, key: str, recorded: bool) -> Happened | None:
             return None
         what = f"{fields.pop('from') or 'new'} -> {fields.pop('to')}" if value["event"] == "moved" else value["event"]
         said = " ".join(
-            f"{name}={shown}" for name, shown in fields.items() if shown not in ("", None) and name != "key"
+            f"{name}={shown}"
+            for name, shown in fields.items()
+            if shown not in ("", None) and name not in ("key", "measured")
         )
         return Happened(times.parse_time(value["at"]), str(value["by"]), _with(str(what), said))
     return None

@@ -16,7 +16,7 @@ from pco.ground import attempt
 from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
 from pco.outside.runners import Runner
-from pco.rules import hearing, prompt, retry, supervision
+from pco.rules import counting, hearing, prompt, retry, supervision
 from pco.rules.budget import Purse
 from pco.rules.supervision import Seen, Step, Verdict
 
@@ -243,7 +243,7 @@ class Desk:
         number = moved.attempt.n if moved.attempt else 0
         problem = work.problem if work else ""
         fields = {"attempt": number, "outcome": verdict.outcome, "why": verdict.why, "problem": problem}
-        self.pco.announce("moved", moved, fields)
+        self.pco.announce("moved", moved, fields, counting.measured(moved))
         self._asked.pop(moved.key, None)
         self._wait_for_retry(moved)
         # Whether its project wants it pco-push judges itself: by the configuration of then, not that of our start.
