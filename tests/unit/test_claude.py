@@ -374,9 +374,10 @@ DENIED = [{"tool_name": "Bash", "tool_input": {"command": "curl http://x"}}]
     [
         (0, {}, "completed", ""),
         (0, {"permission_denials": DENIED}, "denied", "Bash curl http://x"),
+        (1, {"permission_denials": DENIED}, "denied", "Bash curl http://x"),
         (0, {"result": " "}, "failed", "without a word"),
         (0, {"is_error": True}, "failed", "success"),
-        (1, {}, "failed", "exit 1"),
+        (1, {}, "failed", "exit 1: what stood there"),
         (1, {"subtype": "error_max_turns", "is_error": True}, "max-turns", "max_turns"),
         (1, {"subtype": "error_max_budget_usd", "is_error": True}, "over-budget", "money"),
         (1, {"is_error": True, "terminal_reason": "api_error", "api_error_status": 529}, "passing-error", "All done."),
@@ -387,7 +388,7 @@ DENIED = [{"tool_name": "Bash", "tool_input": {"command": "curl http://x"}}]
     ],
 )
 def test_what_a_headless_end_means(code, changes, kind, why):
-    outcome = results.judged(Exit(T0, code), json.dumps({**SUCCESS, **changes}).encode(), "")
+    outcome = results.judged(Exit(T0, code), json.dumps({**SUCCESS, **changes}).encode(), "what stood there")
 
     assert outcome.kind == kind
     assert why in outcome.why

@@ -33,12 +33,15 @@ def judged(exit: Exit, printed: bytes, said: str) -> Outcome:
         return Outcome("over-budget", "the money for this session is used up", draft=last)
     if reason == "api_error" or value.get("api_error_status"):
         return _api_error(value)
-    if exit.code != 0 or value.get("is_error") is not False:
+    denied, well = value.get("permission_denials"), value.get("is_error") is False
+    if well and isinstance(denied, list) and denied:
+        # With exit 1 if it was refused because nobody could judge it (mode plan, behind a gateway).
+        return Outcome("denied", f"the agent was refused what it asked for: {_named(denied)}", draft=last)
+    if exit.code != 0 and well:
+        return Outcome("failed", f"the agent ended with exit {exit.code}{': ' + said if said else ''}", draft=last)
+    if exit.code != 0 or not well:
         what = text.line(str(value.get("subtype") or reason or "an error"), 60)
         return Outcome("failed", f"the agent ended with {what} (exit {exit.code})", draft=last)
-    denied = value.get("permission_denials")
-    if isinstance(denied, list) and denied:
-        return Outcome("denied", f"the agent was refused what it asked for: {_named(denied)}", draft=last)
     if not last:
         return Outcome("failed", "the agent ended without a word")
     return Outcome("completed", summary=last)
