@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb
+.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb pictures
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -48,6 +48,12 @@ soak: .venv/.test  ## as root: wake-ups as often as the figures ask, 300 and 200
 release-check: test bench  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
 	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
+
+pictures: .venv/.claude  ## play scenes with Claude Code, keep its screens for pco-claude(7) and README; about 3 min
+	@share/need tmux git chromium
+	@share/need --install fonts-symbola fonts-dejavu-core
+	$(PY) share/demo/scenes.py share/doc/screens
+	$(PY) share/demo/pictures.py share/doc/screens share/doc inbox blocked complete
 
 man: $(if $(filter $(PY),$(MAKER)),.venv/.ready)  ## make the manual pages into build/man
 	@mkdir -p build/man

@@ -63,6 +63,7 @@ class Claude:
         self.key_file = key_file
         self.base_url = base_url
         self.patience = LONG if key_file else 60.0
+        self.rules = made_up
         self._read: dict[Path, int] = {}
         self._hinted: dict[str, str] = {}
 
@@ -83,7 +84,7 @@ class Claude:
             return "\n".join([*lines, f"budget: {{ticket_usd: {TICKET_USD}, daily_usd: {DAILY_USD}}}", ""])
         key_file = stage.secret("key", KEY)
         rules, url = stage.home / "rules.json", stage.home / "model-url"
-        rules.write_text(json.dumps(made_up(stage.home / "sessions"), indent=1))
+        rules.write_text(json.dumps(self.rules(stage.home / "sessions"), indent=1))
         here = stage.start_server("model", url, ["pco.sim.model", "--url-file", str(url), "--rules", str(rules)])
         story(f"Claude Code is the real one; at {here} a stand-in of the model's API answers it, for no money.")
         lines += [f"  key_file: {key_file}", f"  base_url: {here}"]

@@ -2,7 +2,8 @@
 """Make a manual page of each program from its click command: make.py FOLDER.
 
 DESCRIPTION is the module's docstring, OPTIONS and EXAMPLES come from the command itself, so they cannot differ from
---help; FILES and BUGS stand here.  Pages of formats (section 5) are written by hand beside this file.
+--help; FILES and BUGS stand here.  Pages of formats (section 5) and guides (section 7) are written by hand beside this
+file, or in the little Markdown of `from_markdown`.
 """
 
 import dataclasses
@@ -17,6 +18,8 @@ import click
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "lib"))
+
+import screens  # noqa: E402
 
 from pco import __version__  # noqa: E402
 from pco.commands import overview  # noqa: E402
@@ -210,10 +213,10 @@ def main(folder: Path) -> None:
     for source in HERE.glob("*.[57].md"):
         (folder / source.stem).write_text(clean(from_markdown(source.stem, source.read_text())))
     (folder / "pco.yaml.5").write_text(clean(configuration()))
+    values = {"VERSION": __version__, "MOVES": moves(), "RECORD": record(), **screens.VALUES}
+    values |= {"METRICS": metrics(), "OUTCOMES": plain(", ".join(retry.OUTCOMES))}
     for written in HERE.glob("*.[57]"):
-        content = written.read_text().replace("@VERSION@", __version__)
-        content = content.replace("@MOVES@", moves()).replace("@RECORD@", record())
-        content = content.replace("@METRICS@", metrics()).replace("@OUTCOMES@", plain(", ".join(retry.OUTCOMES)))
+        content = re.sub("@([A-Z]+)@", lambda found: values[found[1]], screens.put_in(written.read_text(), plain))
         (folder / written.name).write_text(clean(content))
 
 

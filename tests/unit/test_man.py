@@ -11,8 +11,9 @@ import click
 import pytest
 
 from pco.commands import overview
-from pco.ground import ticket
+from pco.ground import config, ticket
 from pco.ground.ticket import State
+from pco.outside.agents.claude import program
 from pco.spool import MOVES
 from support import TOP
 
@@ -82,6 +83,39 @@ def test_pco_spool_names_every_event(pages):
     page = pages["pco-spool.5"]
     events = page[page.index('.\\" begin events') : page.index('.\\" end events')]
     assert set(re.findall(r"\.B (\w+)", events)) == set(get_args(attempt.Kind))
+
+
+def test_pco_claude_names_every_setting_with_what_holds_as_shipped(pages):
+    page = pages["pco-claude.7"]
+    listed = page[page.index('.\\" begin settings') : page.index('.\\" end settings')]
+    named = dict(re.findall(r"^\.B (\w+)(.*)$", listed, flags=re.M))
+    assert set(named) == {field.name for field in dataclasses.fields(config.Claude)}
+    own = {field.name for field in dataclasses.fields(config.Overrides)}
+    assert {name for name, rest in named.items() if rest.endswith(" *")} == own - {"permission_mode"}
+    for field in dataclasses.fields(config.Claude):
+        default = getattr(config.Claude(), field.name)
+        shown = {(): "[]", "": "\\(dq\\(dq", True: "true"}.get(default, str(default)) if default != {} else "{}"
+        said = named[field.name].removesuffix(" *").removeprefix(": ")
+        assert (
+            said in (shown, "") if default in (None, "") else float(said) == default if default == 0 else said == shown
+        )
+
+
+def test_pco_claude_names_every_permission_mode_and_the_versions(pages):
+    page = pages["pco-claude.7"]
+    modes = page[page.index('.\\" begin modes') : page.index('.\\" end modes')]
+    assert re.findall(r"^\.B (\w+)", modes, flags=re.M) == list(get_args(config.PermissionMode))
+    for version in (program.OLDEST, program.TESTED):
+        assert f": {'.'.join(map(str, version))}\n" in page
+
+
+def test_pco_claude_shows_screens_that_are_all_real(pages):
+    page, source = pages["pco-claude.7"], (TOP / "share/man/pco-claude.7").read_text()
+    used = set(re.findall("@SCREEN ([a-z-]+)", source))
+    assert used == {path.stem for path in (TOP / "share/doc/screens").glob("*.ansi")}
+    assert "@" not in re.sub(r"@/tmp/acme/\S+", "", page) and "\x1b" not in page
+    scenes = (TOP / "share/demo/scenes.py").read_text()
+    assert set(re.findall(r'\.keep(?:_now)?\("([a-z-]+)"\)', scenes)) == used
 
 
 def test_the_environment_that_a_page_names_is_the_one_the_programs_read(pages):
