@@ -92,6 +92,14 @@ FILES = {
         STANDING,
         AUDIT,
     ],
+    "purge": [
+        CONFIGURATION,
+        SPOOL,
+        SESSIONS,
+        ("/var/spool/pco/control/purge/KEY", "a purge is not finished yet; pco-retention finishes it"),
+        AUDIT,
+    ],
+    "retention": [CONFIGURATION, SPOOL, SESSIONS, AGENTS, SPEND, AUDIT],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
     "notify": [
         CONFIGURATION,
@@ -135,6 +143,9 @@ BUGS = {
     "doctor": "It sees what is so now; what fails only under load, or once a year, does not show in it.",
     "backup": "What running sessions have not handed over yet is not in it: neither workspaces nor conversations of "
     "agents. A bundle has the whole history of its branches, each night anew: give large repositories room.",
+    "purge": "Commits that were taken in within the last hour stay in the mirror, without a name, until it is next "
+    "tidied up. A backup that is restored brings back what was purged after it was made: purge it again.",
+    "retention": "A branch that was pushed, or that somebody fetched, is not removed where it is now.",
     "restore": "What pco did after the backup was made is known only to Plane: a round that began and was posted then "
     "comes back as a new one for approval if the comment or state that began it is still the last word there. The "
     "journal of a backup is not put back; systemd-journal-remote(8) reads it.",

@@ -130,8 +130,8 @@ def test_what_the_agent_of_a_finished_ticket_wrote_goes_after_its_time_and_the_s
     young = ("find", f"/var/spool/pco/rejected/{finished.key}.json", "-newermt", "-2 seconds")
     pco.wait("its time", lambda: not pco.host.exec(*young).stdout)
 
-    pco.host.systemctl("restart", "pco-watch")  # it sweeps once a day, and when it starts
-    pco.wait("the sweep", lambda: kept(pco, finished) == [f"/var/lib/pco/sessions/{finished.key}"])
+    pco.host.systemctl("start", "pco-retention.service")
+    pco.wait("its removal", lambda: kept(pco, finished) == [f"/var/lib/pco/sessions/{finished.key}"])
 
     assert pco.host.read(f"/var/lib/pco/sessions/{finished.key}/1.1/prompt.md")
     assert len(kept(pco, session)) == 4

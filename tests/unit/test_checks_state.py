@@ -236,7 +236,8 @@ def test_what_is_kept_is_told_with_the_oldest(tmp_path):
     finished(where, 7, 1)
     os.utime(Spool(where.config.paths.spool, "x").path("WEB-7", State.POSTED), (NOW.timestamp() - 7200,) * 2)
 
-    assert look(where, "21.1").evidence == "what agents wrote is kept 30d; oldest: posted 2h"
+    said = look(where, "21.1").evidence
+    assert said.startswith("workspaces 30d, posted 365d (oldest 2h), rejected 180d, failed 365d, audit 730d, ")
 
 
 @pytest.mark.box("21.1", "ill")
@@ -249,6 +250,8 @@ def test_what_should_be_gone_and_is_not_is_named(tmp_path):
     found = look(later, "21.1")
 
     assert (found.status, found.evidence.endswith("overdue: WEB-7")) == (Status.WARN, True)
+    Spool(where.config.paths.spool, "pco-purge").control.begin_purge("WEB-9", "ann", NOW)
+    assert look(where, "21.1").evidence.endswith("overdue: WEB-9 (its purge is unfinished)")
 
 
 # Who did what.

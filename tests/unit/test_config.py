@@ -102,7 +102,7 @@ def test_one_root_moves_every_folder_that_is_not_given(written):
         ("paths: {spool: spool}\n", 1, r"absolute path"),
         ("health: {disk_free: 20}\n", 1, r"share such as 20%"),
         ("display: {timezone: Mars/Olympus}\n", 1, r"zone such as"),
-        ("retention: {posted: 90d}\n", 1, r"reserved"),
+        ("retention: {posted: 90}\n", 1, r"duration"),
         ("plane: 5\n", 1, r"expected a mapping"),
         ("plane:\n  url: a\n  url: b\n", 3, r"given twice"),
         ("plane: {url: [\n", 2, r""),

@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pco.checks import Finding, Site, checks, fail, ok, unseen, warn
-from pco.ground import durable, times
+from pco.ground import durable, spend, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import State
+from pco.rules import retention as rules
 from pco.spool import Spool
 
 FLEETING = ("tmpfs", "ramfs", "overlay", "squashfs", "iso9660")
 FAR = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs")
 LAZY = {"nobarrier", "barrier=0"}
 MOST_WALKED = 200_000  # files
-GRACE = timedelta(days=1)  # pco-watch clears up once in a while
+GRACE = timedelta(days=2)  # pco-retention clears up once a day
+PURGES = "control/purge"
+_ENDED = (State.POSTED, State.REJECTED, State.FAILED)
 
 
 @checks("9.2")
@@ -75,30 +78,50 @@ def persists(site: Site) -> Finding:
 @checks("21.1")
 def retention(site: Site) -> Finding:
     """How long things are kept, the oldest of each kind, and that what should be gone is gone."""
-    oldest = []
-    spool = site.config.paths.spool
-    for state in (State.POSTED, State.REJECTED, State.FAILED):
-        stamps = [entry.stat().st_mtime for entry in _entries(spool / state)]
-        if stamps:
-            oldest.append(f"{state} {_age(site.now, min(stamps))}")
-    keep = site.config.sessions.keep
-    said = f"what agents wrote is kept {times.duration(keep)}; oldest: {', '.join(oldest) or 'nothing yet'}"
-    if late := _overdue(site, keep + GRACE):
-        mend = "sudo systemctl restart pco-watch (it removes them); journalctl -u pco-watch"
-        return warn(f"{said}; overdue: {', '.join(late[:3])}", mend)
+    limits, told, late = site.config.retention, [], []
+    for kind, stamps, kept in _kinds(site):
+        said = f"{kind} {times.duration(kept) if kept else 'for ever'}"
+        told.append(f"{said} (oldest {_age(site.now, min(stamps))})" if stamps else said)
+        # A record may have been written since it came into its state, never before: these are late for sure.
+        least = timedelta(seconds=site.now.timestamp() - min(stamps)) if stamps else timedelta(0)
+        if kind in _ENDED and kept and least > max(kept, limits.unfetched) + GRACE:
+            late.append(f"tickets in {kind}")
+    said = f"workspaces {times.duration(limits.workspaces)}, {', '.join(told)}"
+    late += _overdue(site)[:3]
+    late += [f"{entry.name} (its purge is unfinished)" for entry in os.scandir(site.config.paths.spool / PURGES)]
+    if late:
+        mend = "sudo systemctl start pco-retention; journalctl -u pco-retention"
+        return warn(f"{said}; overdue: {', '.join(late[:5])}", mend)
     return ok(said)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Its records; one that moves away meanwhile is passed over."""
-    for entry in os.scandir(folder):
+    """Its records; one that moves away meanwhile is passed over.  None, if there is no such folder."""
+    for entry in os.scandir(folder) if folder.exists() else ():
         with suppress(FileNotFoundError):
             entry.stat()
-            if entry.name.endswith(".json"):
+            if entry.name.endswith((".json", ".jsonl")):
                 yield entry
 
 
-def _overdue(site: Site, most: timedelta) -> list[str]:
+def _kinds(site: Site) -> list[tuple[str, list[float], timedelta]]:
+    """What is kept, when each of it was written, and for how long it is kept."""
+    paths, limits = site.config.paths, site.config.retention
+    files = [
+        (State.POSTED, paths.spool / State.POSTED, limits.posted),
+        (State.REJECTED, paths.spool / State.REJECTED, limits.rejected),
+        (State.FAILED, paths.spool / State.FAILED, limits.failed),
+        ("audit", paths.audit, limits.audit),
+        ("ledgers", paths.metrics / spend.FOLDER, limits.ledgers),
+    ]
+    folders = [entry.stat().st_mtime for entry in os.scandir(paths.sessions)]
+    return [
+        *((str(kind), [entry.stat().st_mtime for entry in _entries(folder)], kept) for kind, folder, kept in files),
+        ("attempts", folders, limits.attempts),
+    ]
+
+
+def _overdue(site: Site) -> list[str]:
     """Finished tickets whose sessions' files should be gone: systemd keeps them, and root sees them."""
     home = Path("/var/lib/private/pco-agent")
     if not site.systemd or not site.root or not site.at(home).is_dir():
@@ -107,11 +130,10 @@ def _overdue(site: Site, most: timedelta) -> list[str]:
     spool = Spool(site.config.paths.spool, "pco-doctor")
     for key in sorted(entry.name for entry in os.scandir(site.at(home))):
         try:
-            state = spool.find(key)
-            entered = spool.read(key, state).entered() if state in (State.POSTED, State.REJECTED) else None
+            late = rules.workspace_due(spool.read(key), site.config.retention, site.now - GRACE)
         except (PcoError, KeyError):
             continue  # it moves, or pco itself says what is wrong
-        if entered and site.now - entered > most:
+        if late:
             found.append(key)
     return found
 

@@ -23,6 +23,7 @@ TASKS = (
         (
             ("pco-queue", "what waits for you; approve, review, accept, post, look, stop"),
             ("pco-complete", "hand over a session's summary"),
+            ("pco-purge", "remove all that is known of a ticket; find where a text is"),
         ),
     ),
     (
@@ -35,6 +36,7 @@ TASKS = (
             ("pco-push", "push the branches of finished tickets, if projects want that"),
             ("pco-dashboard", "write the static pages"),
             ("pco-backup", "make a backup of all that pco knows, each night"),
+            ("pco-retention", "remove what is older than it shall be kept, each day"),
             ("pco-notify", "tell people of what happens: mail, webhook, ntfy, own programs"),
         ),
     ),

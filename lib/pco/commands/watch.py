@@ -69,7 +69,7 @@ def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
                 halting.heed(pco, runner)
             looked, later = clock, frozenset()
         if clock >= swept + SWEEP:
-            sweep(pco, runner)
+            sweep(pco)
             swept = clock
         due = min(due, wake_retries(pco, desk, clock), clock + RESCAN)
         trigger.wait(due - attempt.clock())
@@ -88,7 +88,7 @@ def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
         if desk.scan(trigger.rung) > attempt.clock() or trigger.ended:
             break
     cleaning.of_dropped(pco, runner)
-    sweep(pco, runner)
+    sweep(pco)
 
 
 def status(pco: Pco, desk: Desk) -> str:
@@ -124,9 +124,8 @@ def wake_retries(pco: Pco, desk: Desk, clock: float) -> float:
     return min(desk.retries.values(), default=float("inf"))
 
 
-def sweep(pco: Pco, runner: Runner) -> None:
-    """Once a day: what crashes and old sessions left goes; an index that somebody removed is made again."""
-    cleaning.of_finished(pco, runner)
+def sweep(pco: Pco) -> None:
+    """Once a day: what crashes left goes; an index that somebody removed is made again."""
     for name in pco.spool.control.sweep():
         pco.log("info", f"removed tmp/{name}, left by a crash")
     if not pco.spool.index.whole():

@@ -284,7 +284,7 @@ class Sessions:
     max_duration: timedelta = timedelta(hours=4)
     attempts: int = _read(_at_least_one, 2)
     retry_after: timedelta = timedelta(minutes=1)
-    keep: timedelta = timedelta(days=30)
+    keep: timedelta | None = None  # before there was `retention.workspaces`
 
 
 @dataclass(frozen=True)
@@ -352,6 +352,25 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """How long things are kept; 0d is for ever.  Backups have a time of their own.
+
+    `posted`, `rejected`, `failed`: a ticket in that state, with all that is known of it.  Of posted and rejected ones
+    go earlier: `workspaces` (what agents wrote) and `attempts` (prompts, screens).  `unfetched`: commits that were not
+    pushed, or did not get into the mirror, stay at least so long.  `audit` and `ledgers` go by the month and the day.
+    """
+
+    posted: timedelta = timedelta(days=365)
+    rejected: timedelta = timedelta(days=180)
+    failed: timedelta = timedelta(days=365)
+    attempts: timedelta = timedelta(days=90)
+    workspaces: timedelta = timedelta(days=30)
+    unfetched: timedelta = timedelta(days=90)
+    audit: timedelta = timedelta(days=730)
+    ledgers: timedelta = timedelta(days=730)
+
+
+@dataclass(frozen=True)
 class Backup:
     """How long backups are kept, and how long a hook may take to carry one away."""
 
@@ -373,6 +392,7 @@ class Config:
     paths: Paths = Paths()
     log: Log = Log()
     display: Display = Display()
+    retention: Retention = Retention()
     health: Health = Health()
     backup: Backup = Backup()
     notify: Notify = Notify()

@@ -63,6 +63,7 @@ _TOLD = {
     "not permitted": "91e18dab14e8408fa53699d108b05e3c",
     "misconfigured": "07dc3f82a9a8446486da651c9aab5235",
     "unit failed": "b935f938d2564b9bb7ffffdcfd4f75e4",
+    "purged": "ce892455690e4b3b83263229f99465d6",
     "short of room": "a91cc568576f4ee68af264ab6f787d65",
     "room again": "a2d05c998e9342ac83cd2a98b0e91770",
     "budget reached": "ca77a4b3cc72449990a59f3695deba07",

@@ -11,6 +11,8 @@ the sessions of one day: finished tickets make none of them larger.
 """
 
 import json
+import os
+import re
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,6 +22,8 @@ from pco.ground.errors import BadConfig, BadData, SystemFault
 
 SCHEMA = 1
 FOLDER = "spend"
+GONE = "gone"  # the sessions of tickets that were purged, together
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MOST_BYTES = 16 << 20
 MOST_DAYS = 400  # a session that runs for longer counts as if it had been new then
 
@@ -63,6 +67,28 @@ class Book:
 def name_of(key: str, round: int, attempt: int) -> str:
     """The name of a session in the book."""
     return f"{key}:{round}.{attempt}"
+
+
+def nameless(book: Book, keys: frozenset[str]) -> Book:
+    """The book with the sessions of these tickets put together, without their keys: what the day has cost stays."""
+    theirs = [name for name in book.sessions if name.partition(":")[0] in keys]
+    if not theirs:
+        return book
+    gone = [book.sessions[name] for name in (*theirs, *([GONE] if GONE in book.sessions else []))]
+    others = {name: spent for name, spent in book.sessions.items() if name not in theirs}
+    together = Spent(sum(spent.before for spent in gone), sum(spent.seen for spent in gone))
+    return replace(book, sessions={**others, GONE: together})
+
+
+def days(metrics: Path) -> list[date]:
+    """The days of which there is a book, oldest first.  Raises SystemFault."""
+    try:
+        names = [entry.name.removesuffix(".json") for entry in os.scandir(metrics / FOLDER)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SystemFault(f"{metrics / FOLDER}: {error.strerror}") from error
+    return sorted(date.fromisoformat(name) for name in names if _DAY.fullmatch(name))
 
 
 def path(metrics: Path, day: date) -> Path:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 20
-RESERVED = ("retention",)  # sections of later versions
 
 _SCALARS = [f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp")]
 
@@ -25,8 +24,7 @@ def load(path: Path) -> Config:
     """Read `path`, then `path`.d/*.yaml by name, each over what came before.  Raises BadConfig: one line."""
     given, places = _all(path)
     try:
-        _refuse_reserved(given)
-        config = shape.load(Config, given)
+        config = _moved(shape.load(Config, given), given)
         return _checked(replace(config, paths=rooted(config.paths, given.get("paths", {}))))
     except shape.ShapeError as error:
         file, line = _place(places, error.where)
@@ -73,10 +71,11 @@ def drop_ins(path: Path) -> list[Path]:
         raise BadConfig(f"{folder}: {error.strerror}") from error
 
 
-def _refuse_reserved(values: dict[str, Any]) -> None:
-    for name in RESERVED:
-        if name in values:
-            raise shape.ShapeError(name, "is reserved for a later version; this one would ignore it")
+def _moved(config: Config, given: dict[str, Any]) -> Config:
+    """What an older configuration has elsewhere: `sessions.keep` is `retention.workspaces` now."""
+    if config.sessions.keep is None or "workspaces" in given.get("retention", {}):
+        return config
+    return replace(config, retention=replace(config.retention, workspaces=config.sessions.keep))
 
 
 def _checked(config: Config) -> Config:

@@ -138,6 +138,18 @@ class Mirror:
         plain = self._diff(["--patch"], base, tip, limit)
         return "\n".join(_colored(line) for line in plain.split("\n")) if color else plain
 
+    def forget(self, branch: str, timeout: timedelta) -> bool:
+        """Remove a branch, and objects that only it had; those that are younger than an hour stay for the next time.
+
+        Such ones may belong to work that is just being taken in.  Says whether there was one.  Raises PcoError.
+        """
+        ref = f"refs/heads/{branch}"
+        if self._line(["rev-parse", "--quiet", "--verify", "--end-of-options", ref]) is None:
+            return False
+        _done(self.git(["update-ref", "-d", ref], QUICK), f"cannot remove {ref}", BadData)
+        _done(self.git(["gc", "--quiet", "--prune=1.hour.ago"], timeout), "what only it had is not removed yet")
+        return True
+
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit where two histories parted; None if they have nothing in common."""
         return self._line(["merge-base", "--end-of-options", one, other])

@@ -7,6 +7,7 @@ control/health       what people were told of pco's health (ground.notice.Health
 control/halted       empty: that all sessions were stopped at once was heeded, and none has been started since
 control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
 control/clean/KEY    {"by", "at"}: pco-watch shall remove what sessions of a dropped ticket left; removed once it has
+control/purge/KEY    {"by", "at"}: all that is known of a ticket is being removed; goes when that is done
 control/push/KEY     {"by", "at"}: pco-push shall push this branch, whatever became of it before; removed once it has
 """
 
@@ -151,6 +152,20 @@ class Control:
         """The request of that time is dealt with; one that was made since stays."""
         if self._when(self.root / "control" / "push" / key) <= at:
             self._done("push", key)
+
+    def begin_purge(self, key: str, by: str, at: datetime) -> None:
+        """Remember that all of a ticket goes: what a crash leaves of it, pco-retention finishes."""
+        self._ask("purge", key, by, at)
+
+    def purges(self) -> dict[str, tuple[str, datetime]]:
+        """The keys of which not everything is gone yet: who asked for it, and when."""
+        folder = self.root / "control" / "purge"
+        return {key: (by, self._when(folder / key)) for key, by in self._asked("purge").items()}
+
+    def purged(self, key: str) -> None:
+        """All of a ticket is gone, and with it whatever was asked about it."""
+        for what in ("import", "clean", "push", "purge"):
+            self._done(what, key)
 
     def sweep(self, older: timedelta = timedelta(days=1)) -> list[str]:
         """Remove what a crash left in tmp; returns the names."""

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pco.ground import times
+from pco.ground import durable, times
 from pco.ground.ticket import FINISHED, KEY, State, Ticket, from_bytes
 
 
@@ -71,6 +71,17 @@ class Index:
         """A ticket has finished, or its record was rewritten since: who shows it learns so without reading them all."""
         if ticket.state in FINISHED and (entered := ticket.entered()):
             self._append(entered, line_of(ticket, entered))
+
+    def forget(self, key: str) -> None:
+        """Take every line of a key away, under the lock; also from what a crash left half written.  Raises OSError."""
+        for unfinished in self.folder.glob(".*.jsonl.*"):
+            unfinished.unlink()
+        for name in self.months():
+            path = self.folder / f"{name}.jsonl"
+            lines = path.read_bytes().splitlines(keepends=True)
+            others = [line for line in lines if not _is_of(line, key)]
+            if len(others) != len(lines):
+                durable.replace(path, b"".join(others))
 
     def touched(self, state: State) -> None:
         """A record in a finished state was rewritten in its place."""
@@ -178,6 +189,16 @@ def line_of(ticket: Ticket, entered: datetime) -> dict[str, Any]:
         "usd": ticket.round.cost.usd,
         "rev": ticket.rev,
     }
+
+
+def _is_of(line: bytes, key: str) -> bool:
+    if key.encode() not in line:
+        return False
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return True  # torn, and it has the key in it
+    return isinstance(value, dict) and value.get("key") == key
 
 
 def _finished(value: dict[str, Any]) -> Finished | None:

@@ -49,8 +49,8 @@ MOVES = (
     Move(
         (PENDING, APPROVED, COMPLETED, POSTED, FAILED, REJECTED, CORRUPT),
         (None,),
-        ("pco-purge",),
-        "removed everywhere; also by the retention timer",
+        ("pco-purge", "pco-retention"),
+        "removed everywhere: a person; posted, rejected and failed ones also after their time",
     ),
 )
 

@@ -33,6 +33,7 @@ FOLDERS = (
     "control/import",
     "control/clean",
     "control/push",
+    "control/purge",
     "notify",
     "sending",
     "index",

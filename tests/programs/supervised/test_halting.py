@@ -3,17 +3,16 @@
 `Switch` stands for systemd, which the tests in tests/system have really.
 """
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
 from pco.command import Pco
 from pco.commands import halting
 from pco.commands.watching import cleaning
-from pco.ground import durable
 from pco.ground.errors import TryLater
-from pco.ground.ticket import Note, State, to_bytes
+from pco.ground.ticket import Note, State
 from support import a_ticket, put
 
 
@@ -115,20 +114,3 @@ def test_the_files_of_a_ticket_that_came_back_stay(pco):
 
     assert switch.cleaned == []
     assert pco.spool.control.cleanings() == {}
-
-
-def test_what_agents_wrote_goes_a_while_after_the_end_of_their_tickets(pco):
-    now = datetime.now(UTC)
-    old, new = (put(pco.spool, a_ticket(key), State.POSTED) for key in ("WEB-1", "WEB-2"))
-    put(pco.spool, a_ticket("WEB-3"), State.COMPLETED)
-    for ticket, ago in ((old, 40), (new, 20)):
-        entry = replace(ticket.history[-1], at=now - timedelta(days=ago))
-        path = pco.spool.path(ticket.key, State.POSTED)
-        path.unlink()
-
-        durable.write_new(path, to_bytes(replace(ticket, history=(*ticket.history[:-1], entry))))
-    switch = Switch(folders=("WEB-1", "WEB-2", "WEB-3", "WEB-4"))
-
-    cleaning.of_finished(pco, switch)
-
-    assert switch.cleaned == ["WEB-1", "WEB-4"]

@@ -1,14 +1,10 @@
-"""What sessions left and nobody needs any more: of dropped tickets at once, of finished ones after a while."""
+"""What sessions of dropped tickets left: it goes at once; of finished ones pco-retention removes it."""
 
 import shutil
-from datetime import datetime
 
 from pco.command import Pco
 from pco.ground.errors import PcoError, SystemFault
-from pco.ground.ticket import State
 from pco.outside.runners import Runner
-
-FINISHED = (State.POSTED, State.REJECTED)
 
 
 def of_dropped(pco: Pco, runner: Runner, later: frozenset[str] = frozenset()) -> frozenset[str]:
@@ -31,25 +27,6 @@ def _done(pco: Pco, runner: Runner, key: str) -> bool:
         pco.fail(error, key)
         return False
     return True
-
-
-def of_finished(pco: Pco, runner: Runner) -> None:
-    """Remove what the agents of finished tickets wrote, `sessions.keep` after the end; prompts and screens stay."""
-    edge = pco.now() - pco.config.sessions.keep
-    for key in runner.kept():
-        state = pco.spool.find(key)
-        try:
-            if state is None or (state in FINISHED and _ended_before(pco, key, state, edge)):
-                _clean(pco, runner, key)
-        except KeyError:
-            pass  # it moved on
-        except PcoError as error:
-            pco.fail(error, key)
-
-
-def _ended_before(pco: Pco, key: str, state: State, edge: datetime) -> bool:
-    entered = pco.spool.read(key, state).entered()
-    return entered is not None and entered < edge
 
 
 def _clean(pco: Pco, runner: Runner, key: str) -> bool:

@@ -1,0 +1,73 @@
+"""How long things are kept: what is due to go, as the configuration's `retention` says.  A span of 0 is for ever."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+
+from pco.ground.config import Retention
+from pco.ground.ticket import FINISHED, State, Ticket, Work
+from pco.rules import pushing
+
+FOR_EVER = timedelta(0)
+
+
+def span(state: State, limits: Retention) -> timedelta:
+    """How long tickets in a state are kept; those that somebody or something still has to do with, for ever."""
+    return {State.POSTED: limits.posted, State.REJECTED: limits.rejected, State.FAILED: limits.failed}.get(
+        state, FOR_EVER
+    )
+
+
+def record_due(ticket: Ticket, limits: Retention, now: datetime) -> bool:
+    """Whether all of a ticket goes, its branch too: not before what nobody took had its own time."""
+    kept = span(ticket.state, limits)
+    if any(unfetched(round.work) for round in ticket.rounds):
+        kept = max(kept, limits.unfetched) if kept else kept
+    return _since(ticket.entered(), kept, now)
+
+
+def attempts_due(ticket: Ticket, limits: Retention, now: datetime) -> bool:
+    """Whether prompts, screens and what else was kept of the attempts of a finished ticket go."""
+    return ticket.state in FINISHED and _since(ticket.entered(), _with_bundles(ticket, limits.attempts, limits), now)
+
+
+def workspace_due(ticket: Ticket, limits: Retention, now: datetime) -> bool:
+    """Whether what the agents of a finished ticket wrote goes: workspace, conversation."""
+    return ticket.state in FINISHED and _since(ticket.entered(), _with_bundles(ticket, limits.workspaces, limits), now)
+
+
+def unfetched(work: Work | None) -> bool:
+    """Whether commits are in the mirror that were not pushed: as far as pco knows nobody has them."""
+    return work is not None and bool(work.tip) and not (work.pushed and work.pushed.outcome == pushing.DONE)
+
+
+def astray(work: Work | None) -> bool:
+    """Whether commits may be in the session's bundle alone: they did not get into the mirror."""
+    return work is not None and bool(work.problem)
+
+
+def month_due(name: str, kept: timedelta, now: datetime) -> bool:
+    """Whether a file YYYY-MM is older than `kept` from its last day on."""
+    try:
+        year, month = (int(part) for part in name.split("-"))
+        end = datetime(year, month, monthrange(year, month)[1], tzinfo=UTC) + timedelta(days=1)
+    except ValueError:
+        return False
+    return _since(end, kept, now)
+
+
+def day_due(name: str, kept: timedelta, now: datetime) -> bool:
+    """Whether a file YYYY-MM-DD is older than `kept`."""
+    try:
+        day = date.fromisoformat(name)
+    except ValueError:
+        return False
+    return _since(datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=2), kept, now)
+
+
+def _with_bundles(ticket: Ticket, kept: timedelta, limits: Retention) -> timedelta:
+    """A bundle that did not get into the mirror is kept longer."""
+    return max(kept, limits.unfetched) if kept and any(astray(round.work) for round in ticket.rounds) else kept
+
+
+def _since(at: datetime | None, kept: timedelta, now: datetime) -> bool:
+    return kept > FOR_EVER and at is not None and now - at > kept
