@@ -26,9 +26,9 @@ plane:
   requests_per_minute: 6000
   projects:
     - {{id: {WEB}, repository: /srv/shop.git}}
+health: {{disk_free: 1%, memory_free: 50M}}
 sessions:
   command: [/bin/true]
-health: {{disk_free: 1%, memory_free: 50M}}
 """
 # It has started once it answers, and pco does not ask before.  (Not Before=*.path: paths come before all services, and
 # systemd would drop one of them to break the circle.)

@@ -46,7 +46,7 @@ ORDERS = (
 def pco(able: None) -> Iterator[Installed]:
     """A host of its own, where agents do what a test says and what is finished is kept for a second."""
     with booted("k") as pco:
-        furnish(pco, "  keep: 1s\n")
+        furnish(pco, "retention: {workspaces: 1s}\n")
         yield pco
 
 
