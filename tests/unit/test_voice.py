@@ -66,7 +66,9 @@ def a_pco(tmp_path, program="pco-watch", root=False, level="info"):
     """A program of a pco whose paths are given one by one, as on a machine, or by a root."""
     pco = Pco(program)
     (tmp_path / "audit").mkdir(exist_ok=True)
-    paths = Paths(audit=tmp_path / "audit", root=tmp_path if root else None)
+    for name in ("notify", "wake"):
+        (tmp_path / "spool" / name).mkdir(parents=True, exist_ok=True)
+    paths = Paths(audit=tmp_path / "audit", spool=tmp_path / "spool", root=tmp_path if root else None)
     pco.config = Config(paths=paths, log=Log(level))
     return pco
 
