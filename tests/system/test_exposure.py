@@ -7,7 +7,7 @@ from inside import Inside, await_agent, begin, furnish, state
 from installed import UNITS, WEB, Installed, booted
 
 # Tenths.  To Plane, to repositories, to a model: these units need a network.
-NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-session@"), 11)
+NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-notify", "pco-session@"), 11)
 # Beside what sessions write.
 NEAR = dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), 6)
 ALONE = 4

@@ -19,7 +19,7 @@ BURST = 200
 CROWD = 200 if SOAK else 25  # tickets that wait for three slots
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING (sd-messages.h)
 AGENT = "[sh, -c, \"pco-complete 'Nothing to be done.'\"]"
-LIMITS = "  limit: 3\n  per_project: 3\nhealth: {stale_after: 1d}\n"
+LIMITS = "  limit: 3\n  per_project: 3\n"
 # Runs in the host: tickets whose turn it is lie aside; each arrives, with its flag, in the moment in which the one
 # before was dealt with, or shortly after: while the run that did it is ending.
 ARRIVE = """\
@@ -67,7 +67,11 @@ def pco(able: None) -> Iterator[Installed]:
     """A host of its own, beside a simulated Plane, where timers are of no use."""
     with booted("w") as pco:
         pco.host.exec("bash", "-c", REPOSITORY)
-        pco.host.write("/etc/pco/pco.yaml", CONFIG.replace("[/bin/true]", AGENT) + LIMITS)
+        pco.host.write(
+            "/etc/pco/pco.yaml",
+            CONFIG.replace("[/bin/true]", AGENT).replace("memory_free: 50M", "memory_free: 50M, stale_after: 1d")
+            + LIMITS,
+        )
         pco.host.write("/etc/pco/credentials/plane-token", TOKEN, "600")
         for name in ("poll", "launch", "post"):
             pco.host.write(f"/etc/systemd/system/pco-{name}.timer.d/rare.conf", RARE)

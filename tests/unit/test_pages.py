@@ -402,6 +402,25 @@ def test_the_board_says_what_today_has_cost_once_it_has():
     assert "spent today" not in walk(board.index(snapshot(daily=100.0))).text
 
 
+def test_the_board_says_whom_to_turn_to_and_who_is_on_call_where_it_is_unwell():
+    contacts = (("owner", "Ann <b>"), ("on call", "+49 30 1"), ("feedback", "https://f.example.org/new"))
+    page = walk(board.index(snapshot(contacts=contacts)))
+
+    assert "Owner: Ann <b> · On call: +49 30 1 · Feedback: https://f.example.org/new" in page.text
+    assert "https://f.example.org/new" in page.links
+    assert page.text.count("+49 30 1") == 1
+    unwell = walk(board.index(snapshot(contacts=contacts, health=Health("degraded", ("x",)))))
+    assert "on call: +49 30 1" in unwell.text
+
+
+@pytest.mark.parametrize("value", ["javascript:alert(1)", "https://a@evil.example.org", "ops@example.org", "//evil"])
+def test_a_contact_that_is_no_address_of_the_web_is_no_link(value):
+    page = walk(board.index(snapshot(contacts=(("feedback", value),))))
+
+    assert value in page.text
+    assert value not in page.links
+
+
 def test_a_held_ticket_offers_to_release_it():
     page = walk(ticket_page(Story(a_ticket(hold=Hold("ben", T0, None, "freeze")), CLOCK, "1", TARGET, "ab" * 32)))
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pco.ground.ticket import FINISHED, State
 from pco.pages.frame import NAMES, badge, command, dotted, foot, home, page, several, usd
-from pco.pages.html import Element, Node, el
+from pco.pages.html import Element, Node, el, web
 from pco.pages.snapshot import Card, Snapshot, blocked_now, held_now, waits_now
 from pco.rules.health import overdue
 
@@ -65,7 +65,8 @@ def index(snapshot: Snapshot) -> bytes:
         _groups(shown, snapshot),
         _finished(snapshot),
     )
-    return page(title, "", foot(snapshot.clock, snapshot.version), _header(snapshot, shown), body, refresh=True)
+    end = [_contacts(snapshot), foot(snapshot.clock, snapshot.version)]
+    return page(title, "", end, _header(snapshot, shown), body, refresh=True)
 
 
 def lane_pages(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
@@ -105,7 +106,9 @@ def _health(snapshot: Snapshot) -> Element:
     pill = el("span", {"class": f"pill {'good' if well else 'bad'}"}, "Well" if well else "Needs attention")
     paused = el("span", {"class": "pill wait"}, "Paused") if snapshot.paused else None
     reasons = el("ul", {"class": "reasons"}, (el("li", None, reason) for reason in health.reasons))
-    notes = el("ul", {"class": "notes"}, (el("li", None, note) for note in health.notes))
+    on_call = "" if well else dict(snapshot.contacts).get("on call", "")
+    told = (*health.notes, *([f"on call: {on_call}"] if on_call else []))
+    notes = el("ul", {"class": "notes"}, (el("li", None, note) for note in told))
     return el(
         "div",
         {"class": "health"},
@@ -119,8 +122,22 @@ def _health(snapshot: Snapshot) -> Element:
             el("span", {"class": "muted"}, dotted(_polled(snapshot), _spent(snapshot))),
         ),
         reasons if health.reasons else None,
-        notes if health.notes else None,
+        notes if told else None,
     )
+
+
+def _contacts(snapshot: Snapshot) -> Node:
+    """Whom to turn to; what is an address of the web is a link."""
+    if not snapshot.contacts:
+        return None
+    told: list[Node] = [
+        [f"{name.capitalize()}: ", el("bdi", None, _linked(value))] for name, value in snapshot.contacts
+    ]
+    return el("p", {"class": "contacts"}, dotted(*told))
+
+
+def _linked(value: str) -> Node:
+    return el("a", {"href": value}, value) if web(value) else value
 
 
 def _polled(snapshot: Snapshot) -> Node:

@@ -77,6 +77,7 @@ class Snapshot:
     """All that the board shows.  `spent` is what today's sessions have cost of `daily` (0.0: no limit), USD.
 
     `total` is what was counted since the beginning.  `requests` to Plane are allowed in a minute, `requests_left` left.
+    `contacts` are whom to turn to, by name.
     """
 
     clock: Clock
@@ -94,6 +95,7 @@ class Snapshot:
     total: Tally = field(default_factory=Tally)
     requests: int = 0
     requests_left: int | None = None
+    contacts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
     telling.tell(run.pco, judged)
     counts = _counts(run, seen)
     total, left = totals.gather(run.pco), totals.requests_left(run.pco)
+    contacts = tuple(run.pco.config.contacts.given().items())
     shown = [
         judged,
         heads,
@@ -45,6 +46,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         found.purse.today,
         found.purse.limits.daily_usd,
         counts,
+        contacts,
         [e["stamp"] for e in seen.values()],
         done,
         total,
@@ -69,6 +71,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         total=total,
         requests=run.pco.config.plane.requests_per_minute,
         requests_left=left,
+        contacts=contacts,
     )
     _write(run, snapshot, [entry["row"] for entry in seen.values()])
     return {"digest": digest, "at": times.iso(run.clock.now)}
