@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import re
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -88,3 +90,33 @@ def packed(backup: Path, member: str) -> dict[str, bytes]:
     data = gzip.decompress((backup / f"{member}.tar.gz").read_bytes())
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         return {m.name: tar.extractfile(m).read() for m in tar.getmembers() if m.isreg()}  # type: ignore[union-attr]
+
+
+def lose(site: Site) -> None:
+    """The machine is lost, and another one is laid out; the backups, and the configuration, have been brought there."""
+    for name in ("spool", "sessions", "mirrors", "plane", "audit", "metrics", "work", "www"):
+        shutil.rmtree(site.home / name, ignore_errors=True)
+    for name in ("sessions", "mirrors", "plane", "audit", "metrics", "www"):
+        (site.home / name).mkdir()
+    site.spool().lay_out()
+
+
+def everything(site: Site) -> dict[str, Any]:
+    """All that a restore leaves: where each ticket is and what it says, and the other files; audit by its events."""
+    spool, found = site.spool(), dict[str, Any]()
+    for key, state in spool.places(*State).items():
+        record = spool.data(key, state)
+        found[key] = (state.value, record if state is State.CORRUPT else json.loads(record))
+    for name in ("sessions", "plane", "metrics/spend", "spool/control", "spool/notify"):
+        top = site.home / name
+        found |= {str(p.relative_to(site.home)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+    found["branches"] = git("for-each-ref", "refs/heads/pco/", cwd=site.home / "mirrors" / f"{WEB}.git")
+    months = sorted((site.home / "audit").glob("????-??.jsonl"))
+    found["audit"] = [json.loads(line)["event"] for month in months for line in month.read_text().splitlines()]
+    return found
+
+
+def without_times(found: dict[str, Any]) -> dict[str, Any]:
+    """The same, without when the restore was."""
+    text = json.dumps(found, default=repr, sort_keys=True)
+    return dict(json.loads(re.sub(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "TIME", text)))

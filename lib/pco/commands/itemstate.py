@@ -51,11 +51,23 @@ def _end(run: Run, ticket: Ticket, outcome: str, why: str = "", to: PlaneState |
     def ended(now: Ticket) -> Ticket:
         known = frozen(now).state.to
         now = with_post(now, state=StateChange(to or known, outcome, why))
-        return replace(now, plane_state=to) if to else now
+        return replace(_known_as_ours(now, to), plane_state=to) if to else now
 
     if why:
         run.pco.log("info", f"its state in Plane is left alone: {why}", ticket.key)
     return change(run, ticket, ended)
+
+
+def _known_as_ours(ticket: Ticket, to: PlaneState) -> Ticket:
+    """Of a ticket that came back from a backup: that its item moved there was pco's own doing, before the restore.
+
+    No record said so when a poll met the move and noted it; it must not bring the ticket back.
+    """
+    if not ticket.restored:
+        return ticket
+    ours = [n.kind == "moved" and n.state is not None and n.state.id == to.id and not n.given for n in ticket.noted]
+    given = tuple(replace(n, given=ticket.round.n) if own else n for n, own in zip(ticket.noted, ours, strict=True))
+    return replace(ticket, noted=given)
 
 
 def _refuse(run: Run, ticket: Ticket, error: PcoError) -> Ticket:

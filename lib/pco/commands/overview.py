@@ -41,6 +41,10 @@ TASKS = (
         ),
     ),
     (
+        "When the machine is lost",
+        (("pco-restore", "bring a backup back, into an empty pco; list backups, try one"),),
+    ),
+    (
         "Run by other programs",
         (
             ("pco-session", "one session: clone, agent, record of its end"),

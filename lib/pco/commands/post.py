@@ -7,7 +7,8 @@ leaves it in outbox, and the next run goes on where this one ended.  A local tic
 
 Before each request the record says so, durably.  Who finds that word waits until the request can no longer be under
 way (plane.settle), looks whether the comment is there, and only then sends the same again under the same id, which
-Plane takes once.
+Plane takes once.  The comment of a ticket that came back from a backup is looked for, too: a machine that was lost may
+have posted it.
 
 The comment is made when a person accepts it (pco-queue post), and never changes afterwards.  Its form is the Markdown
 file that `post.template` names, else share/comment.md.  $summary must stand there, on a line of its own; before and
@@ -36,6 +37,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
@@ -50,6 +52,9 @@ from pco.ground.ticket import Post, State, Ticket
 from pco.outside.plane_refusals import Forbidden, Gone, Refused, Throttled, Unanswered
 from pco.rules import comment as comments
 from pco.spool.store import Stale
+
+if TYPE_CHECKING:
+    from pco.outside.plane_values import Remark
 
 LONGEST_WAIT = timedelta(minutes=1)  # for a request to settle; for more, the timer comes again
 PAT_EVERY = 5.0  # seconds; well below the unit's WatchdogSec
@@ -116,15 +121,21 @@ def _unsettled(ticket: Ticket) -> bool:
     return post is not None and post.sending_since is not None and not post.comment_id
 
 
+def _looked_for(ticket: Ticket) -> str:
+    """Why its comment is looked for first, for --dry-run."""
+    if _unsettled(ticket):
+        return " (sent before; looked for first)"
+    return " (back from a backup; looked for first)" if ticket.restored else ""
+
+
 def preview(pco: Pco, ticket: Ticket) -> None:
     """Show what would be sent for one ticket."""
     post = ticket.round.post
     if ticket.local or post is None:
         pco.say(f"{ticket.key}: {'local, nothing to send' if ticket.local else 'no comment is in its record'}")
         return
-    known = "its comment is in Plane already" if post.comment_id else f"comment {post.external_id}"
-    if _unsettled(ticket):
-        known += " (sent before; looked for first)"
+    looked = f"comment {post.external_id}{_looked_for(ticket)}"
+    known = "its comment is in Plane already" if post.comment_id else looked
     pco.say(f"{ticket.key}: {known}; then state {pco.config.post.state}")
     for line in [] if post.comment_id else markup.plain(post.body).splitlines():
         pco.say(f"    {line}".rstrip())
@@ -182,8 +193,11 @@ def comment(run: Run, ticket: Ticket) -> Ticket:
     # Plane takes comments on items that are gone, and shows them to nobody.
     run.read.item(ticket.project, ticket.uuid)
     run.pco.service.pat()
-    if post.sending_since and (known := look(run, ticket)):
-        return note(run, ticket, comment_id=known)
+    # What a lost machine did before the ticket came back from a backup stands in no record.
+    if (post.sending_since or ticket.restored) and (known := look(run, ticket)):
+        if not post.sending_since:
+            tell_found(run, ticket, known)
+        return note(run, ticket, comment_id=known.id)
     return send(run, ticket)
 
 
@@ -200,11 +214,22 @@ def settle(run: Run, post: Post) -> None:
         time.sleep(min(rest, PAT_EVERY))
 
 
-def look(run: Run, ticket: Ticket) -> str:
-    """The id of our comment among all of the item's; empty if it is not there."""
+def look(run: Run, ticket: Ticket) -> "Remark | None":
+    """Our comment among all of the item's; None if it is not there."""
     name = (comments.SOURCE, frozen(ticket).external_id)
     remarks = run.read.comments(ticket.project, ticket.uuid)
-    return next((r.id for r in remarks if (r.external_source, r.external_id) == name), "")
+    return next((r for r in remarks if (r.external_source, r.external_id) == name), None)
+
+
+def tell_found(run: Run, ticket: Ticket, known: "Remark") -> None:
+    """The comment of a ticket that came back from a backup was there: say so, and whether it says what was accepted."""
+    when = f"since {known.at:%Y-%m-%d %H:%M} UTC, from before the restore"
+    if markup.plain(known.html).split() == markup.plain(frozen(ticket).body).split():
+        run.pco.log("info", f"its comment is in Plane {when}: nothing is posted", ticket.key)
+        return
+    hint = f"pco-queue reopen {ticket.key} begins a round whose comment is posted"
+    said = f"Plane has another comment of this round {when}: nothing is posted, that one stays"
+    run.pco.log("warning", said, ticket.key, hint=hint)
 
 
 def send(run: Run, ticket: Ticket) -> Ticket:

@@ -18,6 +18,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -147,9 +148,15 @@ def names(folder: Path) -> list[str]:
 
 def read(folder: Path) -> Manifest:
     """The manifest of a backup.  Raises BadData, SystemFault, BadConfig if a newer version wrote it."""
+    return read_hashed(folder)[0]
+
+
+def read_hashed(folder: Path) -> tuple[Manifest, str]:
+    """The manifest of a backup, and its SHA-256.  Raises as `read`."""
     path = folder / MANIFEST
     try:
-        value = json.loads(durable.read(path, MOST_MANIFEST))
+        data = durable.read(path, MOST_MANIFEST)
+        value = json.loads(data)
         schema = value.get("schema") if isinstance(value, dict) else None
         if type(schema) is int and schema > SCHEMA:
             raise BadConfig(f"{path}: written by a newer pco", "install that version")
@@ -162,7 +169,7 @@ def read(folder: Path) -> Manifest:
         raise BadData(f"{path}: {error}") from error
     if strange := next((m.name for m in manifest.members if not _MEMBER.fullmatch(m.name)), None):
         raise BadData(f"{path}: {strange[:40]!r} is no name of a member")
-    return manifest
+    return manifest, sha256(data).hexdigest()
 
 
 def to_bytes(manifest: Manifest) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 from pco.ground import shape
 from pco.ground.errors import BadConfig, BadData
 
-SCHEMA = 2
+SCHEMA = 3
 KEY = re.compile(r"[A-Z0-9_]{1,12}-[0-9]{1,9}")
 LOCAL = "LOCAL"  # the prefix of tickets that Plane does not know; no project may use it
 MOST_BYTES = 48 << 20  # a description may have 5 MiB, and is kept twice
@@ -293,7 +293,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Ticket:
-    """The whole record.  `state` is not in the file: it is the folder that the file was read from."""
+    """The whole record.  `state` is not in the file: it is the folder that the file was read from.
+
+    `restored` is when it came back from a backup: of what happened between that and then it knows nothing.
+    """
 
     key: str
     uuid: str
@@ -319,6 +322,7 @@ class Ticket:
     hold: Hold | None = None
     released: Released | None = None
     stop: Stop | None = None
+    restored: tuple[datetime, ...] = ()
     history: tuple[Entry, ...] = ()
     state: State = field(default=State.PENDING, metadata={"state": True})
 

@@ -66,6 +66,16 @@ def failed() -> tuple[str, ...] | None:
     return None if said.code else tuple(sorted(name for name in names if not name.startswith(OTHERS)))
 
 
+def at_work() -> tuple[str, ...]:
+    """The units of pco that run, or start others; not what only tells, tries a backup, or lets people attach."""
+    states = "--state=active,activating,reloading,deactivating"
+    said = _systemctl("list-units", states, "--plain", "--no-legend", "--full", "pco*")
+    _done(said, "systemctl list-units")
+    names = [line.split()[0] for line in said.out.decode("utf-8", "replace").splitlines() if line.strip()]
+    idle = ("pco-stale.", "pco-alert@", "pco-attach@", "pco-restore", "pco-offsite.", "pco-notify")
+    return tuple(sorted(n for n in names if not n.startswith(idle) and not n.endswith(".slice")))
+
+
 def _systemctl(*words: str, patience: timedelta = _PATIENCE) -> process.Result:
     return process.run(["systemctl", *words], _ENVIRONMENT, patience)
 

@@ -30,8 +30,14 @@ _TOTALS = re.compile(r"[0-9]+ files? changed.*")
 
 
 def external_id(ticket: Ticket) -> str:
-    """The name under which Plane takes this round's comment once and no second time."""
-    return f"{ticket.key}:{ticket.round.n}:{ticket.id}"
+    """The name under which Plane takes this round's comment once and no second time.
+
+    A round that began after its ticket came back from a backup may have the number of one that the lost machine had:
+    it is another round, and has another name.
+    """
+    name = f"{ticket.key}:{ticket.round.n}:{ticket.id}"
+    before = [at for at in ticket.restored if at < ticket.round.trigger.at]
+    return f"{name}:{max(before):%Y%m%dT%H%M%SZ}" if before else name
 
 
 def body(form: Form, ticket: Ticket, summary: str, project: Project | None, accepted_by: str = "") -> str:

@@ -18,6 +18,7 @@
 | stopped       | a person, Plane or a pause asked for it                    | no      | where `stop` says  |
 | interrupted   | it was told to end, not by pco: shutdown, stopped slice    | no      | again (5 times)    |
 | reboot        | the machine went down under it                             | no      | again              |
+| restored      | its ticket came back from a backup; the session is lost    | no      | failed             |
 """
 
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from datetime import datetime, timedelta
 from pco.ground.ticket import Round, Ticket
 
 COMPLETED, STOPPED, INTERRUPTED, REBOOT = "completed", "stopped", "interrupted", "reboot"
+RESTORED = "restored"
 NEVER_STARTED, START_FAILED, DIED = "never-started", "start-failed", "died"
 STALLED, PASSING, CUT_OFF = "stalled", "passing-error", "cut-off"
 FAILED, DENIED, MAX_TURNS, OVER_BUDGET = "failed", "denied", "max-turns", "over-budget"
@@ -33,7 +35,7 @@ IDLE, TOO_LONG = "idle", "too-long"
 # Counted, and tried again while attempts are left; counted, and not tried again.
 AGAIN = (NEVER_STARTED, START_FAILED, DIED, STALLED, PASSING, CUT_OFF)
 FINAL = (FAILED, DENIED, MAX_TURNS, OVER_BUDGET, IDLE, TOO_LONG)
-OUTCOMES = (COMPLETED, *AGAIN, *FINAL, STOPPED, INTERRUPTED, REBOOT)
+OUTCOMES = (COMPLETED, *AGAIN, *FINAL, STOPPED, INTERRUPTED, REBOOT, RESTORED)
 MOST_INTERRUPTED = 5  # an agent can end its own session so: without a bound it would be started for ever
 LONGEST = timedelta(hours=1)  # no back-off is longer, unless `retry_after` itself is
 

@@ -21,6 +21,12 @@ class Move:
 
 MOVES = (
     Move((None,), (PENDING,), ("pco-poll", "pco-queue add"), "a trigger fired: new ticket, state change, new comment"),
+    Move(
+        (None,),
+        (PENDING, COMPLETED, OUTBOX, POSTED, FAILED, REJECTED, CORRUPT),
+        ("pco-restore",),
+        "back from a backup, into an empty spool; none comes back approved or active",
+    ),
     Move((PENDING,), (APPROVED,), ("pco-queue approve",), "a person; bound to the hash of what was shown"),
     Move((PENDING, APPROVED), (REJECTED,), ("pco-queue reject", "pco-poll"), "a person; or withdrawn in Plane"),
     Move(

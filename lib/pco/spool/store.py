@@ -42,6 +42,7 @@ LOCKS = (
     ".lock",
     *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard", "backup", "notify")),
 )
+RESTORING = "control/restoring"  # see spool.comeback
 BATCH = 100  # tickets created under one lock
 
 
@@ -83,15 +84,18 @@ class Spool:
     def check(self) -> None:
         """Raise BadConfig if the spool is not there: an unmounted spool must not be mistaken for an empty one.
 
-        Raises NotPermitted for who may not use it.
+        So too if only a part of a backup is back in it.  Raises NotPermitted for who may not use it.
         """
         try:
             there = (self.root / ".lock").exists() and (self.root / State.PENDING).is_dir()
+            half = (self.root / RESTORING).exists()
         except PermissionError:
             hint = "members of group pco may: sudo adduser YOU pco, then log in again"
             raise NotPermitted(f"{self.root}: you may not use this spool", hint) from None
         if not there:
             raise BadConfig(f"no spool at {self.root}", "is it mounted? `make install` or systemd-tmpfiles lays it out")
+        if half:
+            raise BadConfig(f"{self.root}: a restore is not finished", "sudo pco-restore goes on with it")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -100,9 +104,10 @@ class Spool:
             yield
 
     @contextmanager
-    def alone(self, patience: timedelta = timedelta(0)) -> Iterator[None]:
-        """Hold this program's own lock: one run at a time.  Raises TryLater if another run stays under way."""
-        with Lock(self.root / f".{self.program.removeprefix('pco-')}.lock", patience).held():
+    def alone(self, patience: timedelta = timedelta(0), program: str = "") -> Iterator[None]:
+        """Hold this program's own lock, or another's: one run at a time.  Raises TryLater if one stays under way."""
+        name = (program or self.program).removeprefix("pco-")
+        with Lock(self.root / f".{name}.lock", patience).held():
             yield
 
     def alive(self) -> None:
@@ -224,7 +229,7 @@ class Spool:
 
     def _create_batch(self, tickets: list[Ticket]) -> list[Ticket]:
         first = {ticket.key: ticket for ticket in reversed(tickets)}
-        written = {key: self._write_temporary(ticket) for key, ticket in first.items()}
+        written = {key: self.write_temporary(ticket) for key, ticket in first.items()}
         made = []
         with self.lock():
             for ticket in reversed(first.values()):
@@ -271,7 +276,7 @@ class Spool:
     def set_aside(self, key: str, state: State, reason: str) -> None:
         """Move an unreadable ticket to corrupt; it blocks its key until a person repairs or drops it."""
         with self.lock():
-            self._permit(state, State.CORRUPT)
+            self.permit(state, State.CORRUPT)
             try:
                 self._load(key, state)
                 return  # it was repaired meanwhile
@@ -301,7 +306,7 @@ class Spool:
             why = self.aside(key)
             if why is None:
                 raise BadData(f"{key}.why does not say which state it came from")
-            self._permit(State.CORRUPT, why.from_)
+            self.permit(State.CORRUPT, why.from_)
             self._load(key, State.CORRUPT)
             self._rename(key, State.CORRUPT, why.from_)
             with suppress(FileNotFoundError):
@@ -315,7 +320,7 @@ class Spool:
             state = self.find(key)
             if state is None:
                 raise KeyError(key)
-            self._permit(state, None)
+            self.permit(state, None)
             path = self.path(key, state)
             with suppress(PcoError, FileNotFoundError):
                 self.index.left(self._load(key, state))
@@ -335,12 +340,13 @@ class Spool:
             raise Stale(f"{ticket.key} was changed meanwhile")
 
     def _stamp(self, ticket: Ticket, from_: State | None, to: State, by: str, why: str) -> Ticket:
-        self._permit(from_, to)
+        self.permit(from_, to)
         came = from_.value if from_ else ""
         entry = Entry(datetime.now(UTC), came, to.value, by or self.program, ticket.round.n, why)
         return replace(ticket, history=(*ticket.history, entry), state=to)
 
-    def _permit(self, from_: State | None, to: State | None) -> None:
+    def permit(self, from_: State | None, to: State | None) -> None:
+        """Raise ValueError if this program may not move a ticket so; None is "no file"."""
         if not allowed(from_, to, self.program):
             raise ValueError(f"{self.program} may not move a ticket from {from_ or 'nothing'} to {to or 'nothing'}")
 
@@ -348,7 +354,7 @@ class Spool:
         """Write the next revision over the file in `where`."""
         following = replace(ticket, rev=ticket.rev + 1)
         folder = self.root / (where or ticket.state)
-        temporary = self._write_temporary(following)
+        temporary = self.write_temporary(following)
         self.index.check(where or ticket.state)
         try:
             reserve.spare(self.root, lambda: os.rename(temporary, folder / f"{ticket.key}.json"))
@@ -360,7 +366,8 @@ class Spool:
         self.index.touched(where or ticket.state)
         return following
 
-    def _write_temporary(self, ticket: Ticket) -> Path:
+    def write_temporary(self, ticket: Ticket) -> Path:
+        """Write a record where nobody reads it, flushed; the caller renames it.  Raises BadData, SystemFault."""
         temporary = self.root / "tmp" / f"{self.path(ticket.key, State.PENDING).stem}.{os.getpid()}"
         data = to_bytes(ticket)
         if len(data) > MOST_BYTES:

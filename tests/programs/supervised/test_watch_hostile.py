@@ -11,7 +11,7 @@ import pytest
 
 from pco.ground import attempt, events, shape
 from pco.ground.attempt import Birth, Exit
-from pco.ground.ticket import State
+from pco.ground.ticket import SCHEMA, State
 from sessions import Yard, born, sh, until
 from support import a_ticket, put
 
@@ -222,7 +222,7 @@ def test_a_corrupt_record_is_set_aside_once_its_session_is_gone(yard: Yard, watc
 def test_a_record_of_a_newer_pco_is_left_alone_and_the_others_go_on(yard: Yard, out: Path) -> None:
     record = yard.site.spool().path("WEB-2", State.ACTIVE)
     yard.claim("WEB-2")
-    record.write_text(record.read_text().replace('"schema": 2', '"schema": 3', 1))
+    record.write_text(record.read_text().replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 1}', 1))
     complete(out)
 
     said = look(yard)

@@ -4,7 +4,6 @@ Each is called as `PROGRAM PATH`, with one JSON object on standard input: {"sche
 "path", "size", "tickets", "sha256"} (of manifest.json, which has that of all members).
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from pco.command import Pco
 from pco.ground import backups, text, times
-from pco.ground.backups import Mark
+from pco.ground.backups import Manifest, Mark
 from pco.ground.errors import BadData, PcoError, SystemFault, Unavailable
 from pco.outside import process
 
@@ -41,12 +40,12 @@ def hand_over(pco: Pco, folder: Path) -> bool:
     hooks = programs(pco)
     if not hooks:
         return False
-    manifest = backups.read(folder)
+    manifest, sha256 = backups.read_hashed(folder)
     failed: list[PcoError] = []
     for hook in hooks:
         pco.service.doing(f"{hook.name} carries {manifest.name} away")
         try:
-            _call(hook, folder, _told(pco, folder), pco.config.backup.hook_within)
+            _call(hook, folder, _told(pco, folder, manifest, sha256), pco.config.backup.hook_within)
         except PcoError as error:
             failed.append(error)
             pco.fail(error, manifest.name)
@@ -60,8 +59,7 @@ def hand_over(pco: Pco, folder: Path) -> bool:
     return True
 
 
-def _told(pco: Pco, folder: Path) -> bytes:
-    manifest = backups.read(folder)
+def _told(pco: Pco, folder: Path, manifest: Manifest, sha256: str) -> bytes:
     value = {
         "schema": SCHEMA,
         "event": "backup",
@@ -70,7 +68,7 @@ def _told(pco: Pco, folder: Path) -> bytes:
         "path": str(folder),
         "size": manifest.size,
         "tickets": manifest.tickets,
-        "sha256": hashlib.sha256((folder / backups.MANIFEST).read_bytes()).hexdigest(),
+        "sha256": sha256,
     }
     return json.dumps(value).encode() + b"\n"
 

@@ -28,6 +28,7 @@ class Opened:
 
     folder: Path
     manifest: Manifest
+    sha256: str  # of the manifest
     files: dict[str, IO[bytes]] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -54,13 +55,13 @@ class Opened:
 
 def open_all(folder: Path) -> Opened:
     """Open a backup.  Raises BadData, BadConfig, SystemFault."""
-    manifest = backups.read(folder)
+    manifest, sha256 = backups.read_hashed(folder)
     if manifest.records > SCHEMA:
         hint = f"install pco {manifest.version}"
         raise BadConfig(
             f"{folder}: its tickets are of schema {manifest.records}, pco {__version__} knows {SCHEMA}", hint
         )
-    found = Opened(folder, manifest)
+    found = Opened(folder, manifest, sha256)
     for member in manifest.members:
         try:
             file, facts = found._stack.enter_context(opened(folder / member.name, MOST_MEMBER))

@@ -16,6 +16,7 @@ MEANING = {
     retry.STOPPED: "somebody asked that it ends",
     retry.INTERRUPTED: "it was told to end, but not by pco: a shutdown, or a stopped slice",
     retry.REBOOT: "the machine went down under it",
+    retry.RESTORED: "its ticket came back from a backup; what the session did is lost",
     retry.NEVER_STARTED: "the session did not come to life in time",
     retry.START_FAILED: "it began, but not its agent: no clone of the repository, or a program that ended at once",
     retry.DIED: "the session vanished without a word: killed, out of memory, or the machine was in trouble",
@@ -36,7 +37,7 @@ REMEDY = {
     retry.OVER_BUDGET: "more money (pco-queue release {key} gives it as much again), then pco-queue retry {key}",
     retry.TOO_LONG: "a smaller ticket, or more time (sessions.max_duration); then pco-queue retry {key}",
 }
-BAD = (*retry.AGAIN, *retry.FINAL)
+BAD = (*retry.AGAIN, *retry.FINAL, retry.RESTORED)
 USUAL = "pco-queue retry {key}, post {key} --edit with words of your own, or reject {key}"
 SIGNALS = {1: "HUP", 2: "INT", 6: "ABRT", 9: "KILL (often: out of memory)", 11: "SEGV", 15: "TERM"}
 _SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
