@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb pictures
+.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb pictures walk-through
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -48,6 +48,10 @@ soak: .venv/.test  ## as root: wake-ups as often as the figures ask, 300 and 200
 release-check: test bench  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
 	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
+
+walk-through: .venv/.ready  ## record the demo as a terminal session, to be played by asciinema(1)
+	@share/need tmux git
+	@$(PY) share/demo/record.py share/doc/walk-through.cast
 
 pictures: .venv/.claude  ## play scenes with Claude Code, keep its screens for pco-claude(7) and README; about 3 min
 	@share/need tmux git chromium

@@ -92,7 +92,9 @@ class Tree:
         hooks = [path for path in top.glob("hooks/*") if path.is_file()]
         template = [path for path in top.glob("claude/template/**/*") if path.is_file()]
         others = [*hooks, *top.glob("www/*"), *top.glob("prometheus/*.yml")]
-        for path in sorted([top / "prompt.md", top / "comment.md", *template, *others, *nginx]):
+        for path in sorted(
+            [top / "prompt.md", top / "doc/walk-through.cast", top / "comment.md", *template, *others, *nginx]
+        ):
             mode = 0o755 if path.read_bytes().startswith(b"#!") else 0o644
             yield File(f"{self.share}/{path.relative_to(top)}", self._filled(path), mode)
 

@@ -1,6 +1,7 @@
 """The pages of the manual that people read from beginning to end: whole, and clean to who formats them."""
 
 import dataclasses
+import json
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from pco.commands.queue import VERBS
 from pco.ground import config
 from support import TOP
 
@@ -92,3 +94,15 @@ def test_a_page_is_formatted_without_a_warning(pages: Path, name: str) -> None:
 
     assert done.stderr == ""
     assert name.partition(".")[0].upper() in done.stdout.upper()
+
+
+def test_the_recorded_walk_through_can_be_played_and_shows_programs_that_are_there() -> None:
+    head, *events = map(json.loads, (TOP / "share/doc/walk-through.cast").read_text().splitlines())
+    assert (head["version"], head["width"]) == (2, 110)
+    assert [at for at, _, _ in events] == sorted(at for at, _, _ in events)
+    typed = re.findall(r"\$ (pco-[a-z]+)(?: ([a-z]+))?", "".join(shown for _, _, shown in events))
+
+    assert {("pco-queue", "approve"), ("pco-queue", "post"), ("pco-post", "")} <= set(typed)
+    for program, verb in typed:
+        assert (TOP / "bin" / program).exists()
+        assert program != "pco-queue" or not verb or verb in VERBS
