@@ -319,7 +319,7 @@ def test_a_hook_that_others_can_change_is_not_run(site, pco):
 
     said = pco("pco-backup", code=65).stderr
 
-    assert "is not run: others than root can change it" in said
+    assert "hooks.d/backup/10-open is not run: others than root can write to" in said
     assert not (site.home / "ran").exists()
 
 

@@ -126,4 +126,4 @@ def carry_away(pco: Pco, *, asked: bool = True) -> None:
     if handing.hand_over(pco, home / names[0]):
         pco.conclude(f"{names[0]} was carried away", worth=not pco.trouble)
     elif asked:
-        pco.say(f"no program in {pco.config_path.parent / handing.FOLDER}: nothing was carried away")
+        pco.say(f"no program in {pco.config_path.parent / handing.FOLDER}/{handing.EVENT}: nothing was carried away")

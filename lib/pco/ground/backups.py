@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from pco.ground import durable, shape
-from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.errors import BadConfig, BadData, NotPermitted, SystemFault
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -141,6 +141,9 @@ def names(folder: Path) -> list[str]:
     except FileNotFoundError:
         hint = "is it mounted? `make install` or systemd-tmpfiles lays it out"
         raise BadConfig(f"no backups at {folder}: there is no such folder", hint) from None
+    except PermissionError as error:
+        hint = "root may, and members of group pco"
+        raise NotPermitted(f"{error.filename or folder}: {error.strerror}", hint) from None
     except OSError as error:
         raise SystemFault(f"{error.filename or folder}: {error.strerror}") from error
     return sorted(found, reverse=True)

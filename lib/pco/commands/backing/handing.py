@@ -6,7 +6,6 @@ Each is called as `PROGRAM PATH`, with one JSON object on standard input: {"sche
 
 import json
 import os
-import stat
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -14,43 +13,40 @@ from pathlib import Path
 from pco.command import Pco
 from pco.ground import backups, text, times
 from pco.ground.backups import Manifest, Mark
-from pco.ground.errors import BadData, PcoError, SystemFault, Unavailable
-from pco.outside import process
+from pco.ground.errors import BadData, PcoError, TryLater, Unavailable
+from pco.outside import hooks
+from pco.outside.hooks import Hook
 
-FOLDER = Path("hooks.d/backup")
+FOLDER, EVENT = "hooks.d", "backup"
 SCHEMA = 1
-MOST_SAID = 1 << 16
 _KEPT = ("PATH", "HOME", "LANG", "CREDENTIALS_DIRECTORY", "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "no_proxy")
 
 
-def programs(pco: Pco) -> list[Path]:
-    """The hooks, in the order of their names; one that others could have put there is said and passed over."""
-    folder = pco.config_path.parent / FOLDER
-    try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and os.access(path, os.X_OK))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise SystemFault(f"{folder}: {error.strerror}") from error
-    return [path for path in found if path.is_file() and _trusted(pco, path)]
+def programs(pco: Pco) -> list[Hook]:
+    """The hooks, in the order of their names; one that others could have written is said and passed over."""
+    owners = {0} if pco.config.paths.root is None else {0, os.geteuid()}
+    found, refused = hooks.find(pco.config_path.parent / FOLDER, EVENT, owners)
+    for one in refused:
+        pco.fail(BadData(f"{FOLDER}/{one.name} is not run: {one.why}", "only root's programs are, from root's folders"))
+    return found
 
 
 def hand_over(pco: Pco, folder: Path) -> bool:
     """Give a backup to every hook, and keep whether all went well; False if there is none.  Raises PcoError."""
-    hooks = programs(pco)
-    if not hooks:
+    carriers = programs(pco)
+    if not carriers:
         return False
     manifest, sha256 = backups.read_hashed(folder)
     failed: list[PcoError] = []
-    for hook in hooks:
-        pco.service.doing(f"{hook.name} carries {manifest.name} away")
+    for hook in carriers:
+        pco.service.doing(f"{hook.path.name} carries {manifest.name} away")
         try:
             _call(hook, folder, _told(pco, folder, manifest, sha256), pco.config.backup.hook_within)
         except PcoError as error:
             failed.append(error)
             pco.fail(error, manifest.name)
         pco.service.pat()
-    names = ", ".join(hook.name for hook in hooks)
+    names = ", ".join(hook.path.name for hook in carriers)
     why = "; ".join(str(error) for error in failed)
     mark = Mark(manifest.name, pco.now(), text.line(why or names, 500))
     backups.note(pco.config.paths.metrics, "offsite", mark, good=not failed)
@@ -73,29 +69,15 @@ def _told(pco: Pco, folder: Path, manifest: Manifest, sha256: str) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def _call(hook: Path, folder: Path, told: bytes, within: timedelta) -> None:
-    """Raises Unavailable if it fails, or takes too long."""
-    with open(os.memfd_create("pco-hook", os.MFD_CLOEXEC), "w+b") as words:
-        words.write(told)
-        words.seek(0)
-        done = process.run(
-            [str(hook), str(folder)], _environment(os.environ), within, MOST_SAID, words.fileno(), cwd=folder
-        )
-    if done.code:
-        said = text.line((done.error.strip() or "no word").splitlines()[-1], 200)
-        how = f"signal {-done.code}" if done.code < 0 else f"exit {done.code}"
-        raise Unavailable(f"{hook} did not carry it away: {how}: {said}", f"run it by hand: {hook} {folder}")
+def _call(hook: Hook, folder: Path, told: bytes, within: timedelta) -> None:
+    """Raises Unavailable if it fails, TryLater if it takes too long."""
+    argv = [str(hook.path), str(folder)]
+    done = hooks.run(argv, told, _environment(os.environ), within.total_seconds())
+    if done.trouble:
+        kind = TryLater if done.hung else Unavailable
+        said = f"{done.trouble}: {done.said or 'it said nothing'}"
+        raise kind(f"{hook.path} did not carry it away: {said}", f"run it by hand: {' '.join(argv)}")
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.defpath, **{name: given[name] for name in _KEPT if name in given}}
-
-
-def _trusted(pco: Pco, hook: Path) -> bool:
-    """Whether root or we ourselves alone can have written it: it runs as we do, and sees all tickets."""
-    facts = hook.stat()
-    if facts.st_uid in (0, os.geteuid()) and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return True
-    error = BadData(f"{hook} is not run: others than root can change it", f"chown root {hook}; chmod 755 {hook}")
-    pco.fail(error)
-    return False

@@ -26,8 +26,8 @@ from pco.spool.comeback import Mark
 from pco.spool.store import Spool
 
 BATCH = 100
-# Of what lies beside the tickets: not that of sessions, for there are none.
-ASKED = ("control/import", "control/push")
+# Of what lies beside the tickets: not what concerns sessions, for there are none.
+ASKED = ("control/import", "control/push", "control/purge")
 
 
 @dataclass(frozen=True)
