@@ -117,6 +117,25 @@ class Pco:
 
     # Speaking.
 
+    @cached_property
+    def hide(self) -> "Callable[[str], str]":
+        """What takes out of a text for a log or a comment what the configuration's `redact` names."""
+        from pco.ground.redaction import Redaction
+
+        try:
+            return Redaction(self.config.redact)
+        except BadConfig:
+            return str  # the message is about just that
+
+    @contextmanager
+    def hidden(self) -> "Iterator[None]":
+        """What ends the program is said without it, too."""
+        try:
+            yield
+        except PcoError as error:
+            error.args = (self.hide(str(error)),)
+            raise
+
     def log(self, level: str, message: str, subject: str = "", *, hint: str = "", event: str = "") -> None:
         """Say something, about the ticket or project `subject`; `event` is its kind, if the journal explains it."""
         if LEVELS[level] > self._threshold():
@@ -126,7 +145,8 @@ class Pco:
             from pco.ground import messages
 
             fields = {**messages.about(subject), "MESSAGE_ID": messages.message_id(event)}
-        self.voice.say(LEVELS[level], f"{subject}: {message}" if subject else message, fields, hint)
+        message = self.hide(message)
+        self.voice.say(LEVELS[level], f"{subject}: {message}" if subject else message, fields, self.hide(hint))
 
     def say(self, message: str = "") -> None:
         """One line of result to standard output; -q keeps it back."""
@@ -204,7 +224,7 @@ class Pco:
 
         Not so that of a pco under a `paths.root` of its own, in a checkout or a test: the machine's journal is not its.
         """
-        priority = record.pop("PRIORITY")
+        priority, message = record.pop("PRIORITY"), self.hide(message)
         if self.voice.streams:
             if priority <= self._threshold():
                 self.voice.say(priority, message, record)
@@ -297,7 +317,8 @@ def command(function: Callable[..., Any]) -> click.Command:
     def started(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
         pco = Pco(program)
         configure(pco, config, verbose, quiet, color)
-        function(pco, **given)
+        with pco.hidden():
+            function(pco, **given)
         raise SystemExit(pco.trouble)
 
     return click.command(program, cls=Program, context_settings=CONTEXT)(options(started))

@@ -30,7 +30,7 @@ def trouble(pco: Pco) -> str:
 
 def body(pco: Pco, ticket: Ticket, summary: str, accepted_by: str = "") -> str:
     """The HTML of the comment.  Raises BadData if the summary says nothing, BadConfig if the form is wrong."""
-    return comment.body(form(pco), ticket, summary, pco.config.project(ticket.project), accepted_by)
+    return comment.body(form(pco), ticket, summary, pco.config.project(ticket.project), accepted_by, pco.hide)
 
 
 def proposed(pco: Pco, ticket: Ticket) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pco.ground import durable
+from pco.ground import durable, redaction
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.readers import path as _path
 from pco.ground.readers import read as _read
@@ -131,6 +131,12 @@ def _variables(value: Any) -> dict[str, str]:
         if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
             raise ValueError(f"{name} looks like a secret, and none belongs here; see claude.key_file")
     return dict(value)
+
+
+def _patterns(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > redaction.MOST_PATTERNS:
+        raise ValueError(f"expected a list of at most {redaction.MOST_PATTERNS} regular expressions")
+    return tuple(redaction.check(pattern) for pattern in value)
 
 
 def _zone(value: Any) -> str:
@@ -393,6 +399,7 @@ class Config:
     log: Log = Log()
     display: Display = Display()
     retention: Retention = Retention()
+    redact: tuple[str, ...] = _read(_patterns, ())
     health: Health = Health()
     backup: Backup = Backup()
     notify: Notify = Notify()

@@ -4,7 +4,7 @@ All of it is harmless by construction (`rules.markdown`), clean of control and b
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from pco.ground import text
@@ -40,14 +40,22 @@ def external_id(ticket: Ticket) -> str:
     return f"{name}:{max(before):%Y%m%dT%H%M%SZ}" if before else name
 
 
-def body(form: Form, ticket: Ticket, summary: str, project: Project | None, accepted_by: str = "") -> str:
-    """The HTML of the comment.
+def body(
+    form: Form,
+    ticket: Ticket,
+    summary: str,
+    project: Project | None,
+    accepted_by: str = "",
+    hide: Callable[[str], str] = str,
+) -> str:
+    """The HTML of the comment; `hide` takes out of every text what must not be in one.
 
     Raises BadData if nothing that a reader could see is in the summary, BadConfig if the form is wrong.
     """
-    before, after = forms.filled(form, values(ticket, project, accepted_by), LISTED)
+    said = {name: hide(words) for name, words in values(ticket, project, accepted_by).items()}
+    before, after = forms.filled(form, said, LISTED)
     room = MOST_BYTES - len((before + after).encode()) - len(CUT)
-    shown = text.lines(_summary(summary, room))
+    shown = text.lines(_summary(hide(summary), room))
     if not _TAG.sub("", shown).strip():
         raise BadData("the summary is empty")
     return text.lines(before + shown + after).strip()  # as Plane does

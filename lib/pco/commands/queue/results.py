@@ -10,7 +10,7 @@ from pco.commands.queue.change import NEXT, Refused, already, change, each, expe
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import markup, text
 from pco.ground.ticket import Post, State, StateChange, Ticket
-from pco.rules import pushing
+from pco.rules import pushing, secrets
 
 ACCEPTED = (State.COMPLETED, State.FAILED)
 LAST_WORDS = "what the agent said last; it handed over no summary"
@@ -34,15 +34,27 @@ class Draft:
 @verb.note
 @click.option("--edit", "editing", is_flag=True, help="Change the summary in $VISUAL or $EDITOR first.")
 @click.option("--summary", metavar="TEXT|-", default=None, help="Send this in place of the summary.")
+@click.option("--despite-secrets", is_flag=True, help="With --yes: what looks like a secret in it is none.")
 @click.option(
     "--draft", "drafts", is_flag=True, help="With --yes: take the agent's last words where it has no summary."
 )
-def post(pco: Pco, chosen: Chosen, yes: bool, note: str, editing: bool, summary: str | None, drafts: bool) -> None:
+def post(
+    pco: Pco,
+    chosen: Chosen,
+    yes: bool,
+    note: str,
+    editing: bool,
+    summary: str | None,
+    drafts: bool,
+    despite_secrets: bool,
+) -> None:
     """Accept a summary: it becomes the comment in Plane.
 
     Shows the comment just as it will be sent, and asks.  pco-post sends it; until then `recall` takes it back.
     A failed ticket may be posted too, with words of your own, or with the last words of its agent: a draft, shown as
     such, that becomes the summary when you take it.  --yes alone never takes one.
+
+    What looks like a password, a token or a key in the comment is named, and asked about once more; --yes refuses it.
 
     \b
     Examples:
@@ -57,11 +69,18 @@ def post(pco: Pco, chosen: Chosen, yes: bool, note: str, editing: bool, summary:
     if not yes and chosen and not terminal.asks():
         raise click.UsageError("Nobody is there to confirm the comment (add --yes).")
     words = terminal.given(summary) if summary is not None else None
-    each(pco, chosen, lambda key: post_one(pco, key, words, editing, yes, note, drafts))
+    each(pco, chosen, lambda key: post_one(pco, key, words, editing, yes, note, drafts, despite_secrets))
 
 
 def post_one(
-    pco: Pco, key: str, words: str | None, editing: bool, yes: bool, note: str = "", drafts: bool = False
+    pco: Pco,
+    key: str,
+    words: str | None,
+    editing: bool,
+    yes: bool,
+    note: str = "",
+    drafts: bool = False,
+    despite: bool = False,
 ) -> None:
     """Show one comment, ask, and put the ticket into the outbox.  Raises Refused, Done, Abort."""
     draft = drafted(pco, key, words, editing)
@@ -69,12 +88,20 @@ def post_one(
         if yes and draft.unread and not drafts:
             hint = f"read them: pco-queue show {key}; then pco-queue post {key} --draft --yes, or --edit"
             raise Refused("has no summary, only a draft, the last words of its agent: --yes does not take it", hint)
+        if yes and (found := leaks(draft)) and not despite:
+            hint = f"pco-queue post {key} --edit takes it out; or --yes --despite-secrets, if it is none"
+            raise Refused(f"looks as if it held {found}: --yes does not take it", hint)
         if not yes:
             shown(pco, draft)
             asked = "take these last words of its agent for the summary, and post them" if draft.unread else "post this"
             if not click.confirm(f"{key}: {asked}{'' if draft.unread else ' comment'}?", err=True):
                 kept = f"; your words are in {terminal.keep(own)}" if (own := _own(draft)) else ""
                 pco.say(f"{key}: stays {draft.seen.state}{kept}")
+                return
+            if (found := leaks(draft)) and not click.confirm(
+                f"{key}: it looks as if it held {found}. Post it all the same?", err=True
+            ):
+                pco.say(f"{key}: stays {draft.seen.state} (pco-queue post {key} --edit takes it out)")
                 return
         try:
             accept(pco, draft, note)
@@ -136,7 +163,16 @@ def shown(pco: Pco, draft: Draft) -> None:
     if draft.unread:
         terminal.echo(pco, f"\n{terminal.paint(f'DRAFT: {LAST_WORDS}', 'failed')}")
     terminal.echo(pco, f"\nThe comment, for {text.line(where, 200)}:\n{terminal.indent(markup.plain(draft.body))}")
+    if found := leaks(draft):
+        terminal.echo(pco, terminal.paint(f"LOOK: this looks as if it held {found}.\n", "failed"))
     terminal.echo(pco, f"\nIts HTML:\n{terminal.indent(draft.body)}\n")
+
+
+def leaks(draft: Draft) -> str:
+    """What looks like a secret in the comment, in words that do not repeat it; empty if nothing does."""
+    plain = markup.plain(draft.body)
+    kinds = dict.fromkeys(leak.kind for leak in secrets.leaks(plain))
+    return " and ".join(kinds)
 
 
 def accept(pco: Pco, draft: Draft, note: str = "") -> None:

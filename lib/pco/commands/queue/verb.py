@@ -24,7 +24,8 @@ def verb(function: Function) -> click.Command:
         pco: Pco = click.get_current_context().obj
         pco.verb = name
         configure(pco, config, verbose, quiet, color)
-        function(pco, **given)
+        with pco.hidden():
+            function(pco, **given)
         raise SystemExit(pco.trouble)
 
     return click.command(name, context_settings=CONTEXT)(options(run))
