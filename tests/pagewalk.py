@@ -40,7 +40,7 @@ BLOCKS = {
     "pre",
 }
 BLOCKS |= {"nav", "details", "h1", "h2", "h3", "h4", "article", "tbody", "summary"}
-PARENTS = {"li": {"ul", "ol"}, "tr": {"tbody"}, "td": {"tr"}, "tbody": {"table"}, "dt": {"dl"}, "dd": {"dl"}}
+PARENTS = {"li": {"ul", "ol"}, "tr": {"tbody", "thead"}, "td": {"tr"}, "tbody": {"table"}, "dt": {"dl"}, "dd": {"dl"}}
 PARENTS |= {"summary": {"details"}, "title": {"head"}, "head": {"html"}, "body": {"html"}, "main": {"body"}}
 ADDRESS = re.compile(r"https?://[^\s\"'<>]+|(\.\./)?[A-Za-z0-9_/-]*(\.(html|css|svg))?(#[a-z-]+)?")
 

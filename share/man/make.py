@@ -100,6 +100,14 @@ FILES = {
         AUDIT,
     ],
     "retention": [CONFIGURATION, SPOOL, SESSIONS, AGENTS, SPEND, AUDIT],
+    "report": [
+        CONFIGURATION,
+        SPOOL,
+        AUDIT,
+        SPEND,
+        ("/var/log/nginx/access.log*", "who read the dashboard; root and members of group adm may read it"),
+        ("/var/spool/pco/notify/", "where --digest and --weekly leave what pco-notify tells people"),
+    ],
     "alert": [("/var/spool/pco/notify/failed-UNIT.json", "what people shall be told of; see pco-spool(5)")],
     "notify": [
         CONFIGURATION,
@@ -128,6 +136,9 @@ FILES = {
     ],
 }
 BUGS = {
+    "report": "Other sites of the machine whose visits are in the same access log, and whose pages have the same names, "
+    "are counted as the dashboard.  Waiting is measured from the last move: a ticket that was sent back and approved "
+    "again waited twice.  Money belongs to the day on which it was spent, sessions to the day on which they ended.",
     "poll": "Plane cannot filter on its side and gives no list of what was removed, so a removed item is noticed when "
     "the project's count falls, or within ten minutes.",
     "launch": "Times are compared with the wall clock; a clock that jumps back delays retries.",

@@ -24,6 +24,7 @@ TASKS = (
             ("pco-queue", "what waits for you; approve, review, accept, post, look, stop"),
             ("pco-complete", "hand over a session's summary"),
             ("pco-purge", "remove all that is known of a ticket; find where a text is"),
+            ("pco-report", "what happened in some days: sessions, waiting, cost, people"),
         ),
     ),
     (

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pco.ground.errors import SystemFault, TryLater
 
 BEGINNING = "0" * 64
 MOST_LINE = 1 << 20  # bytes; a longer one is read over
+DISORDER = timedelta(hours=1)  # by which a record may stand behind a younger one
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -89,6 +90,32 @@ def read(folder: Path, month: str, offset: int = 0) -> Iterator[tuple[Record | N
                 whole = line.endswith(b"\n")
     except OSError as error:
         raise SystemFault(f"audit: {path}: {error.strerror}") from error
+
+
+def offset_of(folder: Path, month: str, at: datetime) -> int:
+    """Where the records of a month begin that are younger than `at`, about: none of them comes before.
+
+    Found by halving, for a month can be large.  Its lines are in order but for what programs write at the same time.
+    Raises SystemFault.
+    """
+    path = folder / f"{month}.jsonl"
+    edge = at - DISORDER
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            low, high = 0, os.fstat(file.fileno()).st_size
+            while high - low > MOST_LINE:
+                middle = (low + high) // 2
+                file.seek(middle)
+                file.readline(MOST_LINE)
+                start = file.tell()
+                record = _record(file.readline(MOST_LINE))
+                if record is not None and record.at < edge:
+                    low = start
+                else:
+                    high = middle
+    except OSError as error:
+        raise SystemFault(f"audit: {path}: {error.strerror}") from error
+    return low
 
 
 def _record(line: bytes) -> Record | None:

@@ -2,7 +2,7 @@
 
 Text from outside can only become text, or the value of an attribute: `el` escapes both, drops control, format and bidi
 characters, and takes no address that leads elsewhere than to http, https or a page beside this one.  There is no
-way to write a script, a style or a handler: their names are not known here.  <https://html.spec.whatwg.org/>
+way to write a script or a handler: their names are not known here; a style is pco's own file.  <https://html.spec.whatwg.org/>
 """
 
 import re
@@ -66,6 +66,13 @@ def document(head: Iterable[Node], body: Iterable[Node]) -> bytes:
     """A whole page, as the file that a web server gives out."""
     top = el("html", {"lang": "en"}, "\n", el("head", None, *head), "\n", el("body", None, *body), "\n")
     return f"<!DOCTYPE html>\n{top.markup}\n".encode()
+
+
+def style(sheet: str) -> Element:
+    """pco's own style in a page that stands alone; nothing else ever.  Raises ValueError for what could end it."""
+    if "<" in sheet:
+        raise ValueError("this is no style of pco")
+    return Element(f"<style>{sheet}</style>")
 
 
 def address(value: str) -> str | None:
