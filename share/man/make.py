@@ -136,8 +136,8 @@ FILES = {
     ],
 }
 BUGS = {
-    "report": "Other sites of the machine whose visits are in the same access log, and whose pages have the same names, "
-    "are counted as the dashboard.  Waiting is measured from the last move: a ticket that was sent back and approved "
+    "report": "Other sites of the machine that nginx logs in the same file, and whose pages have the same names, are "
+    "counted as the dashboard.  Waiting is measured from the last move: a ticket that was sent back and approved "
     "again waited twice.  Money belongs to the day on which it was spent, sessions to the day on which they ended.",
     "poll": "Plane cannot filter on its side and gives no list of what was removed, so a removed item is noticed when "
     "the project's count falls, or within ten minutes.",
