@@ -145,8 +145,8 @@ class Pco:
             from pco.ground import messages
 
             fields = {**messages.about(subject), "MESSAGE_ID": messages.message_id(event)}
-        message = self.hide(message)
-        self.voice.say(LEVELS[level], f"{subject}: {message}" if subject else message, fields, self.hide(hint))
+        message = self.hide(f"{subject}: {message}" if subject else message)
+        self.voice.say(LEVELS[level], message, fields, self.hide(hint))
 
     def say(self, message: str = "") -> None:
         """One line of result to standard output; -q keeps it back."""

@@ -142,7 +142,7 @@ BOXES = (
     Box("20.4", "V", "Where to say what is wrong", "contacts.feedback, linked on the board"),
     Box("21.1", "V", "How long things are kept", "periods in force, and the oldest of each kind"),
     Box("21.2", "V", "No secret in the logs", "the journal of the last day"),
-    Box("21.3", "R", "What is stored where", "pco-runbook(7)"),
+    Box("21.3", "R", "What is stored where", "pco-data(7)"),
     Box("21.4", "B", "What must go, goes", "pco-purge names all that it removed"),
     Box("22.1", "V", "Who did what", "the audit record is whole"),
     Box("22.2", "B", "Who looks is looked at", "the weekly pco-report lists readers, approvers and refused attempts"),
