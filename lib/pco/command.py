@@ -74,9 +74,17 @@ class Pco:
         return spool
 
     def plane(
-        self, *, urgent: bool = False, patience: timedelta | None = None, timeout: timedelta | None = None
+        self,
+        *,
+        urgent: bool = False,
+        patience: timedelta | None = None,
+        timeout: timedelta | None = None,
+        credentials: str = "",
     ) -> "Plane":
-        """The client of Plane, with the one budget of requests that all programs share.  Raises BadConfig."""
+        """The client of Plane, with the one budget of requests that all programs share.  Raises BadConfig.
+
+        `credentials` is the folder that the units' come from, where this is no unit but may read it.
+        """
         from pco.ground.config import read_token
         from pco.outside.plane import Plane
         from pco.outside.rates import Budget
@@ -84,7 +92,7 @@ class Pco:
         plane = self.config.plane
         budget = Budget(self.config.paths.plane / "rate.json", plane.requests_per_minute)
         more = {} if patience is None else {"patience": patience}
-        token = read_token(plane, os.environ)
+        token = read_token(plane, {"CREDENTIALS_DIRECTORY": credentials} if credentials else os.environ)
         return Plane(plane.url, plane.workspace, token, timeout or plane.timeout, budget, urgent=urgent, **more)
 
     @property

@@ -4,6 +4,11 @@ import json
 
 import pytest
 
+import checking
+from pco.checks import ok, warn
+from pco.checks.boxes import BY_ID
+from pco.commands.doctoring import examination
+from pco.commands.doctoring.examination import Row
 from pco.ground import audit
 from support import Site
 
@@ -71,11 +76,21 @@ def test_production_says_no_go_with_the_boxes_and_its_exit_code(site: Site) -> N
     assert site.run("pco-doctor", "--production", "--section", "26").stdout.splitlines()[-1] == "go"
 
 
-def test_what_could_not_be_looked_at_counts_unless_a_person_explains_it(site: Site) -> None:
+def test_a_word_that_is_torn_is_none(site: Site) -> None:
     (site.home / "audit" / "attested").mkdir()
     (site.home / "audit" / "attested" / "26.1.json").write_text("torn")
 
     assert rows(site, "--section", "26.1")["26.1"]["status"] == "warn"
+
+
+@pytest.mark.box("23.1", "well")
+def test_the_box_about_all_others_is_well_when_none_failed() -> None:
+    rows = [Row(BY_ID["26.1"], ok("Ann")), Row(BY_ID["1.3"], warn("little", "more"))]
+
+    found = examination._all(BY_ID["23.1"], rows).finding
+    checking.note("23.1", found)
+
+    assert found.evidence == "none of the 2 others failed"
 
 
 def test_tap_is_counted_and_harmless(site: Site) -> None:

@@ -26,6 +26,8 @@ PACKAGES = {
     "make": "/usr/bin/make",
     "lintian": "/usr/bin/lintian",
     "nginx-light": "/usr/sbin/nginx",
+    "nftables": "/usr/sbin/nft",
+    "logrotate": "/usr/sbin/logrotate",
     "openssl": "/usr/bin/openssl",
     "curl": "/usr/bin/curl",
     "iproute2": "/usr/sbin/ip",

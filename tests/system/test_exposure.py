@@ -6,11 +6,8 @@ import pytest
 from inside import Inside, await_agent, begin, furnish, state
 from installed import UNITS, WEB, Installed, booted
 
-# Tenths.  To Plane, to repositories, to a model: these units need a network.
-NETWORK = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-notify", "pco-session@"), 11)
-# Beside what sessions write.
-NEAR = dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), 6)
-ALONE = 4
+from pco.checks.services import bar
+
 LOOK = "import socket, sys; socket.socket(socket.AF_UNIX).connect(f'/run/pco-attach/{sys.argv[1]}.sock')"
 SERVICES = sorted(path.stem for path in UNITS.glob("*.service"))
 
@@ -57,7 +54,7 @@ def ran(pco: Installed) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_did_its_work_is_exposed_no_more_than(pco, ran, service):
-    unit, most = f"{ran[service]}.service", {**NETWORK, **NEAR}.get(service, ALONE)
+    unit, most = f"{ran[service]}.service", round(bar(service) * 10)
     ended = f"{unit}: Deactivated successfully."
 
     def worked() -> bool:

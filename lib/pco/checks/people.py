@@ -5,13 +5,13 @@ from datetime import timedelta
 from html import escape
 
 from pco.checks import Finding, Site, checks, fail, ok, warn, worst
+from pco.checks.services import INSTANCE, installed, properties
 from pco.ground import delivered, text, times
 from pco.ground.delivered import Way
 from pco.ground.notice import EVENTS
-from pco.outside import hooks, units
+from pco.outside import hooks
 
 LATELY = timedelta(days=30)
-INSTANCE = "PCO-0"  # of a template: of no ticket
 KINDS = (".service", ".timer", ".path", ".socket")
 # How a session fails is its ticket's affair; an alert about an alert would never end.
 OTHERWISE = {"pco-session@": "pco-collect-failed@", "pco-alert@.service": "", "pco-attach@.socket": ""}
@@ -22,7 +22,7 @@ CONFIGURE = "the section {} of {}, then sudo systemctl start pco-dashboard"
 @checks("8.3")
 def told(site: Site) -> Finding:
     """Every unit tells when it fails, and what it tells has reached somebody lately, on each way."""
-    return worst([*([_alarms()] if site.systemd else []), *_ways(site)])
+    return worst([*([_alarms(site)] if site.systemd else []), *_ways(site)])
 
 
 @checks("19.3")
@@ -60,11 +60,11 @@ def _shown(site: Site, contacts: dict[str, str]) -> Finding:
     return ok(said)
 
 
-def _alarms() -> Finding:
+def _alarms(site: Site) -> Finding:
     """The OnFailure= of each unit, drop-ins included."""
-    known = [unit for unit in units.files("pco*") if unit.endswith(KINDS)]
+    known = [unit for unit in installed(site) if unit.endswith(KINDS)]
     started = {unit.replace("@.", f"@{INSTANCE}."): unit for unit in known}
-    shown = units.show(*started, properties=("OnFailure",)) if started else {}
+    shown = properties(site)
     mute = [unit for unit, template in started.items() if not _alarmed(template, shown.get(unit, {}))]
     if not known:
         return fail("systemd knows no unit of pco", "install pco again; then: sudo systemctl daemon-reload")

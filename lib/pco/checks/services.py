@@ -13,15 +13,26 @@ from pco.outside import rates, units
 
 NO_SYSTEMD = "this pco does not run under systemd"
 TARGET, WATCHER, POLLS = "pco.target", "pco-watch.service", "pco-poll.timer"
-# What starts the rest: all of it is enabled, and active.
-STARTERS = (".timer", ".path", ".socket")
+STALE = "pco-stale.timer"  # no part of the target: it tells when that is stopped
+PUSHING = ("pco-push.path", "pco-push.timer")
 # As systemd judges exposure, 0 to 10.  To Plane, to repositories, to a model: these need a network.
 NETWORK = 1.1
 NEAR = 0.6  # beside what sessions write
 ALONE = 0.4
-BARS = dict.fromkeys(("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-notify", "pco-session@"), NETWORK)
+REMOTE = ("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-notify", "pco-offsite", "pco-session@")
+BARS = dict.fromkeys(REMOTE, NETWORK)
 BARS |= dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), NEAR)
 INSTANCE = "PCO-0"  # of a template: of no ticket
+SESSION = f"pco-session@{INSTANCE}.service"
+COUNTED = ("pco-tools.slice", "pco-sessions.slice", WATCHER, "pco-session@")
+FILES = ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+SUFFIXES = (".target", ".service", ".timer", ".path", ".socket", ".slice")
+PROPERTIES = (
+    *("LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState", "SubState", "ActiveEnterTimestamp", "Result"),
+    *("NRestarts", "WatchdogTimestamp", "MainPID", "ControlGroup", "MemoryCurrent", "MemoryMax", "MemoryLow"),
+    *("CPUQuotaPerSecUSec", "TasksMax", "TimersMonotonic", "TimersCalendar", "LastTriggerUSec"),
+    *("NextElapseUSecRealtime", "OnFailure"),
+)
 UNBOUND = ("infinity", "", str((1 << 64) - 1))
 REPEATED = timedelta(hours=1)
 SILENT = timedelta(seconds=100)  # pco-watch says each minute that it lives; systemd kills it after two
@@ -33,13 +44,11 @@ def present(site: Site) -> Finding:
     """Every unit is loaded, enabled, active, read anew since it was changed, understood whole, of this version."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    known = _installed()
-    wanted = [unit for unit in known if unit in (TARGET, WATCHER) or unit.endswith(STARTERS)]
-    if TARGET not in known or WATCHER not in known:
+    wanted = _wanted(site)
+    if WATCHER not in wanted:
         return fail("systemd knows no unit of pco", "install pco again; then: sudo systemctl daemon-reload")
-    names = ("LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState", "ActiveEnterTimestamp")
-    shown = units.show(*wanted, properties=names)
-    found = [finding for unit in wanted for finding in _standing(unit, shown.get(unit, {}))]
+    shown = properties(site)
+    found = list(_standing(wanted, shown))
     begun = units.calendar(shown.get(WATCHER, {}).get("ActiveEnterTimestamp", ""))
     if begun and begun < deployed():
         found.append(warn("pco-watch is of the version before", "sudo systemctl restart pco-watch"))
@@ -52,7 +61,7 @@ def confined(site: Site) -> Finding:
     """How exposed each service is, beside its bar."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    services = [unit for unit in _installed() if unit.endswith(".service")]
+    services = [unit for unit in installed(site) if unit.endswith(".service")]
     levels = units.exposure(*(unit.replace("@.", f"@{INSTANCE}.") for unit in services))
     over = {unit: level for unit, level in levels.items() if level > bar(unit)}
     if over:
@@ -70,10 +79,8 @@ def bounded(site: Site) -> Finding:
     """Limits of the tools and of sessions, as they are in force, and that the kernel enforces them."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    names = ("CPUQuotaPerSecUSec", "MemoryMax", "MemoryLow", "TasksMax")
-    instance = f"pco-session@{INSTANCE}.service"
-    shown = units.show("pco-tools.slice", instance, properties=names)
-    tools, session = shown.get("pco-tools.slice", {}), shown.get(instance, {})
+    shown = properties(site)
+    tools, session = shown.get("pco-tools.slice", {}), shown.get(SESSION, {})
     edit = "sudo systemctl revert pco-tools.slice"
     if tools.get("MemoryMax", "") in UNBOUND or tools.get("CPUQuotaPerSecUSec", "") in UNBOUND:
         return fail("the tools have no limit of memory or CPU", edit)
@@ -95,10 +102,10 @@ def used(site: Site) -> Finding:
     """What memory each unit takes now, and took at most."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    names = ("MemoryCurrent", "MemoryMax", "ControlGroup")
-    shown = units.show("pco-tools.slice", "pco-sessions.slice", WATCHER, "pco-session@*", properties=names)
     found = []
-    for unit, facts in shown.items():
+    for unit, facts in properties(site).items():
+        if not unit.startswith(COUNTED):
+            continue
         now, most = facts.get("MemoryCurrent", ""), facts.get("MemoryMax", "")
         if not now.isdigit() or now in UNBOUND:
             continue
@@ -115,8 +122,7 @@ def regular(site: Site) -> Finding:
     """The timer of polls as it is in force, its last and next run, and how many requests are left."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    asked = ("TimersMonotonic", "TimersCalendar", "LastTriggerUSec", "NextElapseUSecRealtime")
-    facts = units.show(POLLS, properties=("ActiveState", "SubState", *asked)).get(POLLS, {})
+    facts = properties(site).get(POLLS, {})
     if facts.get("ActiveState") != "active" or facts.get("SubState") == "elapsed":
         said = f"{POLLS} is {facts.get('ActiveState', 'not there')} ({facts.get('SubState', '')})"
         return fail(said, f"sudo systemctl enable --now {POLLS} && sudo systemctl restart {POLLS}")
@@ -136,8 +142,7 @@ def well(site: Site) -> Finding:
     """No unit failed, none was restarted lately, and pco-watch lives."""
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
-    names = ("ActiveState", "NRestarts", "Result", "ActiveEnterTimestamp", "WatchdogTimestamp", "MainPID")
-    shown = units.show("pco*", properties=names)
+    shown = properties(site)
     found = []
     for unit, facts in shown.items():
         if unit.startswith(units.OTHERS):
@@ -185,21 +190,57 @@ def bar(unit: str) -> float:
     return BARS.get(f"{name.partition('@')[0]}@" if "@" in name else name, ALONE)
 
 
-def _installed() -> list[str]:
-    return units.files("pco*")
+def installed(site: Site) -> list[str]:
+    """The unit files of pco; systemctl would take long to list them."""
+    return sorted({path.name for top in FILES for path in site.at(top).glob("pco*.*") if path.suffix in SUFFIXES})
 
 
-def _standing(unit: str, facts: dict[str, str]) -> Iterator[Finding]:
-    if facts.get("LoadState") != "loaded":
-        yield fail(f"{unit} is {facts.get('LoadState') or 'not there'}", f"sudo systemctl unmask {unit}")
-    elif "@" in unit:
-        return
-    elif facts.get("UnitFileState") not in ("enabled", "static", "linked"):
-        yield fail(f"{unit} is {facts.get('UnitFileState')}", f"sudo systemctl enable --now {unit}")
-    elif facts.get("NeedDaemonReload") == "yes":
-        yield warn(f"{unit} was changed, and not read since", "sudo systemctl daemon-reload")
-    elif facts.get("ActiveState") not in ("active", "activating", "reloading"):
-        yield fail(f"{unit} is {facts.get('ActiveState')}", f"sudo systemctl start {unit}")
+def _wanted(site: Site) -> list[str]:
+    """The units that must be enabled and active: all that pco.target brings, and what the configuration needs."""
+    also = ""
+    for top in reversed(FILES):
+        path = site.at(top) / TARGET
+        if path.is_file():
+            also = " ".join(re.findall(r"^Also=(.*)", path.read_text(errors="replace"), re.M))
+    if not also:
+        return []
+    pushing = PUSHING if any(project.push for project in site.config.plane.projects) else ()
+    return sorted({TARGET, STALE, *also.split(), *pushing})
+
+
+def properties(site: Site) -> dict[str, dict[str, str]]:
+    """Properties of all units of pco, those that run and those that are installed: systemd is asked once."""
+
+    def ask() -> dict[str, dict[str, str]]:
+        names = (unit.replace("@.", f"@{INSTANCE}.") for unit in installed(site))
+        return units.show("pco*", *names, properties=PROPERTIES)
+
+    return site.once("units", ask)
+
+
+def _standing(wanted: list[str], shown: dict[str, dict[str, str]]) -> Iterator[Finding]:
+    """What is wrong with units, each kind of it with one command for all."""
+    kinds: dict[str, list[str]] = {}
+    for unit in wanted:
+        facts = shown.get(unit, {})
+        if facts.get("LoadState") != "loaded":
+            kinds.setdefault("unmask", []).append(unit)
+        elif facts.get("UnitFileState") not in ("enabled", "static", "linked"):
+            kinds.setdefault("enable --now", []).append(unit)
+        elif facts.get("ActiveState") not in ("active", "activating", "reloading"):
+            kinds.setdefault("start", []).append(unit)
+        elif facts.get("NeedDaemonReload") == "yes":
+            kinds.setdefault("daemon-reload", []).append(unit)
+    says = {"unmask": "cannot be loaded", "enable --now": "disabled", "start": "not active"}
+    for verb, names in kinds.items():
+        if verb == "unmask":
+            named = " ".join(names)
+            mend = f"sudo systemctl unmask {named} && sudo systemctl unmask --runtime {named}"
+            yield fail(f"{says[verb]}: {', '.join(names)}", mend)
+        elif verb in says:
+            yield fail(f"{says[verb]}: {', '.join(names)}", f"sudo systemctl {verb} {' '.join(names)}")
+        else:
+            yield warn(f"changed, and not read since: {', '.join(names)}", "sudo systemctl daemon-reload")
 
 
 def _ignored(site: Site) -> Iterator[Finding]:

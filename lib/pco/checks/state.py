@@ -28,22 +28,24 @@ def sizes(site: Site) -> Finding:
     """How much lies in each folder; what pco keeps should not outgrow what is left of its disk."""
     paths = site.config.paths
     told, large, closed, left = [], [], [], MOST_WALKED
-    for path in (paths.spool, paths.sessions, paths.mirrors, paths.plane, paths.audit, paths.metrics, paths.www):
+    for name in ("spool", "sessions", "mirrors", "plane", "audit", "metrics", "www"):
+        path = getattr(paths, name)
         if not path.is_dir():
             continue
         if not os.access(path, os.R_OK | os.X_OK):
-            closed.append(path.name)
+            closed.append(name)
             continue
         size, seen = _weight(path, left)
         left -= seen
-        told.append(f"{path.name} {size >> 20} MiB" if size >> 20 else f"{path.name} {size >> 10} KiB")
+        told.append(f"{name} {size >> 20} MiB" if size >> 20 else f"{name} {size >> 10} KiB")
         facts = os.statvfs(path)
         if size > facts.f_bavail * facts.f_frsize:
-            large.append(path)
+            large.append((name, path))
     said = ", ".join(told) + (f" (more than {MOST_WALKED} files: at least)" if left <= 0 else "")
     if large:
-        more = f"{said}; {large[0].name} takes more than is left on its disk"
-        return warn(more, f"sudo du -xh --max-depth=2 {large[0]} | sort -h | tail")
+        name, path = large[0]
+        more = f"{said}; {name} takes more than is left on its disk"
+        return warn(more, f"sudo du -xh --max-depth=2 {path} | sort -h | tail")
     return unseen(f"{said}; closed to this user: {', '.join(closed)}") if closed else ok(said)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pco.checks import Finding, Site, checks, fail, ok, warn
 from pco.checks.services import deployed
-from pco.ground import attempt, attested, times
+from pco.ground import attempt, attested, polled, times
 from pco.ground.errors import BadData, PcoError
 from pco.ground.ticket import State, Ticket
 from pco.rules import retry
@@ -60,8 +60,11 @@ def first(site: Site) -> Finding:
 
 def _end_to_end(site: Site) -> str:
     """The command that tries all of it, in the first project."""
-    projects = site.config.plane.projects
-    return f"pco-doctor --end-to-end {(projects[0].key or projects[0].id) if projects else 'PROJECT'}"
+    name = "PROJECT"
+    for project in site.config.plane.projects[:1]:
+        with suppress(PcoError):
+            name = project.key or polled.read(site.config.paths.plane, project.id).key or project.id
+    return f"pco-doctor --end-to-end {name}"
 
 
 def _finished(site: Site) -> list[Ticket]:

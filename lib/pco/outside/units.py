@@ -99,12 +99,6 @@ def show(*units: str, properties: tuple[str, ...]) -> dict[str, dict[str, str]]:
     return found
 
 
-def files(pattern: str) -> list[str]:
-    """The unit files that systemd knows."""
-    said = _systemctl("list-unit-files", "--no-legend", "--no-pager", "--", pattern, patience=_BRIEFLY)
-    return [line.split()[0] for line in said.out.decode("utf-8", "replace").splitlines() if line.strip()]
-
-
 def exposure(*units: str) -> dict[str, float]:
     """How exposed each of these units is as systemd judges it, 0 to 10 (systemd-analyze(1)).  Raises PcoError."""
     said = process.run(["systemd-analyze", "security", "--no-pager", *units], _ENVIRONMENT, _BRIEFLY)

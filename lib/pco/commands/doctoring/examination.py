@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pco.checks import GRAVITY, Check, Finding, Site, Status, all_checks, fail, ok, unseen, warn
 from pco.checks.boxes import BOXES, SECTIONS, Box
@@ -18,6 +19,10 @@ from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, PcoError
 from pco.outside import process, units
 
+if TYPE_CHECKING:
+    from pco.outside.plane import Plane
+
+CREDENTIALS = "/etc/pco/credentials"  # those of the units
 ALL = "23.1"  # the box that is about all others
 _PROGRAM = re.compile(r"\b(pco-[a-z]+)\b")
 _PAGE = re.compile(r"(pco[a-z-]*)\(([157])\)")  # as boxes name them
@@ -47,14 +52,15 @@ def inside(pco: Pco, boxes: Sequence[Box], within: float) -> tuple[list[Row], li
     Raises BadConfig where there is no configuration that can be read.
     """
     patience = timedelta(seconds=within * 0.8)  # so that it is said what did not answer
-    site = Site(
-        config=pco.config,
-        config_path=pco.config_path,
-        now=pco.now(),
-        root=os.geteuid() == 0,
-        systemd=units.running() and pco.config.paths.root is None,
-        plane=lambda: pco.plane(urgent=True, patience=timedelta(0), timeout=min(pco.config.plane.timeout, patience)),
-    )
+    root = os.geteuid() == 0
+    systemd = units.running() and pco.config.paths.root is None
+    given = os.environ.get("CREDENTIALS_DIRECTORY") or (CREDENTIALS if root and systemd else "")
+
+    def plane() -> "Plane":
+        timeout = min(pco.config.plane.timeout, patience)
+        return pco.plane(urgent=True, patience=timedelta(0), timeout=timeout, credentials=given)
+
+    site = Site(pco.config, pco.config_path, pco.now(), root=root, systemd=systemd, plane=plane)
     all_of_them = any(box.id == ALL for box in boxes)
     found, bugs = examined(all_checks(), BOXES if all_of_them else boxes, site, within)
     rows = [_row(pco, box, found) for box in (BOXES if all_of_them else boxes) if box.id != ALL]
@@ -174,15 +180,15 @@ def _written(box: Box) -> Finding:
     pages = [f"{name}.{section}" for name, section in _PAGE.findall(box.answer)]
     missing = [page for page in pages if not any(path.exists() for path in _places(page))]
     if missing:
-        return warn(f"{' and '.join(missing)} is not there", "install pco again")
+        return warn(f"not there: {', '.join(missing)}", "install pco again")
     return ok(f"see {box.answer}")
 
 
 def _built_in(box: Box) -> Finding:
     missing = [name for name in _PROGRAM.findall(box.answer) if not (_home() / "bin" / name).exists()]
-    return (
-        warn(f"{' and '.join(missing)} is not there", "install pco again") if missing else ok(f"built in: {box.answer}")
-    )
+    if missing:
+        return warn(f"not there: {', '.join(missing)}", "install pco again")
+    return ok(f"built in: {box.answer}")
 
 
 def _home() -> Path:
@@ -193,7 +199,7 @@ def _home() -> Path:
 def _places(page: str) -> list[Path]:
     """Where a page of the manual may be; in a checkout, what it is made of."""
     name, _, section = page.rpartition(".")
-    written = _home() / "share" / "man" / page
+    written = _home() / "share" / "man" / (f"{page}.md" if section == "7" else page)
     made = _home() / "lib" / "pco" / "commands" / f"{name.removeprefix('pco-')}.py"
     return [_home() / "share" / "man" / f"man{section}" / page, *([written, made] if section != "1" else [made])]
 
