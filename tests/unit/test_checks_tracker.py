@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from checking import Status, look, put, site
-from pco.checks import Site
+from pco.checks import Site, all_checks
+from pco.checks.boxes import BY_ID
+from pco.commands.doctoring.examination import examined
 from pco.outside.plane import Plane
 from pco.outside.rates import Budget
 from pco.sim import Sim, running
@@ -65,7 +67,14 @@ def test_a_token_of_a_member_is_well(sim, tmp_path):
 
     assert look(where, "2.1").evidence == "it is pco's, a member of 1 project"
     assert look(where, "2.2").evidence == "acme: 4 projects can be seen"
-    assert len(sim.requests()) == 2
+
+
+def test_all_boxes_together_ask_plane_twice(sim, tmp_path, repository):
+    where = of(sim, tmp_path, entry(sim, "WEB", repository))
+
+    examined(all_checks(), [BY_ID[id] for id in ("2.1", "2.2", "2.3")], where, 10.0)
+
+    assert [row["path"].split("/")[-2] for row in sim.requests()] == ["me", "projects"]
 
 
 @pytest.mark.box("2.1", "ill")
