@@ -50,10 +50,11 @@ def disk(site: Site) -> Finding:
     """Free space and inodes of each file system that pco writes to."""
     paths, wanted = site.config.paths, site.config.health.disk_free
     found, known = [], set()
-    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www, site.at("/var/log/journal")):
+    beside = (site.at("/var/lib/private/pco-agent"), site.at("/var/log/journal"))
+    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www, *beside):
         try:
             device, facts = os.stat(path).st_dev, os.statvfs(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             continue
         if device in known or not facts.f_blocks:
             continue
