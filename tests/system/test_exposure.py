@@ -41,7 +41,7 @@ def ran(pco: Installed) -> dict[str, str]:
     pco.wait("the post", lambda: state(pco, good) == "posted")
     pco.wait("the end of the other", lambda: state(pco, bad) != "active")
     pco.host.systemctl("start", "pco-push.service")
-    pco.host.systemctl("start", "pco-retention.service")
+    pco.host.systemctl("start", "pco-retention.service", "pco-digest.service", "pco-weekly.service")
     pco.host.systemctl("start", "pco-collect@NO-1.service", code=None)  # there is nothing: it fails
     names = {service: service for service in SERVICES}
     names |= {service: service + key for service in SERVICES if service.endswith("@")}

@@ -155,6 +155,13 @@ def test_only_as_many_tickets_are_named_as_was_asked_for():
     assert [top.key for top in report.dearest] == ["WEB-9", "WEB-8", "WEB-7"]
 
 
+def test_what_is_put_together_of_tickets_whose_keys_are_gone_is_no_ticket():
+    report = of(gone=50.0, WEB_1=1.0)
+
+    assert [top.key for top in report.dearest] == ["WEB-1"]
+    assert report.usd == 51.0
+
+
 JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=4)
 STATES = st.sampled_from(["pending", "approved", "active", "completed", "outbox", "posted", "failed", "rejected", ""])
 RECORD = st.builds(

@@ -290,10 +290,10 @@ def _person(by: str) -> bool:
 
 
 def _first(numbers: Mapping[str, float], most: int) -> Iterable[tuple[str, float]]:
-    """The largest, largest first; what is nothing is left out."""
+    """The largest, largest first; without what is nothing, and what is put together of tickets whose keys are gone."""
     from heapq import nsmallest
 
-    large = ((key, number) for key, number in numbers.items() if number > 0)
+    large = ((key, number) for key, number in numbers.items() if number > 0 and key != counting.OTHER)
     return nsmallest(most, large, key=lambda pair: (-pair[1], pair[0]))
 
 
