@@ -21,7 +21,7 @@ from pco.spool import Spool
 
 TICKET_USD, DAILY_USD = 1.0, 2.0  # what a run against the real API may cost
 LONG = 900.0  # seconds that a real model may take
-AT_REST = 5.0  # seconds after which it is said that nobody speaks to a session
+AT_REST = 20.0  # seconds after which it is said that nobody speaks to a session
 MOST_WORDS = 90  # columns of what the agent says or does
 
 SUMMARY = """\
@@ -35,7 +35,7 @@ ROTATE = "/var/log/shop/*.log {\n    daily\n    rotate 7\n    compress\n    miss
 class Sketch:
     """share/demo/agent: a script that knows what to do about four tickets."""
 
-    patience = 30.0
+    patience = 60.0
     headless = ""
 
     def begin(self, _stage: Stage) -> str:
@@ -62,7 +62,7 @@ class Claude:
         self.program = TOP / ".venv" / "claude" / ".".join(map(str, program.TESTED)) / "claude"
         self.key_file = key_file
         self.base_url = base_url
-        self.patience = LONG if key_file else 60.0
+        self.patience = LONG if key_file else 180.0
         self.rules = made_up
         self._read: dict[Path, int] = {}
         self._hinted: dict[str, str] = {}

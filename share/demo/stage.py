@@ -25,7 +25,7 @@ from pco.spool import Spool  # noqa: E402
 
 TOKEN = "plane_api_demo_bot"
 WEB, INF = "0d5a8a52-2b0b-4a51-9d1c-7f6d1f0a0001", "0d5a8a52-2b0b-4a51-9d1c-7f6d1f0a0002"
-PATIENCE = 30.0  # seconds until something that must happen by itself counts as failed
+PATIENCE = 60.0  # seconds until something that must happen by itself counts as failed
 
 BASKET = """\
 from dataclasses import dataclass
