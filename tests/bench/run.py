@@ -17,7 +17,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:1] = [str(TOP / "lib"), str(TOP / "tests")]
 
-from bench import booted, growing, showing, starting, supervising, writing  # noqa: E402
+from bench import booted, growing, hooking, remembering, showing, starting, supervising, writing  # noqa: E402
 from bench.measure import Figure  # noqa: E402
 
 BENCHES = {
@@ -28,6 +28,9 @@ BENCHES = {
     "requests": growing.requests,
     "dashboard": showing.dashboard,
     "complete": supervising.summary,
+    "hook": hooking.waited,
+    "typed": hooking.typed,
+    "claude": remembering.overhead,
     "watch": supervising.idle,
     "units": booted.latency,
     "units-idle": booted.idle,
