@@ -6,15 +6,20 @@ the model; comments that a person forwards are handed over when a turn ends.  Wi
 with `check` it tries whether it could do all this.  It never fails: what goes wrong stands in out/trouble, and
 pco-watch says it.
 
-Only json, os, sys and time are imported, and what imports no more: the agent waits for this.
+Only json, os, sys and time are imported, and what imports no more, not even typing: the agent waits for this.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import Any
 
 from pco.ground import events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 HELP = """Usage: pco-hook KEY HOME [status|check]
 

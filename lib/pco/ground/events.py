@@ -6,10 +6,15 @@ started, working, turn_ended, turn_failed, blocked, idle, ended or completed; co
 detail.by, blocked has detail.what.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SCHEMA = 1
 

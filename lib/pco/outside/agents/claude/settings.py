@@ -66,10 +66,14 @@ def check(data: bytes) -> None:
 
 
 def try_hook(key: str, home: Path) -> None:
-    """Run pco-hook once, as the agent will.  Raises BadConfig if it does not work here."""
+    """Run pco-hook once, as the agent will.  Raises BadConfig if it does not work here.
+
+    In a checkout this is also what leaves it compiled; the agent's own calls write nothing.
+    """
+    python, _, *words = _hook(key, home)
     try:
         tried = subprocess.run(
-            [*_hook(key, home), "check"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
+            [python, "-IS", *words, "check"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BadConfig(f"pco-hook cannot run: {error}") from error
