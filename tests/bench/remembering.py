@@ -16,6 +16,7 @@ from pco.sim.model import Model
 from sessions import until
 from support import a_ticket
 
+MOST = 20  # MiB that pco may add to each
 SETTLE = 10.0  # seconds
 PATIENCE = 300.0
 TMUX = str(shutil.which("tmux"))
@@ -35,7 +36,7 @@ def overhead(folder: Path) -> Iterator[Figure]:
             wrappers = [memory.parent(agent) for agent in agents]
             server = memory.parent(wrappers[0])
             time.sleep(SETTLE)
-            whole, tmux = sum(map(memory.pss, memory.family(server))), memory.pss(server)
+            whole = sum(map(memory.pss, memory.family(server)))
             wrapped = sum(map(memory.pss, wrappers))
             for key in keys:
                 desk.tmux("kill-session", "-t", f"={key}")
@@ -43,10 +44,10 @@ def overhead(folder: Path) -> Iterator[Figure]:
             bare = alone(home / "bare", model, commands)
         finally:
             desk.close()
-    note = f"of which pco-session {wrapped / count / memory.MIB:.1f}, tmux {tmux / count / memory.MIB:.1f}; {why}"
-    value, floor = (whole - bare) / count / memory.MIB, bare / count / memory.MIB
-    yield Figure(f"pco beside each of {count} idle sessions, PSS", value, "MiB", 20, None, "<= 20 MiB", note)
-    yield Figure("  claude in a bare tmux, each, PSS", floor, "MiB", float("inf"), None, "to compare")
+    value, floor = whole / count / memory.MIB, bare / count / memory.MIB
+    parts = f"pco adds {value - floor:.1f} MiB, of it pco-session {wrapped / count / memory.MIB:.1f}"
+    rule = f"<= claude in a bare tmux + {MOST} MiB"
+    yield Figure(f"{count} idle sessions, each, PSS", value, "MiB", floor + MOST, floor, rule, f"{parts}; {why}")
 
 
 def began(desk: Desk, count: int) -> list[str]:

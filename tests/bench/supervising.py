@@ -60,7 +60,7 @@ def recorded(yard: Yard, name: str, hand_over: Callable[[Yard, str], None]) -> F
         keys = [f"WEB-{n}" for n in range(start, start + AT_ONCE)]
         for key in keys:
             begin(yard, key)
-        until(lambda keys=keys: all(yard.ticket(key).attempt.born for key in keys), 60)  # type: ignore[misc]
+        until(lambda keys=keys: all(yard.ticket(key).attempt.born for key in keys), 300)  # type: ignore[misc]
         time.sleep(1)
         taken += [handed_over(yard, key, hand_over) for key in keys]
         subprocess.run(["tmux", "-S", str(yard.tmux.socket), "kill-server"], capture_output=True, check=True)
