@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import checking
 from pco.spool import Spool
 from servers import Authority
 from support import Site
+
+# A machine that is busy makes nothing wrong.
+hypothesis.settings.register_profile("pco", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("pco")
 
 
 @pytest.fixture(autouse=True)
