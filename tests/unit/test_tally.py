@@ -43,10 +43,10 @@ def test_each_run_adds_to_what_was_counted_before(tmp_path):
 
 
 def test_what_is_measured_is_counted_under_the_least_bound_that_holds_it(tmp_path):
-    made = Tally()
     for seconds in (0.5, 1.0, 1.5, 99.0):
+        made = Tally()
         made.measure("took", BOUNDS, seconds)
-    run(tmp_path, made)
+        run(tmp_path, made)
 
     assert tally.read(tmp_path, "poll").spans == {"took": {"": {"1": 2, "10": 1, "+Inf": 1, "sum": 102.0}}}
 
