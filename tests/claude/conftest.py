@@ -1,6 +1,7 @@
 """Fixtures: a pco whose agent is the real Claude Code, and a stand-in of the model's API."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,6 @@ def desk(tmp_path: Path, model: Model) -> Iterator[Callable[..., Desk]]:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A pco that the tests of a module share, with a project for each way."""
-    with Model() as model:
-        made = Desk.of(tmp_path_factory.mktemp("both") / "pco", model, {})
+    with Model() as model, closing(Desk.of(tmp_path_factory.mktemp("both") / "pco", model, {})) as made:
         made.two_ways()
         yield made
-        made.close()

@@ -23,7 +23,7 @@ def test_its_last_word_is_the_summary_and_its_commits_come_along(desk, model):
 
     assert (ticket.state, ticket.round.summary, ticket.round.summary_by) == (State.COMPLETED, "All **done**.", "agent")
     assert [c.subject for c in ticket.round.work.commits] == ["Add made.txt"]
-    assert pco.kinds(key) == ["launched", "started", "working", "turn_ended", "ended"]
+    assert list(dict.fromkeys(pco.kinds(key))) == ["launched", "started", "working", "turn_ended", "ended"]
 
 
 def test_a_summary_that_the_agent_hands_over_goes_before_its_last_word(desk, model):

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ PROJECTS = {
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """A pco whose projects differ, after one ticket of each: the pco, and the tickets by the project's name."""
-    with Model() as model:
-        pco = Desk.of(tmp_path_factory.mktemp("options") / "pco", model, {"mode": "headless", "model": "sonnet"})
+    home, claude = tmp_path_factory.mktemp("options") / "pco", {"mode": "headless", "model": "sonnet"}
+    with Model() as model, closing(Desk.of(home, model, claude)) as pco:
         work = pco.repository.with_suffix(".work")
         (work / "CLAUDE.md").write_text(f"{KIND}\n")
         git("add", ".", cwd=work)
@@ -67,7 +68,6 @@ def ran(tmp_path_factory):
         model.set_rules([{"match": rf"{keys[name]}\b", "steps": steps} for name, (_, steps) in PROJECTS.items()])
         pco.launch(*keys.values())
         yield pco, {name: pco.comes_to(key, State.COMPLETED, State.FAILED) for name, key in keys.items()}
-        pco.close()
 
 
 def asked(ran, name):
