@@ -110,7 +110,7 @@ def test_what_was_not_tried_says_how_to(tmp_path):
         found = look(site(tmp_path), id)
 
         assert (found.status, found.evidence) == (Status.WARN, "not yet")
-        assert found.mend.startswith("pco-doctor --")
+        assert found.mend.startswith("sudo pco-doctor --")
 
 
 @pytest.mark.box("17.2", "well")
@@ -136,6 +136,16 @@ def test_what_was_tried_counts_for_half_a_year_if_it_went_well(tmp_path, id, goo
     found = look(where, id)
 
     assert (found.status, found.evidence) == (status, f"20 tickets (pco-doctor, {days}d ago)")
+
+
+@pytest.mark.parametrize(
+    ("note", "status"), [("30m watched: nothing seen", "ok"), ("5m watched: nothing seen", "warn")]
+)
+def test_a_watch_of_a_few_minutes_is_not_enough(tmp_path, note, status):
+    where = site(tmp_path)
+    attested.write(where.config.paths.audit, Word("24.3", "pco-doctor", NOW, note))
+
+    assert look(where, "24.3").status == status
 
 
 # What has happened: polls, latencies, real tickets.

@@ -1,9 +1,11 @@
 """What was tried, or has happened, by now: test tickets, load, a watch over the logs, real tickets, their latencies."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pco.checks import Finding, Site, checks, fail, ok, warn
 from pco.checks.services import deployed
@@ -16,6 +18,7 @@ from pco.spool import Spool
 MOST_READ = 40  # of the latest finished tickets
 SLOW = 5.0  # seconds
 TRIED = timedelta(days=180)
+LONG = timedelta(minutes=30)
 
 
 @checks("17.2")
@@ -33,13 +36,17 @@ def bore(site: Site) -> Finding:
 @checks("24.3")
 def watched(site: Site) -> Finding:
     """Whether the logs were watched for half an hour, and what was seen."""
-    return _seen_before(site, "24.3", "pco-doctor --watch 30m")
+    how = "sudo pco-doctor --watch 30m"
+    found = _seen_before(site, "24.3", how)
+    if found.status == "ok" and watched_for(found.evidence) < LONG:
+        return warn(f"{found.evidence}; that is not long", how)
+    return found
 
 
 @checks("18.5")
 def prompt(site: Site) -> Finding:
     """How long it took from the hand-over of a summary to its record, for the last ones."""
-    spans = [span for ticket in _finished(site) for span in _latencies(site, ticket)]
+    spans = [span for ticket in _finished(site) for span in latencies(site.config.paths.sessions, ticket)]
     if not spans:
         return warn("no session has ended with a summary lately", _end_to_end(site))
     longest, middle = max(spans).total_seconds(), sorted(spans)[len(spans) // 2].total_seconds()
@@ -58,13 +65,19 @@ def first(site: Site) -> Finding:
     return warn("no ticket of Plane was posted since the deployment", "pco-queue (approve one, and accept its summary)")
 
 
+def watched_for(note: str) -> timedelta:
+    """How long was watched, as pco-doctor noted it; any length where a person has said it in other words."""
+    length = re.match(r"([0-9]+[a-z]+) watched: ", note)
+    return times.parse_duration(length[1]) if length else timedelta.max
+
+
 def _end_to_end(site: Site) -> str:
     """The command that tries all of it, in the first project."""
     name = "PROJECT"
     for project in site.config.plane.projects[:1]:
         with suppress(PcoError):
             name = project.key or polled.read(site.config.paths.plane, project.id).key or project.id
-    return f"pco-doctor --end-to-end {name}"
+    return f"sudo pco-doctor --end-to-end {name}"
 
 
 def _finished(site: Site) -> list[Ticket]:
@@ -87,13 +100,13 @@ def _finished(site: Site) -> list[Ticket]:
     return site.once("finished", read)
 
 
-def _latencies(site: Site, ticket: Ticket) -> Iterator[timedelta]:
+def latencies(sessions: Path, ticket: Ticket) -> Iterator[timedelta]:
     """From the end of each session, by its exit record, to its ticket's move."""
     for round in ticket.rounds:
         last = round.attempts[-1] if round.attempts else None
         if last is None or last.end is None or last.outcome != retry.COMPLETED:
             continue
-        home = attempt.folder(site.config.paths.sessions, ticket.key, round.n, last.n)
+        home = attempt.folder(sessions, ticket.key, round.n, last.n)
         try:
             out = attempt.open_out(home / "out")
         except OSError:

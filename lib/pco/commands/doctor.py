@@ -16,6 +16,17 @@ and nobody has, and one that could not be looked at, unless a person explains th
 it from "go".
 
 With --url it looks at the dashboard of another machine, as its readers do; it needs no configuration then.
+
+With --watch it looks for as long as you say at what pco logs as an error, at its units, its polls and its health, names
+what is new as it comes, and at the end all that it saw.  The result is kept, for box 24.3.
+
+With --end-to-end it makes test tickets in a project, approves them in your name, all at once, and sees them through to
+the end, as fast as the limits of sessions allow.  A small program of pco's own works on them in place of the agent: it
+commits a file and hands over a summary, in a session like any other, and costs nothing.  Then it says how long each
+step took, keeps the result (boxes 17.2 and, from 20 tickets on, 17.4), and removes all that it made, also if it is
+interrupted; what a killed run left the next one removes.  It touches no other ticket, and takes slots of sessions while
+it runs.  Of Plane such tickets know nothing.  To see polls and comments, too, make an item in Plane for that, and name
+it: with --item that one is fetched, worked on by the same small program, and gets a comment and a new state in Plane.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -41,6 +52,10 @@ class Doctor(Program, click.Group):
 @click.option("--section", "sections", multiple=True, metavar="N|ID", help="Only these sections or boxes; repeatable.")
 @click.option("--production", is_flag=True, help="Go or no-go: exit 0 is go.")
 @click.option("--url", metavar="URL", default="", help="Look at this dashboard, from outside.")
+@click.option("--watch", "length", metavar="DURATION", default="", help="Watch logs, units and health for so long.")
+@click.option("--end-to-end", "trial", metavar="PROJECT", default="", help="Send test tickets through everything.")
+@click.option("--tickets", type=click.IntRange(1, 200), help="For --end-to-end: how many at once; default: 1.")
+@click.option("--item", metavar="KEY", default="", help="For --end-to-end: this item of Plane, which gets a comment.")
 @click.pass_context
 def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
     """Verify that pco is ready for production.
@@ -50,6 +65,8 @@ def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, c
       sudo pco-doctor                     what is not as it should be, and how to mend it
       pco-doctor -v --section 2           all about Plane and the agent, with evidence
       pco-doctor --production && echo go
+      sudo pco-doctor --end-to-end WEB --tickets 20
+      sudo pco-doctor --watch 30m
       pco-doctor attest 23.2 --note "Told all teams by mail" --until 2027-06-30
       pco-doctor --format json | jq -r '.[] | select(.status == "fail") | .mend'
     """
@@ -57,8 +74,30 @@ def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, c
     configure(pco, config, verbose, quiet, color)
     if ctx.invoked_subcommand is not None:
         return
-    look(pco, **given)
+    act(pco, **given)
     raise SystemExit(pco.trouble)
+
+
+def act(
+    pco: Pco, length: str, trial: str, tickets: int | None, item: str, production: bool, url: str, **given: Any
+) -> None:
+    """Watch, try, or look."""
+    if bool(length) + bool(trial) + bool(url) > 1 or (production and (length or trial or url)):
+        raise click.UsageError("--watch, --end-to-end, --url and --production are for a run of their own.")
+    if not trial and (item or tickets):
+        raise click.UsageError("--tickets and --item go with --end-to-end.")
+    if item and tickets:
+        raise click.UsageError("--item is one ticket: leave --tickets out.")
+    if length:
+        from pco.commands.doctoring import watching
+
+        pco.trouble = 0 if watching.watch(pco, watching.parse(length)) else NO_GO
+    elif trial:
+        from pco.commands.doctoring import rehearsing
+
+        pco.trouble = 0 if rehearsing.rehearse(pco, trial, tickets or 1, item) else NO_GO
+    else:
+        look(pco, production=production, url=url, **given)
 
 
 def look(pco: Pco, form: str, sections: tuple[str, ...], production: bool, url: str) -> None:

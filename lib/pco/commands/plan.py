@@ -59,13 +59,14 @@ def draw_up(pco: Pco, ticket: Ticket, runner: Runner) -> Plan:
         conversation=conversation,
         left=budget.left(ticket, purse.read(pco)),
     )
-    prepared = agents.named(pco.config.agent).prepare(session)
+    agent = prompt.SCRIPTED if ticket.scripted else pco.config.agent
+    prepared = agents.named(agent).prepare(session)
     form, nonce = template(pco), secrets.token_hex(8)
     words = {"prompt.md": prompt.render(form, ticket, where, nonce, resumed=bool(conversation))}
     if conversation:
         words[attempt.AFRESH] = prompt.render(form, ticket, where, nonce)
     files = {**{name: text.encode("utf-8", "replace") for name, text in words.items()}, **prepared.files}
-    return Plan(ticket, home, _launch(pco, project, session, prepared, place), files, place.sealed)
+    return Plan(ticket, home, _launch(pco, project, session, prepared, place, agent), files, place.sealed)
 
 
 def lay_out(plan: Plan) -> None:
@@ -127,7 +128,9 @@ def template(pco: Pco) -> str:
         raise BadConfig(f"sessions.prompt: {path}: {error}") from error
 
 
-def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepared, place: Place) -> Launch:
+def _launch(
+    pco: Pco, project: Project, session: agents.Session, prepared: Prepared, place: Place, agent: str
+) -> Launch:
     return Launch(
         key=session.key,
         round=session.round,
@@ -141,7 +144,7 @@ def _launch(pco: Pco, project: Project, session: agents.Session, prepared: Prepa
         trigger=str(pco.config.paths.trigger),
         argv=prepared.argv,
         environment=dict(prepared.environment),
-        agent=pco.config.agent,
+        agent=agent,
         source=str(session.home / attempt.SOURCE) if place.sealed else "",
         clone_within=pco.config.sessions.clone_within.total_seconds(),
         # Often enough that a screen that changes is never taken for a stalled session.

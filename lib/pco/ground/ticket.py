@@ -295,7 +295,8 @@ class Round:
 class Ticket:
     """The whole record.  `state` is not in the file: it is the folder that the file was read from.
 
-    `restored` is when it came back from a backup: of what happened between that and then it knows nothing.
+    `restored` is when it came back from a backup: of what happened between that and then it knows nothing.  `scripted`:
+    it tries pco, and a small program of pco's own works on it in place of the agent.
     """
 
     key: str
@@ -307,6 +308,7 @@ class Ticket:
     schema: int = SCHEMA
     rev: int = 0
     local: bool = False
+    scripted: bool = False
     description: str = ""
     description_html: str = ""
     plane_state: PlaneState | None = None

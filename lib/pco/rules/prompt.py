@@ -6,7 +6,7 @@ that says so; the prompt never begins with them, so that nothing in a ticket can
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from string import Template
 from typing import Any
 
@@ -14,6 +14,8 @@ from pco.ground import text, times
 from pco.ground.config import Config, Project
 from pco.ground.errors import BadConfig
 from pco.ground.ticket import Comment, Noted, Ticket
+
+SCRIPTED = "scripted"  # the agent of tickets that only try pco
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ def target(ticket: Ticket, config: Config) -> Target | None:
     project = config.project(ticket.project)
     if project is None:
         return None
-    return target_of(project, config)
+    return _with_agent(ticket, target_of(project, config))
+
+
+def _with_agent(ticket: Ticket, where: Target) -> Target:
+    return replace(where, agent=SCRIPTED) if ticket.scripted else where
 
 
 def target_of(project: Project, config: Config) -> Target:
@@ -57,7 +63,7 @@ def content_hash(ticket: Ticket, where: Target) -> str:
         "description": ticket.description,
         "comments": [[c.id, times.iso(c.at), c.by, c.text] for c in current.comments],
         "remark": current.remark,
-        **asdict(where),
+        **asdict(_with_agent(ticket, where)),
     }
     canonical = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

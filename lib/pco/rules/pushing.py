@@ -26,7 +26,7 @@ class Branch:
 def branch(ticket: Ticket, project: Project | None) -> Branch | None:
     """The branch as the latest round that has commits left it; None if there is none, or it is not to be pushed."""
     work = next((r.work for r in reversed(ticket.rounds) if r.work and r.work.tip and r.work.commits), None)
-    if work is None or project is None or not project.pushed_to:
+    if work is None or project is None or not project.pushed_to or ticket.scripted:
         return None
     return Branch(work.tip, work.branch, project.pushed_to, tried(work, project))
 

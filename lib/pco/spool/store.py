@@ -40,7 +40,10 @@ FOLDERS = (
 )
 LOCKS = (
     ".lock",
-    *(f".{program}.lock" for program in ("poll", "launch", "watch", "post", "push", "dashboard", "backup", "notify")),
+    *(
+        f".{program}.lock"
+        for program in ("poll", "launch", "watch", "post", "push", "dashboard", "backup", "notify", "doctor")
+    ),
 )
 RESTORING = "control/restoring"  # see spool.comeback
 BATCH = 100  # tickets created under one lock

@@ -30,3 +30,13 @@ def attest(pco: Pco, id: str, note: str, until: str) -> None:
     ends = f", until {times.iso(end)}" if end else ""
     pco.announce("attested", None, {"box": id, "note": said, "until": times.iso(end) if end else ""})
     pco.say(f"{id} {box.asks}: attested by {pco.who}{ends}")
+
+
+def saw(pco: Pco, id: str, note: str, *, good: bool) -> None:
+    """Keep, and audit, what pco-doctor itself has seen of a box; said if it cannot be kept."""
+    try:
+        attested.write(pco.config.paths.audit, Word(id, "pco-doctor", pco.now(), text.line(note, MOST_NOTE), good=good))
+    except SystemFault as error:
+        pco.fail(NotPermitted(f"{id}: the result is not kept: {error}", "as root, or as a member of group pco"))
+        return
+    pco.announce("attested", None, {"box": id, "note": text.line(note, MOST_NOTE), "good": "yes" if good else "no"})

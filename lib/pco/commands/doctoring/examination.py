@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,17 @@ def inside(pco: Pco, boxes: Sequence[Box], within: float) -> tuple[list[Row], li
 
     Raises BadConfig where there is no configuration that can be read.
     """
+    site = site_of(pco, pco.now(), within)
+    all_of_them = any(box.id == ALL for box in boxes)
+    found, bugs = examined(all_checks(), BOXES if all_of_them else boxes, site, within)
+    rows = [_row(pco, box, found) for box in (BOXES if all_of_them else boxes) if box.id != ALL]
+    judged = [_all(box, rows) for box in boxes if box.id == ALL]
+    shown = [row for row in (*rows, *judged) if row.box in boxes]
+    return sorted(shown, key=lambda row: BOXES.index(row.box)), bugs
+
+
+def site_of(pco: Pco, now: datetime, within: float = 5.0) -> Site:
+    """What is looked at from here.  Raises BadConfig where there is no configuration that can be read."""
     patience = timedelta(seconds=within * 0.8)  # so that it is said what did not answer
     root = os.geteuid() == 0
     systemd = units.running() and pco.config.paths.root is None
@@ -60,13 +71,7 @@ def inside(pco: Pco, boxes: Sequence[Box], within: float) -> tuple[list[Row], li
         timeout = min(pco.config.plane.timeout, patience)
         return pco.plane(urgent=True, patience=timedelta(0), timeout=timeout, credentials=given)
 
-    site = Site(pco.config, pco.config_path, pco.now(), root=root, systemd=systemd, plane=plane)
-    all_of_them = any(box.id == ALL for box in boxes)
-    found, bugs = examined(all_checks(), BOXES if all_of_them else boxes, site, within)
-    rows = [_row(pco, box, found) for box in (BOXES if all_of_them else boxes) if box.id != ALL]
-    judged = [_all(box, rows) for box in boxes if box.id == ALL]
-    shown = [row for row in (*rows, *judged) if row.box in boxes]
-    return sorted(shown, key=lambda row: BOXES.index(row.box)), bugs
+    return Site(pco.config, pco.config_path, now, root=root, systemd=systemd, plane=plane)
 
 
 def outside(pco: Pco, url: str, within: float) -> list[Row]:

@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -30,12 +31,14 @@ EDITABLE = (State.PENDING, State.APPROVED)
 @click.option("--title", default=TITLE, show_default=True, help="For --test.")
 @click.option("--text", "words", metavar="TEXT|-", default=TEXT, help="For --test: what the agent shall do.")
 @click.option("--priority", type=click.Choice(verb.PRIORITIES), default="none", help="For --test.")
+@click.option("--scripted", is_flag=True, help="For --test: a program of pco's works on it, not the agent.")
 @verb.note
-def add(pco: Pco, keys: tuple[str, ...], test: bool, note: str, **local: str) -> None:
+def add(pco: Pco, keys: tuple[str, ...], test: bool, note: str, **local: Any) -> None:
     """Import an item of Plane, or make a local test ticket.
 
     pco-poll does the import, for only it holds a token.  A local ticket goes the whole way but for Plane: it is
-    launched without a poll, and posted without a request.
+    launched without a poll, and posted without a request.  With --scripted it tries pco alone: a small program makes a
+    commit and hands over a summary, which costs nothing; pco-doctor --end-to-end does that with as many as you like.
 
     \b
     Examples:
@@ -46,14 +49,14 @@ def add(pco: Pco, keys: tuple[str, ...], test: bool, note: str, **local: str) ->
         raise click.UsageError("Name items of Plane by their keys, or say --test.")
     given = click.get_current_context().get_parameter_source
     if not test and any(given(name) is ParameterSource.COMMANDLINE for name in local):
-        raise click.UsageError("--project, --title, --text and --priority go with --test.")
+        raise click.UsageError("--project, --title, --text, --priority and --scripted go with --test.")
     if test:
         make(pco, note=note, **local)
     else:
         each(pco, named(keys), lambda key: _ask(pco, key, note))
 
 
-def make(pco: Pco, project: str, title: str, words: str, priority: str, note: str) -> None:
+def make(pco: Pco, project: str, title: str, words: str, priority: str, note: str, scripted: bool = False) -> Ticket:
     """Make a local ticket, under the next free number."""
     now = pco.now()
     first = Round(1, Trigger("local", now))
@@ -65,6 +68,7 @@ def make(pco: Pco, project: str, title: str, words: str, priority: str, note: st
         title=_title(title),
         rounds=(first,),
         local=True,
+        scripted=scripted,
         description=text.lines(terminal.given(words)).strip(),
         priority=priority,
         created_at=now,
@@ -75,6 +79,7 @@ def make(pco: Pco, project: str, title: str, words: str, priority: str, note: st
     pco.spool.control.wake("dashboard")
     pco.say(f"{made.key}: new -> pending")
     pco.say(f"Next: pco-queue approve {made.key}")
+    return made
 
 
 def _created(pco: Pco, ticket: Ticket, note: str) -> Ticket:

@@ -1,4 +1,4 @@
-"""What runs in a session, behind one seam: `claude` (Claude Code), `command` (any program).
+"""What runs in a session, behind one seam: `claude` (Claude Code), `command` (any program), `scripted` (to try pco).
 
 An agent is a module with `TELLS` and four functions, see `Agent`.  pco-launch calls `prepare` and writes what it
 returns into launch.json and beside it; pco-session, as the session's own user, calls `enter`, runs what that returns,
@@ -103,9 +103,9 @@ class Agent(Protocol):
 
 def named(name: str) -> Agent:
     """The agent of that name (`sessions.agent`).  Raises BadConfig."""
-    from pco.outside.agents import claude, command
+    from pco.outside.agents import claude, command, scripted
 
-    known: dict[str, Agent] = {"claude": claude, "command": command}
+    known: dict[str, Agent] = {"claude": claude, "command": command, "scripted": scripted}
     if name not in known:
         raise BadConfig(f"sessions.agent: {name} is not known (known are {', '.join(known)})")
     return known[name]
