@@ -469,7 +469,7 @@ def test_without_systemd_the_dashboard_is_drawn(polled):
 
 
 def test_what_happened_is_in_the_audit_record(ticketed):
-    lines = [json.loads(t) for f in (ticketed.site.home / "audit").iterdir() for t in f.read_text().splitlines()]
+    lines = [json.loads(t) for f in (ticketed.site.home / "audit").glob("*.jsonl") for t in f.read_text().splitlines()]
 
     assert [(r["event"], r["key"], r["fields"]["to"], r["by"]) for r in lines] == [
         ("moved", "WEB-2", "pending", "pco-poll")

@@ -48,7 +48,7 @@ def test_the_wake_flag_is_taken_and_the_dashboard_is_woken(plane):
 
     plane.post()
 
-    assert sorted(os.listdir(plane.site.home / "spool" / "wake")) == ["dashboard"]
+    assert sorted(os.listdir(plane.site.home / "spool" / "wake")) == ["dashboard", "notify"]
 
 
 def test_a_local_ticket_is_posted_without_any_request(site):

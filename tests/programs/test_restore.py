@@ -345,9 +345,9 @@ def test_a_restore_killed_at_any_rename_and_run_again_comes_to_the_same_end(site
         died += 1
         pco("pco-restore")
         found = without_times(everything(site))
-        assert {name: found[name] for name in wanted if name != "audit"} == {
-            n: wanted[n] for n in wanted if n != "audit"
-        }
+        # What is said once, by the run that did it, may be lost with that run.
+        told = {name for name in wanted if name == "audit" or name.startswith("spool/notify/")}
+        assert {n: found[n] for n in wanted if n not in told} == {n: wanted[n] for n in wanted if n not in told}
         assert found["audit"][-1] == "restored"
         when += 4
     assert died >= 5

@@ -42,6 +42,10 @@ def ran(pco: Installed) -> dict[str, str]:
     pco.wait("the end of the other", lambda: state(pco, bad) != "active")
     pco.host.systemctl("start", "pco-push.service")
     pco.host.systemctl("start", "pco-retention.service", "pco-digest.service", "pco-weekly.service")
+    pco.host.write("/etc/pco/hooks.d/backup/10-nothing", "#!/bin/sh\n", "755")
+    pco.host.systemctl("start", "pco-backup.service")
+    pco.wait("the backup", lambda: pco.host.show("pco-offsite", "ExecMainCode")["ExecMainCode"] == "1")
+    pco.host.systemctl("start", "pco-restore-test.service")
     pco.host.systemctl("start", "pco-collect@NO-1.service", code=None)  # there is nothing: it fails
     names = {service: service for service in SERVICES}
     names |= {service: service + key for service in SERVICES if service.endswith("@")}

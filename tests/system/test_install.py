@@ -178,8 +178,8 @@ def test_uninstall_stops_all_keeps_what_is_not_its_own_and_says_so(pco):
     assert pco.host.exec("pgrep", "-f", "pco-session|pco-watch", code=None).stdout == ""
     assert pco.states()[session.key] == "active"
     assert pco.host.exec("test", "-e", "/etc/pco/pco.yaml").returncode == 0
-    kept = "/etc/pco /var/spool/pco /var/lib/pco /var/lib/private/pco-agent /var/lib/pco-agent, user and group pco"
-    assert f"stays: {kept}; make uninstall PURGE=1 removes that, too\n" in said
+    kept = "/etc/pco /var/spool/pco /var/lib/pco /var/lib/private/pco-agent /var/lib/pco-agent /var/backups/pco"
+    assert f"stays: {kept}, user and group pco; make uninstall PURGE=1 removes that, too\n" in said
 
 
 def test_a_purge_names_all_that_it_removes_and_leaves_nothing(pco):

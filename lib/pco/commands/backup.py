@@ -26,7 +26,8 @@ Away from the machine a backup is carried by your own programs: each executable 
 root alone can change is run with the path of the backup as its argument, and a JSON object on its standard input
 (schema, event, at, name, path, size, tickets, sha256 of manifest.json).  It runs as the user pco, in
 pco-offsite.service, which may use the network, and must end within backup.hook_within with exit code 0.  A key that it
-needs is given to that unit with LoadCredential=.  A whole hook:
+needs is given to that unit with LoadCredential=, a folder that it writes to with ReadWritePaths= (systemctl edit
+pco-offsite).  A whole hook:
 
     #!/bin/sh
     exec rsync -a --delete --exclude '.*' "$(dirname "$1")/" backup@elsewhere.example.org:pco/

@@ -170,8 +170,8 @@ def read_hashed(folder: Path) -> tuple[Manifest, str]:
         raise SystemFault(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError, BadData) as error:
         raise BadData(f"{path}: {error}") from error
-    if strange := next((m.name for m in manifest.members if not _MEMBER.fullmatch(m.name)), None):
-        raise BadData(f"{path}: {strange[:40]!r} is no name of a member")
+    if strange := [m.name for m in manifest.members if not _MEMBER.fullmatch(m.name)]:
+        raise BadData(f"{path}: {strange[0][:40]!r} is no name of a member")
     return manifest, sha256(data).hexdigest()
 
 
