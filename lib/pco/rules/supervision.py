@@ -19,7 +19,7 @@ from pco.rules.hearing import MOST_BLOCKED, Heard
 
 CLONE_MARGIN = 15.0  # pco-session ends a slow clone itself after clone_within; only if it hangs, pco-watch does
 LINGER = 30.0  # how long a process may take to end after its runner has forgotten it
-EXIT_MARGIN = 5.0  # between the exit record and the end of the session's last process
+EXIT_MARGIN = 2.0  # between the exit record and the end of the session's last process
 NO_LIMIT = Purse()
 
 
