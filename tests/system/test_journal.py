@@ -13,7 +13,7 @@ from pco.ground import messages
 AGENT = """\
 sessions:
   command: [sh, -c, "cat >/dev/null; pco-complete 'Looked at it.'"]
-  complete_grace: 1s
+  complete_grace: 20s
 """
 REPOSITORY = """\
 set -e; umask 022; cd /srv; git init -q --bare shop.git; git init -q -b main shop; cd shop
