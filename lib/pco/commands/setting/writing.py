@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,10 @@ def described(change: Change, backup: str) -> list[str]:
 
 
 def backup_name(where: Place, now: datetime) -> str:
-    """The name under which a configuration that is replaced stays."""
-    return f"{where.config.name}.bak-{now:%Y%m%dT%H%M%SZ}"
+    """The name under which a configuration that is replaced stays; two of one second have two names."""
+    name = f"{where.config.name}.bak-{now:%Y%m%dT%H%M%SZ}"
+    names = chain([name], (f"{name}.{number}" for number in count(2)))
+    return next(name for name in names if not os.path.lexists(where.config.resolve().with_name(name)))
 
 
 def write(change: Change, backup: str) -> None:
