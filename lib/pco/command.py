@@ -197,9 +197,9 @@ class Pco:
         kept = {**fields, "measured": measured} if measured else fields
         audit.append(self.config.paths.audit, self.now(), event, by, key, kept)
         self._tell(_told(event, key, fields), messages.told(event, ticket, key, fields, by))
-        self._notify(event, ticket, fields)
+        self.notify(event, ticket, fields)
 
-    def _notify(self, event: str, ticket: "Ticket | None", fields: dict[str, Any]) -> None:
+    def notify(self, event: str, ticket: "Ticket | None", fields: dict[str, Any]) -> None:
         """Leave the notice of what people are told of.  If that cannot be, the move stands all the same."""
         from pco.rules import notices as rules
         from pco.spool import notices

@@ -102,17 +102,21 @@ def lose(site: Site) -> None:
 
 
 def everything(site: Site) -> dict[str, Any]:
-    """All that a restore leaves: where each ticket is and what it says, and the other files; audit by its events."""
+    """All that a restore leaves: where each ticket is and what it says, and the other files; what was audited of whom."""
     spool, found = site.spool(), dict[str, Any]()
     for key, state in spool.places(*State).items():
         record = spool.data(key, state)
         found[key] = (state.value, record if state is State.CORRUPT else json.loads(record))
     for name in ("sessions", "plane", "metrics/spend", "spool/control", "spool/notify"):
         top = site.home / name
-        found |= {str(p.relative_to(site.home)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+        files = [path for path in top.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        found |= {str(path.relative_to(site.home)): path.read_bytes() for path in files}
     found["branches"] = git("for-each-ref", "refs/heads/pco/", cwd=site.home / "mirrors" / f"{WEB}.git")
     months = sorted((site.home / "audit").glob("????-??.jsonl"))
-    found["audit"] = [json.loads(line)["event"] for month in months for line in month.read_text().splitlines()]
+    records = [json.loads(line) for month in months for line in month.read_text().splitlines()]
+    for record in records:
+        record["fields"].pop("measured", None)  # seconds, up to the restore
+    found["audit"] = [[record["event"], record["key"], record["by"], record["fields"]] for record in records]
     return found
 
 

@@ -1,11 +1,15 @@
 """pco-restore: what comes back, as what, when it refuses, and what a kill in the middle leaves."""
 
+import gzip
+import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -236,6 +240,53 @@ def test_a_torn_or_a_foreign_member_is_named(site, pco, how):
     assert "is damaged: audit.tar.gz: it " in pco("pco-restore", code=65).stderr
 
 
+@pytest.mark.parametrize("member", ["spool", "attempts", "audit", "metrics"])
+def test_a_member_with_a_file_without_a_name_is_refused_before_anything_is_changed(site, pco, member):
+    furnish(site)
+    pco("pco-backup")
+    forge(newest(site), member, "")
+    lose(site)
+    before = everything_there(site)
+
+    said = pco("pco-restore", code=65).stderr
+
+    assert f"is damaged: {member}.tar.gz: it has a file without a name" in said
+    assert everything_there(site) == before
+
+
+@pytest.mark.parametrize("name", ["corrupt/.json", "corrupt/web 1.json", "pending/.json"])
+def test_a_ticket_whose_name_is_no_key_is_refused_before_anything_is_changed(site, pco, name):
+    furnish(site)
+    pco("pco-backup")
+    forge(newest(site), "spool", name)
+    lose(site)
+    before = everything_there(site)
+
+    assert "is no key of a ticket" in pco("pco-restore", code=65).stderr
+    assert everything_there(site) == before
+
+
+def forge(backup, member, name):
+    """Give a member one more file, of this name, and let the manifest say so."""
+    path = backup / f"{member}.tar.gz"
+    files = packed(backup, member)
+    with gzip.open(path, "wb") as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        for each, data in [*files.items(), (name, b"{}")]:
+            info = tarfile.TarInfo(each)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    told = json.loads((backup / "manifest.json").read_text())
+    for row in told["members"]:
+        if row["name"] == path.name:
+            row |= {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    (backup / "manifest.json").write_text(json.dumps(told))
+
+
+def everything_there(site):
+    """The paths of all that is there."""
+    return sorted(str(path) for path in site.home.rglob("*"))
+
+
 def test_what_is_no_backup_or_has_no_such_name_is_said(site, pco, tmp_path):
     (site.home / "backups").mkdir()
     assert "there is no backup in" in pco("pco-restore", code=65).stderr
@@ -344,13 +395,40 @@ def test_a_restore_killed_at_any_rename_and_run_again_comes_to_the_same_end(site
             break
         died += 1
         pco("pco-restore")
-        found = without_times(everything(site))
-        # What is said once, by the run that did it, may be lost with that run.
-        told = {name for name in wanted if name == "audit" or name.startswith("spool/notify/")}
-        assert {n: found[n] for n in wanted if n not in told} == {n: wanted[n] for n in wanted if n not in told}
-        assert found["audit"][-1] == "restored"
+        assert without_times(everything(site)) == wanted
         when += 4
     assert died >= 5
+
+
+@pytest.mark.skipif(STRACE is None, reason="needs strace")
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_a_restore_killed_while_it_tells_what_moved_tells_each_once(site, pco, call):
+    """The calls of its end are those of audit lines, of notices, and of the mark that goes last."""
+    furnish(site)
+    put(site.spool(), a_ticket("WEB-11"), State.ACTIVE)
+    put(site.spool(), a_ticket("WEB-12"), State.APPROVED)
+    pco("pco-backup")
+    lose(site)
+    calls = counted(site, call)
+    wanted = without_times(everything(site))
+    moved = [(key, fields["to"]) for event, key, _, fields in wanted["audit"] if event == "moved"]
+    assert sorted(moved) == [("WEB-11", "failed"), ("WEB-12", "pending"), ("WEB-2", "pending"), ("WEB-3", "failed")]
+    assert {"spool/notify/failed-WEB-3.json", "spool/notify/failed-WEB-11.json"} <= set(wanted)
+    for when in range(max(calls - 7, 1), calls + 1):
+        lose(site)
+        assert killed(site, "pco-restore", when, call), when
+        if (site.home / "spool/control/restoring").exists():
+            pco("pco-restore")
+        assert without_times(everything(site)) == wanted, when
+
+
+def counted(site, call):
+    """Restore, and say how often it made that call; git not counted."""
+    trace = site.home / "trace"
+    command = [str(STRACE), "-f", "-qq", "-o", str(trace), "-e", f"trace={call}", sys.executable]
+    subprocess.run([*command, str(TOP / "bin/pco-restore")], env=site.environment(), capture_output=True, check=True)
+    lines = [line.split() for line in trace.read_text().splitlines()]
+    return sum(pid == lines[0][0] and said.startswith(f"{call}(") for pid, said, *_ in lines)
 
 
 @pytest.mark.skipif(STRACE is None, reason="needs strace")

@@ -226,12 +226,36 @@ def refuse(pco: Pco, found: "Opened") -> None:
 
 
 def tell(pco: Pco, work: "Restoring", mark: "Mark") -> None:
-    """Every ticket that moved, and that there was a restore, into the audit record and the journal."""
-    for ticket in work.placed:
-        if ticket.history and ticket.history[-1].at == mark.at:
-            pco.announce("moved", ticket, {"why": ticket.history[-1].why})
-    fields = {"backup": mark.backup, "tickets": sum(work.counts.values()), "kept": " ".join(work.kept), "by": mark.by}
-    pco.announce("restored", None, fields)
+    """Every ticket that moved, and that there was a restore, into the audit record and the journal; each once.
+
+    A run that was killed has told of some.  What it told is in the audit record, the notice after it may be missing:
+    that is left anew, under the same name, for nobody takes notices meanwhile.
+    """
+    restore = times.iso(mark.at)
+    told = _told(pco, mark, restore)
+    for ticket in work.moved:
+        fields = {"why": ticket.history[-1].why, "restore": restore}
+        if ("moved", ticket.key) in told:
+            pco.notify("moved", ticket, fields)
+        else:
+            pco.announce("moved", ticket, fields)
+    if ("restored", "") not in told:
+        tickets, kept = sum(work.counts.values()), " ".join(work.kept)
+        said = {"backup": mark.backup, "tickets": tickets, "kept": kept, "by": mark.by, "restore": restore}
+        pco.announce("restored", None, said)
+
+
+def _told(pco: Pco, mark: "Mark", restore: str) -> set[tuple[str, str]]:
+    """What the audit record has of this restore already: events, and the keys of their tickets."""
+    from pco.ground import audit
+
+    folder, found = pco.config.paths.audit, set()
+    for month in audit.months(folder):
+        if month >= f"{mark.at:%Y-%m}":
+            for record, _ in audit.read(folder, month, audit.offset_of(folder, month, mark.at)):
+                if record and record.fields.get("restore") == restore:
+                    found.add((record.event, record.key))
+    return found
 
 
 def report(pco: Pco, found: "Opened", work: "Restoring", told: list[str]) -> None:

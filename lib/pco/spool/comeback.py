@@ -8,7 +8,7 @@ and comes to the same end.
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -84,18 +84,19 @@ def end(spool: Spool) -> None:
 
 
 def place(spool: Spool, mark: Mark, batch: list[tuple[Ticket, State]], why: str) -> list[Ticket]:
-    """Put tickets, which are as they were in the backup, into these states; returns those that were not there yet.
+    """Put tickets, which are as they were in the backup, into these states, but those that an earlier run has placed.
 
-    Whatever was to move has moved before its file is in any state: an approved ticket is never seen approved.
+    Returns all of them as they are now.  Whatever was to move has moved before its file is in any state: an approved
+    ticket is never seen approved.
     """
     with spool.lock():
-        fresh = [(ticket, to) for ticket, to in batch if not _there(spool, mark, ticket.key, to)]
-        made = [_stamped(spool, mark, ticket, to, why) for ticket, to in fresh]
+        placed = [(_there(spool, mark, ticket.key, to), _stamped(spool, mark, ticket, to, why)) for ticket, to in batch]
+        made = [ticket for there, ticket in placed if there is None]
         for ticket in made:
             _rename(spool, ticket, spool.write_temporary(ticket))
         for state in {ticket.state for ticket in made}:
             durable.sync_folder(spool.root / state)
-        return made
+        return [there or ticket for there, ticket in placed]
 
 
 def place_corrupt(spool: Spool, key: str, record: bytes, why: bytes) -> bool:
@@ -109,18 +110,17 @@ def place_corrupt(spool: Spool, key: str, record: bytes, why: bytes) -> bool:
         return True
 
 
-def _there(spool: Spool, mark: Mark, key: str, to: State) -> bool:
-    """Whether an earlier run has placed it.  Raises BadData if something else has its key."""
+def _there(spool: Spool, mark: Mark, key: str, to: State) -> Ticket | None:
+    """The ticket as an earlier run has placed it.  Raises BadData if something else has its key."""
     state = spool.find(key)
     if state is None:
-        return False
-    try:
-        ours = state is to and mark.at in spool.read(key, state).restored
-    except PcoError:
-        ours = False
-    if not ours:
-        raise BadData(f"{key} is in {state}, and not from this backup", "empty the spool, then restore anew")
-    return True
+        return None
+    if state is to:
+        with suppress(PcoError):
+            found = spool.read(key, state)
+            if mark.at in found.restored:
+                return found
+    raise BadData(f"{key} is in {state}, and not from this backup", "empty the spool, then restore anew")
 
 
 def _stamped(spool: Spool, mark: Mark, ticket: Ticket, to: State, why: str) -> Ticket:

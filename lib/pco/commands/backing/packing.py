@@ -154,8 +154,10 @@ def unpacked(file: IO[bytes], what: str) -> Iterator[tuple[tarfile.TarInfo, IO[b
     try:
         with gzip.GzipFile(fileobj=file) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
             for info in tar:
+                if not info.name:
+                    raise BadData(f"{what}: it has a file without a name")
                 parts = info.name.split("/")
-                if not (info.isreg() or info.isdir()) or info.name.startswith("/") or {"", ".", ".."} & set(parts):
+                if not (info.isreg() or info.isdir()) or {"", ".", ".."} & set(parts) or "\0" in info.name:
                     raise BadData(f"{what}: {info.name[:80]!r} cannot be of a backup")
                 content = tar.extractfile(info) if info.isreg() else None
                 yield info, content or io.BytesIO()

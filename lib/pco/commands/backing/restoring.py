@@ -59,7 +59,7 @@ def fates(found: Opened, mark: Mark) -> Iterator[Fate]:
 
 
 class Restoring:
-    """One restore, into the folders of `paths`.  `progress` is told of bytes, `tell` of what moved or was replaced."""
+    """One restore, into the folders of `paths`.  `progress` is told of bytes."""
 
     def __init__(self, paths: Paths, found: Opened, mark: Mark, progress: Callable[[int], None]) -> None:
         self.paths = paths
@@ -67,9 +67,8 @@ class Restoring:
         self.mark = mark
         self.progress = progress
         self.spool = Spool(paths.spool, "pco-restore")
-        self.placed: list[Ticket] = []
+        self.moved: list[Ticket] = []  # by this restore, in whichever of its runs
         self.counts = dict.fromkeys(State, 0)
-        self.kept: list[str] = []  # what was there, and where it is now
 
     def bring_back(self) -> None:
         """All of it, flushed.  Raises PcoError, OSError."""
@@ -87,6 +86,15 @@ class Restoring:
             self.spool.index.rebuild()
         os.sync()
 
+    @property
+    def kept(self) -> list[str]:
+        """What was there before, and where it is now; whichever run put it aside."""
+        return sorted(str(path) for path in self.paths.audit.rglob(f"*{self._before}"))
+
+    @property
+    def _before(self) -> str:
+        return f".before-{backups.name_of(self.mark.at)}"
+
     # The tickets.
 
     def _tickets(self) -> None:
@@ -103,7 +111,8 @@ class Restoring:
         self._place(batch)
 
     def _place(self, batch: list[tuple[Ticket, State]]) -> None:
-        self.placed += comeback.place(self.spool, self.mark, batch, f"{returning.WHY} ({self.mark.backup})")
+        placed = comeback.place(self.spool, self.mark, batch, f"{returning.WHY} ({self.mark.backup})")
+        self.moved += [ticket for ticket in placed if ticket.history and ticket.history[-1].at == self.mark.at]
         self.progress(len(batch))
         batch.clear()
 
@@ -163,9 +172,7 @@ class Restoring:
             fresh.unlink()
             return
         if path.exists():
-            aside = path.with_name(f"{path.name}.before-{backups.name_of(self.mark.at)}")
-            path.rename(aside)
-            self.kept.append(str(aside))
+            path.rename(path.with_name(path.name + self._before))
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh.rename(path)
 

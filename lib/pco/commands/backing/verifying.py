@@ -19,6 +19,7 @@ from pco.outside import bundles
 
 MOST_MEMBER = 1 << 44
 STATES = frozenset(State)
+HINT = "pco-restore --list shows others"
 SPOOL, PLANE = "spool.tar.gz", "plane.tar.gz"
 
 
@@ -84,15 +85,28 @@ def verify(found: Opened, progress: Callable[[int], None]) -> None:
             raise torn(found.folder, member.name, "it is not what was written (SHA-256)")
         if member.refs and bundles.heads(found.files[member.name]) != member.refs:
             raise torn(found.folder, member.name, "it has other branches than it should")
+        if member.name.endswith(".tar.gz"):
+            _verify_names(found, member.name, progress)
     _verify_tickets(found)
     for name, data in found.small(PLANE):
         _verify_known(found, name, data)
+
+
+def _verify_names(found: Opened, member: str, progress: Callable[[int], None]) -> None:
+    """Each file can be put somewhere: what cannot must not be met in the middle of a restore."""
+    try:
+        for _ in unpacked(found.files[member], member):
+            progress(0)
+    except BadData as error:
+        raise BadData(f"{found.folder} is damaged: {error}", HINT) from error
 
 
 def _verify_tickets(found: Opened) -> None:
     counts: Counter[str] = Counter()
     for key, state, data in found.tickets():
         counts[state] += 1
+        if not KEY.fullmatch(key):
+            raise torn(found.folder, SPOOL, f"{state}/{key[:40]!r} is no key of a ticket")
         if state is not State.CORRUPT and key not in found.manifest.unreadable:
             ticket(key, state, data)
     wrong = [state for state in State if counts[state] != found.manifest.counts.get(state, 0)]
@@ -103,8 +117,6 @@ def _verify_tickets(found: Opened) -> None:
 
 def ticket(key: str, state: State, data: bytes) -> Ticket:
     """A record as pco reads it.  Raises BadData."""
-    if not KEY.fullmatch(key):
-        raise BadData(f"{key[:40]!r} is no key of a ticket")
     read = from_bytes(data, state)
     if read.key != key:
         raise BadData(f"{key}: the record says {read.key[:40]!r}")
@@ -122,4 +134,4 @@ def _verify_known(found: Opened, name: str, data: bytes) -> None:
 
 def torn(folder: Path, member: str, why: str) -> BadData:
     """The error for a backup that is not whole."""
-    return BadData(f"{folder} is damaged: {member}: {why}", "pco-restore --list shows others")
+    return BadData(f"{folder} is damaged: {member}: {why}", HINT)
