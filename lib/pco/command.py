@@ -206,7 +206,7 @@ class Pco:
 
         for name in rules.over(event, ticket):
             notices.withdraw(self.config.paths.spool, name)
-        if found := rules.of(event, ticket, fields, self.now()):
+        if found := rules.of(event, ticket, fields, self.now(), self.hide):
             self.leave(*found)
 
     def leave(self, name: str, notice: "Notice", *, wake: bool = True) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from pco.ground import notice
 from pco.ground.errors import BadData
 from pco.ground.notice import EVENTS, HealthTold, slug
+from pco.ground.redaction import Redaction
 from pco.ground.ticket import State, Work
 from pco.rules import notices
 from pco.rules.health import Health
@@ -51,6 +52,16 @@ def test_what_a_person_wants_to_know_of_a_ticket_has_one_name(event, state, name
 )
 def test_of_all_else_nobody_is_told(event, state):
     assert notices.of(event, at(state), {}, T0) is None
+
+
+def test_a_text_is_hidden_before_it_is_cut_for_half_of_it_would_not_be_found_any_more():
+    hide = Redaction([r"[a-z.]{1,40}@example\.org"])
+    ticket = at(State.COMPLETED, title=f"{'x ' * 94} jane.doe@example.org")
+    ticket = ticket.with_round(summary="x\n" * 994 + "jane.doe@example.org")
+
+    fields = notices.of("moved", ticket, {"why": f"{'x ' * 244} jane.doe@example.org"}, T0, hide)[1].fields
+
+    assert [name for name, value in fields.items() if "jane" in value] == []
 
 
 def test_what_a_person_took_back_is_no_news():

@@ -38,6 +38,10 @@ notify.timeout (30 seconds) it is killed with its process group; whatever still 
 is: it has arrived.  Texts are cleaned of control characters, but a program that passes them on must quote them as its
 own format asks.
 
+What redact in pco.yaml names is hidden in titles, summaries, reasons and reports, so in subject and text, too; never in
+what a program goes by: id, event, at, host, headline, keys, url, contacts, and of the fields of a notice state, round,
+outcome, unit, branch and url.
+
 A storm becomes one message: the first event of its kind goes out at once, those of the next five minutes
 (notify.throttle) together.  A way that fails keeps no other from being told.  It is tried again after 1, 5, 15 and 40
 minutes, then given up: that is an error in the journal, and health degrades until a message arrives there again.

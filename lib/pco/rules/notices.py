@@ -4,7 +4,7 @@ A notice has one name for each event and ticket, so that a storm of them is boun
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pco.ground.notice import HealthTold, Notice
 from pco.ground.ticket import State, Ticket
 from pco.rules.health import Health
 
+Hide = Callable[[str], str]
 MOST_TITLE = 200
 MOST_WHY = 500
 MOST_SUMMARY = 2000
@@ -24,17 +25,22 @@ _PLAIN = {"budget reached": "budget-reached", "short of room": "room", "room aga
 _NUMBERS = re.compile(r"[0-9]+")
 
 
-def of(event: str, ticket: Ticket | None, fields: Mapping[str, Any], now: datetime) -> tuple[str, Notice] | None:
-    """The notice of an announced event, and its name; None if nobody is told of such."""
+def of(
+    event: str, ticket: Ticket | None, fields: Mapping[str, Any], now: datetime, hide: Hide = str
+) -> tuple[str, Notice] | None:
+    """The notice of an announced event, and its name; None if nobody is told of such.
+
+    `hide` takes out of texts what must not be told, before they are cut: half of it would not be found any more.
+    """
     if event in _PLAIN:
-        shown = {name: text.line(str(value), MOST_WHY) for name, value in fields.items()}
+        shown = {name: text.line(hide(str(value)), MOST_WHY) for name, value in fields.items()}
         return _PLAIN[event], Notice(event, now, fields=shown)
     if ticket is None:
         return None
     what = _TOLD.get(event, "") if event != "moved" else _name(ticket.state)
     if not what or (fields.get("from") == State.OUTBOX and what == "completed"):
         return None  # a person recalled it
-    return f"{what}-{ticket.key}", Notice(_WORDS.get(what, what), now, ticket.key, _fields(what, ticket, fields))
+    return f"{what}-{ticket.key}", Notice(_WORDS.get(what, what), now, ticket.key, _fields(what, ticket, fields, hide))
 
 
 def over(event: str, ticket: Ticket | None) -> list[str]:
@@ -69,21 +75,22 @@ def _name(state: State) -> str:
     return _STATES.get(state, "")
 
 
-def _fields(what: str, ticket: Ticket, fields: Mapping[str, Any]) -> dict[str, str]:
+def _fields(what: str, ticket: Ticket, fields: Mapping[str, Any], hide: Hide) -> dict[str, str]:
     """What a person wants to know of it; all of it is text from outside."""
+    words = {name: hide(str(fields.get(name, ""))) for name in ("what", "why", "problem")}
     found = {
-        "title": text.line(ticket.title[:1000], MOST_TITLE),
+        "title": text.line(hide(ticket.title)[:1000], MOST_TITLE),
         "state": ticket.state.value,
         "round": str(ticket.round.n),
-        "what": text.line(str(fields.get("what", "")), MOST_WHY),
+        "what": text.line(words["what"], MOST_WHY),
         "outcome": text.line(str(fields.get("outcome", "")), 60),
-        "why": text.line(str(fields.get("why", "")), MOST_WHY),
-        "problem": text.line(str(fields.get("problem", "")), MOST_WHY),
+        "why": text.line(words["why"], MOST_WHY),
+        "problem": text.line(words["problem"], MOST_WHY),
         "branch": text.line(str(fields.get("branch", "")), MOST_TITLE),
         "url": text.line(str(fields.get("url", "")), MOST_WHY),
     }
     if what == "completed":
-        found["summary"] = _cut(text.lines(ticket.round.summary[: MOST_SUMMARY * 2]), MOST_SUMMARY)
+        found["summary"] = _cut(text.lines(hide(ticket.round.summary)[: MOST_SUMMARY * 2]), MOST_SUMMARY)
         found["work"] = text.line(ticket.round.work.diffstat.strip().rpartition("\n")[2]) if ticket.round.work else ""
     return {name: value for name, value in found.items() if value}
 

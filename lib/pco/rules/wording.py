@@ -1,9 +1,12 @@
 """What a message says: for hooks as a mapping, for people as a subject and a text.
 
 A headline has nothing in it that strangers wrote; subject and text may have titles, summaries and reasons, cleaned.
+What programs go by (identifiers, keys, times, states, branches, addresses of pages) is told as it is, whatever is to be
+hidden: a program could do nothing with `(hidden)`, and none of it is a text that people wrote.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -55,12 +58,24 @@ NEXT = {
 }
 HIGH = ("failed", "unit-failed", "health-degraded", "backup-failed", "budget-reached", "short-of-room")
 LOW = ("posted", "daily-digest", "weekly-report")
+EXACT = ("state", "round", "outcome", "unit", "branch", "url")  # fields that are never hidden
 _REASONS = ("what", "why", "problem", "outcome")
 
 
-def compose(message: Message, host: str, url: str, contacts: Mapping[str, str], *, details: bool) -> dict[str, Any]:
-    """What a hook gets on its standard input.  Without `details` no title, summary or reason of a ticket is in it."""
-    shown = [_told(notice, details=details) for notice in message.notices]
+def compose(
+    message: Message,
+    host: str,
+    url: str,
+    contacts: Mapping[str, str],
+    *,
+    details: bool,
+    hide: Callable[[str], str] = str,
+) -> dict[str, Any]:
+    """What a hook gets on its standard input; `hide` takes out of what people wrote what must not be told.
+
+    Without `details` no title, summary or reason of a ticket is in it.
+    """
+    shown = [_hidden(_told(notice, details=details), hide) for notice in message.notices]
     head = headline(message)
     title = shown[0].fields.get("title", "") if len(shown) == message.count == 1 else ""
     return {
@@ -114,6 +129,11 @@ def _told(notice: Notice, *, details: bool) -> Notice:
         return notice
     kept = {name: value for name, value in notice.fields.items() if name in ("state", "round")}
     return Notice(notice.event, notice.at, notice.key, kept)
+
+
+def _hidden(notice: Notice, hide: Callable[[str], str]) -> Notice:
+    fields = {name: value if name in EXACT else hide(value) for name, value in notice.fields.items()}
+    return replace(notice, fields=fields)
 
 
 def _text(message: Message, shown: list[Notice], host: str, url: str, contacts: Mapping[str, str]) -> str:

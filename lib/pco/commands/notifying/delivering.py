@@ -59,8 +59,9 @@ class Courier:
         return message
 
     def _call(self, way: Way, message: Message) -> Outcome:
-        config, host = self._pco.config, os.uname().nodename
-        words = wording.compose(message, host, config.notify.url, config.contacts.given(), details=way.details)
+        config, host, hide = self._pco.config, os.uname().nodename, self._pco.hide
+        contacts = config.contacts.given()
+        words = wording.compose(message, host, config.notify.url, contacts, details=way.details, hide=hide)
         within = config.notify.timeout.total_seconds()
         return hooks.run(list(way.argv), json.dumps(words).encode(), environment(message.event), within)
 

@@ -42,7 +42,7 @@ class Done(Exception):
 
 @dataclass(frozen=True)
 class Told:
-    """What a change that is no move says: the event for the audit, the words for the person, fields of the event."""
+    """What a change says: the event for the audit (of a move: `moved`), words for the person, fields of the event."""
 
     event: str
     words: str
@@ -98,13 +98,14 @@ def change(
     judge: Judge,
     *,
     note: str = "",
+    why: str = "",
     wake: str = "",
     told: Told | Callable[[Ticket, Ticket], Told] | None = None,
 ) -> None:
     """Change a ticket as `judge` says, announce it, wake who has work now, and print the line.
 
-    `judge` runs under the lock: quick and pure.  `told` is for what is no move; it may hang on the record before and
-    after.
+    `judge` runs under the lock: quick and pure.  `why` goes into the history with the note.  `told` is for what is no
+    move, or for what is to be said of one; it may hang on the record before and after.
     """
     read(pco, key)  # says what is wrong with it in a person's words
     before: list[Ticket] = []
@@ -115,7 +116,7 @@ def change(
         return (noted(pco, changed, note), to)
 
     try:
-        after = pco.spool.update(key, judged, by=pco.who, why=note)
+        after = pco.spool.update(key, judged, by=pco.who, why="; ".join(filter(None, (note, why))))
     except KeyError:
         raise unknown(pco, key) from None
     tell(pco, before[-1], after, wake, told(before[-1], after) if callable(told) else told)
@@ -124,7 +125,7 @@ def change(
 def tell(pco: Pco, before: Ticket, after: Ticket, wake: str = "", told: Told | None = None) -> None:
     """Announce a change that was made, and print its line."""
     if after.state is not before.state:
-        pco.announce("moved", after)
+        pco.announce("moved", after, told.fields if told else None)
         _brakes(pco, after)
         pco.say(f"{after.key}: {before.state} -> {after.state}{f', {told.words}' if told else ''}")
     elif told:

@@ -6,7 +6,7 @@ import click
 
 from pco.command import Pco
 from pco.commands.queue import terminal, verb
-from pco.commands.queue.change import NEXT, Refused, already, change, each, expect, read
+from pco.commands.queue.change import NEXT, Refused, Told, already, change, each, expect, read
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import markup, text
 from pco.ground.ticket import Post, State, StateChange, Ticket
@@ -55,6 +55,7 @@ def post(
     such, that becomes the summary when you take it.  --yes alone never takes one.
 
     What looks like a password, a token or a key in the comment is named, and asked about once more; --yes refuses it.
+    Who posts it all the same is audited, with the kinds of secrets, never the secret.
 
     \b
     Examples:
@@ -190,7 +191,11 @@ def accept(pco: Pco, draft: Draft, note: str = "") -> None:
         return ticket.with_round(summary=draft.summary, summary_by=by, post=kept), State.OUTBOX
 
     behind = later(pco, draft.seen)
-    change(pco, draft.seen.key, judge, note=note, wake="post")
+    why, told = "", None
+    if found := leaks(draft):
+        why = f"although it looks as if it held {found}"
+        told = Told("moved", why, {"despite": found})
+    change(pco, draft.seen.key, judge, note=note, why=why, wake="post", told=told)
     if behind:
         pco.log("warning", behind, draft.seen.key)
 
