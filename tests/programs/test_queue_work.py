@@ -1,8 +1,11 @@
 """pco-queue diff and fetch: what a session committed, for a person to look at."""
 
+import getpass
+import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +64,43 @@ def test_fetch_brings_the_branch_and_says_what_next(desk):
     assert git(desk.upstream, "log", "--format=%s", "main..pco/WEB-1") == "second"
     assert git(desk.upstream, "branch", "--show-current") == "main"
     assert desk.out("fetch", "WEB-1", cwd=desk.upstream)[1].startswith("Next: git log")
+
+
+def test_fetch_is_recorded_with_who_and_which_commit_and_audited_each_time(desk):
+    tip = desk.spool.read("WEB-1").round.work.tip
+
+    desk.run("fetch", "WEB-1", str(desk.upstream))
+
+    first = desk.spool.read("WEB-1").round.work.fetched
+    assert (first.commit, first.by) == (tip, getpass.getuser())
+    desk.run("fetch", "WEB-1", str(desk.upstream))
+    assert desk.spool.read("WEB-1").round.work.fetched == first
+    audited = [json.loads(line) for line in next((desk.site.home / "audit").glob("*.jsonl")).read_text().splitlines()]
+    assert [(one["event"], one["by"], one["fields"]) for one in audited] == [
+        ("fetched", getpass.getuser(), {"branch": "pco/WEB-1", "commit": tip})
+    ] * 2
+    assert f"fetched     by {getpass.getuser()}" in desk.run("show", "WEB-1").stdout
+
+
+def test_fetch_covers_earlier_rounds_whose_commits_it_brings_and_no_others(desk):
+    ticket = desk.spool.read("WEB-1")
+    work, (first,) = ticket.round.work, ticket.rounds
+    strange = git(desk.upstream, "commit-tree", "-m", "of a branch that was begun afresh", "HEAD^{tree}")
+    git(desk.upstream, "push", "-q", str(desk.mirror), f"{strange}:refs/heads/other")
+    ended = (replace(work, tip=work.base), replace(work, tip=strange), work)
+    rounds = tuple(replace(first, n=n, work=one) for n, one in enumerate(ended, 1))
+    history = (*ticket.history[:-1], replace(ticket.history[-1], round=3))
+    desk.spool.record(replace(ticket, rounds=rounds, history=history))
+
+    desk.run("fetch", "WEB-1", str(desk.upstream))
+
+    assert [bool(round.work.fetched) for round in desk.spool.read("WEB-1").rounds] == [True, False, True]
+
+
+def test_a_fetch_that_brings_nothing_is_not_recorded(desk, tmp_path):
+    desk.run("fetch", "WEB-1", str(tmp_path), code=65)
+
+    assert desk.spool.read("WEB-1").round.work.fetched is None
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="giving files away needs root")

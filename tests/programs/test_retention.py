@@ -9,7 +9,7 @@ import pytest
 
 from pco.ground import durable, spend
 from pco.ground.spend import Book, Spent
-from pco.ground.ticket import Pushed, State, Ticket, Work, to_bytes
+from pco.ground.ticket import Fetched, Pushed, State, Ticket, Work, to_bytes
 from support import Site, a_ticket, put
 
 NOW = datetime.now(UTC)
@@ -83,6 +83,7 @@ def test_commits_that_nobody_took_stay_longer(site):
     placed(site, "WEB-3", State.POSTED, 100, work=Work(tip="c1"))
     placed(site, "WEB-4", State.POSTED, 20, work=Work(problem="the bundle is refused"))
     placed(site, "WEB-5", State.POSTED, 20, work=Work(tip="c1"))
+    placed(site, "WEB-6", State.POSTED, 60, work=Work(tip="c1", fetched=Fetched("c2", "ann", NOW)))
 
     site.run("pco-retention")
 

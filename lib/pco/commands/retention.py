@@ -8,7 +8,8 @@ stays, however old: somebody has to do with it.
 What agents wrote belongs to users of their own: pco asks systemd to remove it (CleanUnit), which polkit allows it for
 units of sessions alone, and never while a session is there.
 
-Commits that were not pushed, and those that did not get into the mirror, stay for at least retention.unfetched.
+Commits that were neither pushed nor fetched (pco-queue fetch), and those that did not get into the mirror, stay for at
+least retention.unfetched.
 """
 
 import os

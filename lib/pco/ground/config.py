@@ -362,8 +362,9 @@ class Retention:
     """How long things are kept; 0d is for ever.  Backups have a time of their own.
 
     `posted`, `rejected`, `failed`: a ticket in that state, with all that is known of it.  Of posted and rejected ones
-    go earlier: `workspaces` (what agents wrote) and `attempts` (prompts, screens).  `unfetched`: commits that were not
-    pushed, or did not get into the mirror, stay at least so long.  `audit` and `ledgers` go by the month and the day.
+    go earlier: `workspaces` (what agents wrote) and `attempts` (prompts, screens).  `unfetched`: commits that were
+    neither pushed nor fetched, or did not get into the mirror, stay at least so long.  `audit` and `ledgers` go by the
+    month and the day.
     """
 
     posted: timedelta = timedelta(days=365)

@@ -54,6 +54,7 @@ _TOLD = {
     "attested": "2a183c9225a340b986ecd39cd272195c",
     "dropped": "d03dc030298f468cbdf9743e8c7a795d",
     "pushed": "093ab932a3534ab0a6a6a59e4f98a78d",
+    "fetched": "33d9c8274f184ae796365caea81ef0e2",
     "push refused": "eca962c7ce6d46e78d81bbf1ee1bf1a4",
     "push asked": "7e586fd09fc5410eb1c855e078276f6f",
     # What is about no ticket.

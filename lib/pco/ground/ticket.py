@@ -230,6 +230,15 @@ class Pushed:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """Who was the first to fetch what a round left, with `pco-queue fetch`: the branch was at `commit` then."""
+
+    commit: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Work:
     """What the session left in the repository: commits oldest first, `base..tip` of `branch` in the mirror."""
 
@@ -241,6 +250,7 @@ class Work:
     uncommitted: int = 0
     problem: str = ""
     pushed: Pushed | None = None
+    fetched: Fetched | None = None
 
 
 @dataclass(frozen=True)

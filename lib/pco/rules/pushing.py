@@ -86,9 +86,9 @@ def compare(work: Work | None, project: Project | None) -> str:
 
 
 def as_posted(work: Work | None) -> tuple[object, bool]:
-    """What of it a comment depends on: not how often a push has failed."""
+    """What of it a comment depends on: not how often a push has failed, nor who fetched it."""
     there = work is not None and work.pushed is not None and work.pushed.outcome == DONE
-    return (replace(work, pushed=None) if work else None), there
+    return (replace(work, pushed=None, fetched=None) if work else None), there
 
 
 def told(work: Work, project: Project | None, now: datetime) -> str:

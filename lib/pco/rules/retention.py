@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pco.ground.config import Retention
 from pco.ground.ticket import FINISHED, State, Ticket, Work
-from pco.rules import pushing
+from pco.rules import fetching
 
 FOR_EVER = timedelta(0)
 
@@ -20,7 +20,7 @@ def span(state: State, limits: Retention) -> timedelta:
 def record_due(ticket: Ticket, limits: Retention, now: datetime) -> bool:
     """Whether all of a ticket goes, its branch too: not before what nobody took had its own time."""
     kept = span(ticket.state, limits)
-    if any(unfetched(round.work) for round in ticket.rounds):
+    if fetching.unfetched(ticket):
         kept = max(kept, limits.unfetched) if kept else kept
     return _since(ticket.entered(), kept, now)
 
@@ -33,11 +33,6 @@ def attempts_due(ticket: Ticket, limits: Retention, now: datetime) -> bool:
 def workspace_due(ticket: Ticket, limits: Retention, now: datetime) -> bool:
     """Whether what the agents of a finished ticket wrote goes: workspace, conversation."""
     return ticket.state in FINISHED and _since(ticket.entered(), _with_bundles(ticket, limits.workspaces, limits), now)
-
-
-def unfetched(work: Work | None) -> bool:
-    """Whether commits are in the mirror that were not pushed: as far as pco knows nobody has them."""
-    return work is not None and bool(work.tip) and not (work.pushed and work.pushed.outcome == pushing.DONE)
 
 
 def astray(work: Work | None) -> bool:

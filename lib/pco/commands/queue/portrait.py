@@ -104,6 +104,8 @@ def result(pco: Pco, ticket: Ticket) -> Lines:
         lines += [indent(work.diffstat)] if work.diffstat.strip() else []
         pushed = pushing.told(work, pco.config.project(ticket.project), pco.now())
         lines += [_field("pushed", pushed)] if pushed else []
+        fetched = work.fetched
+        lines += [_field("fetched", f"by {text.line(fetched.by, 64)}, {when(pco, fetched.at)}")] if fetched else []
         lines += [_field("left behind", f"{work.uncommitted} uncommitted changes")] if work.uncommitted else []
         lines += [paint(f"  {work.problem}", "failed")] if work.problem else []
     if current.post:

@@ -1,6 +1,7 @@
 """diff and fetch: what a session committed.  It is in the project's mirror, on the branch pco/KEY."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from pco.commands.queue.change import Refused, each, read
 from pco.commands.queue.select import named
 from pco.commands.queue.terminal import coloured, echo, page, paint
 from pco.ground import text
-from pco.ground.ticket import State, Ticket, Work
+from pco.ground.ticket import Fetched, State, Ticket, Work
 from pco.outside import process
 from pco.outside.git import Mirror, branch_of
+from pco.rules import fetching
 
 PATIENCE = timedelta(minutes=10)
 # The mirror belongs to pco's own user: git must be told that this is all right, and only for its reading end.
@@ -73,6 +75,7 @@ def fetch(pco: Pco, key: str, repo: str) -> None:
     """Fetch a ticket's commits into a repository, as branch pco/KEY.
 
     REPO is a clone of the project's repository; default: the folder you are in.  Nothing is checked out or merged.
+    That you have them is recorded: pco-retention need not keep them for somebody who has not fetched them yet.
 
     \b
     Examples:
@@ -91,15 +94,35 @@ def _fetch(pco: Pco, key: str, repo: Path) -> None:
     ref = f"refs/heads/{branch}"
     options = ["--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", READER]
     safe = [word for setting in (*SAFE, "fetch.fsckObjects=true") for word in ("-c", setting)]
-    argv = ["git", "-C", str(repo), *safe, "fetch", *options, "--", str(mirror.folder), f"{ref}:{ref}"]
+    there = ["git", "-C", str(repo), *safe]
+    argv = [*there, "fetch", *options, "--", str(mirror.folder), f"{ref}:{ref}"]
     result = process.run(argv, _environment(), PATIENCE)
     if result.code:
         raise Refused(f"git: {_cause(result.error)}", _hint(result.error, repo, branch))
+    told = process.run([*there, "rev-parse", "--verify", "--end-of-options", ref], _environment(), PATIENCE)
     echo(pco, f"{key}: fetched as {branch} into {text.line(str(repo.absolute()))}")
     into = "" if repo == Path(".") else f" -C {text.line(str(repo))}"
     base = (work.base if (work := _work(ticket)) else "")[:12] or "main"
     echo(pco, f"Next: git{into} log -p {base}..{branch}")
     echo(pco, f"      git{into} merge {branch}")
+    _record(pco, ticket, mirror, told.out.decode("ascii", "replace").strip())
+
+
+def _record(pco: Pco, ticket: Ticket, mirror: Mirror, commit: str) -> None:
+    """Note in the record who has the branch at that commit now.
+
+    Last of all: of a fetch that is killed before, nothing is known, and the commits are only kept longer.
+    """
+    fetched = Fetched(commit, pco.who, pco.now())
+    covered = {tip for tip in fetching.tips(ticket) if mirror.contains(commit, tip)}
+
+    def judge(fresh: Ticket) -> tuple[Ticket, None] | None:
+        after = fetching.noted(fresh, fetched, covered)
+        return None if after == fresh else (after, None)
+
+    with suppress(KeyError):  # it was purged meanwhile
+        after = pco.spool.update(ticket.key, judge)
+        pco.announce("fetched", after, {"branch": branch_of(ticket.key), "commit": commit})
 
 
 def _work(ticket: Ticket) -> Work | None:
