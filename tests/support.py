@@ -1,8 +1,11 @@
 """What all tests share: tickets, a pco of its own in a scratch folder, and the real programs."""
 
+import ctypes
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +20,8 @@ from pco.spool import Spool
 TOP = Path(__file__).resolve().parents[1]
 T0 = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WEB = "6fb4192b-77e8-4d8e-85fe-ed3a8609522a"
+# What is put before a program for the modes of files to bind it, though root runs the tests: root's own files they are.
+BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 TODO = PlaneState("8b01c52a-86c6-4a52-9e23-90f646e5f7f1", "Todo", "unstarted")
 
 
@@ -63,10 +68,12 @@ class Site:
         kept = {name: os.environ[name] for name in names if name in os.environ}
         return {**kept, "PCO_CONFIG": str(self.config), "PCO_NO_VENV": "1"}
 
-    def run(self, program: str, *args: str, code: int | None = 0, **more: Any) -> subprocess.CompletedProcess[str]:
-        """Run a real program to its end; its exit code must be `code` (None: any)."""
+    def run(
+        self, program: str, *args: str, code: int | None = 0, by: Sequence[str] = (), **more: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a real program to its end, `by` another; its exit code must be `code` (None: any)."""
         more = {"env": self.environment(), "timeout": 60, **more}
-        command = [sys.executable, str(TOP / "bin" / program), *args]
+        command = [*by, sys.executable, str(TOP / "bin" / program), *args]
         result = subprocess.run(command, capture_output=True, text=True, check=False, **more)
         said = f"exit {result.returncode}\n{result.stdout}\n{result.stderr}"
         assert code is None or result.returncode == code, f"{program} {' '.join(args)}: {said}"
@@ -77,6 +84,22 @@ class Site:
         """Start a real program; the caller ends it."""
         command = [sys.executable, str(TOP / "bin" / program), *args]
         return subprocess.Popen(command, env=self.environment(), text=True, **more)
+
+
+@contextmanager
+def bound() -> Iterator[None]:
+    """Let the modes of files bind this process, too, though it is root's: see capget(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    before = sets[0]  # the effective ones
+    sets[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, sets) == 0
+    try:
+        yield
+    finally:
+        sets[0] = before
+        assert libc.capset(header, sets) == 0
 
 
 def put(spool: Spool, ticket: Ticket, state: State) -> Ticket:

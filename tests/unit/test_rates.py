@@ -9,6 +9,7 @@ import pytest
 
 from pco.ground.errors import BadConfig, SystemFault, TryLater
 from pco.outside.rates import Budget
+from support import bound
 
 NOTHING = timedelta(0)
 
@@ -188,8 +189,7 @@ def test_a_missing_folder_and_a_planted_link_are_said(tmp_path):
     assert (tmp_path / "victim").read_text() == "kept"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_is_said(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(SystemFault):
+    with bound(), pytest.raises(SystemFault):
         Budget(tmp_path / "rate.json", 50).take(urgent=True)
