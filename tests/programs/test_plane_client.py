@@ -406,3 +406,32 @@ def test_every_request_is_in_the_tally(sim, plane, web):
     ]
     assert all(0 < call.seconds < 5 for call in plane.calls)
     assert len(sim.requests()) == len(plane.calls)
+
+
+def test_an_item_is_made_once_found_by_its_id_and_deleted(plane, web):
+    made = plane.create(web, "Try <it>", "<p>words</p>", "pco-doctor", "run:1")
+
+    again = plane.create(web, "Another", "<p>words</p>", "pco-doctor", "run:1")
+    assert (made.title, again.id) == ("Try <it>", made.id)
+    assert plane.by_external(web, "pco-doctor", "run:1").id == made.id
+    plane.delete(web, made.id)
+    for ask in (plane.item, plane.delete):
+        with pytest.raises(Gone):
+            ask(web, made.id)
+    with pytest.raises(Gone):
+        plane.by_external(web, "pco-doctor", "run:1")
+
+
+@pytest.mark.parametrize("kind", ["error_after", "lost_after"])
+def test_an_item_made_or_deleted_without_an_answer_is_looked_for_by_its_id(sim, plane, web, kind):
+    sim.faults({"kind": kind, "method": "POST|DELETE"})
+
+    with pytest.raises(Unanswered) as raised:
+        plane.create(web, "Mine", "<p>words</p>", "pco-doctor", "run:1")
+    assert raised.value.maybe_applied
+    made = plane.by_external(web, "pco-doctor", "run:1")
+    with pytest.raises(Unanswered) as raised:
+        plane.delete(web, made.id)
+    assert raised.value.maybe_applied
+    with pytest.raises(Gone):
+        plane.by_external(web, "pco-doctor", "run:1")

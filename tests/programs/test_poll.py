@@ -408,14 +408,24 @@ def test_a_request_makes_a_ticket_regardless_of_triggers_and_filters(polled):
 
 @pytest.mark.parametrize(
     ("key", "said"),
-    [("WEB-99", "Plane has no such item"), ("NIX-1", "no project with the key NIX"), ("WEB-2", "pending already")],
+    [("WEB-99", "Plane has no such item"), ("NIX-1", "no project with the key NIX"), ("WEB-2", "rejected already")],
 )
 def test_a_request_that_cannot_be_met_is_answered_and_removed(ticketed, key, said):
     ticketed.spool.control.ask_import(key, "ada", ticketed.head().polled_at)
+    ticketed.spool.move(ticketed.read("WEB-2"), State.REJECTED)
 
     assert said in ticketed.poll(code=65).stderr
 
     assert ticketed.spool.control.imports() == {}
+
+
+def test_a_request_for_what_a_trigger_brought_is_granted_and_no_failure(ticketed):
+    ticketed.spool.control.ask_import("WEB-2", "ada", ticketed.head().polled_at)
+
+    assert "WEB-2: it is pending already; asked for by ada" in ticketed.poll("-v").stderr
+
+    assert ticketed.spool.control.imports() == {}
+    assert ticketed.places() == {"WEB-2": "pending"}
 
 
 def test_a_request_stays_while_plane_does_not_answer(polled):

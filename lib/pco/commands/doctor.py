@@ -20,13 +20,15 @@ With --url it looks at the dashboard of another machine, as its readers do; it n
 With --watch it looks for as long as you say at what pco logs as an error, at its units, its polls and its health, names
 what is new as it comes, and at the end all that it saw.  The result is kept, for box 24.3.
 
-With --end-to-end it makes test tickets in a project, approves them in your name, all at once, and sees them through to
-the end, as fast as the limits of sessions allow.  A small program of pco's own works on them in place of the agent: it
-commits a file and hands over a summary, in a session like any other, and costs nothing.  Then it says how long each
-step took, keeps the result (boxes 17.2 and, from 20 tickets on, 17.4), and removes all that it made, also if it is
-interrupted; what a killed run left the next one removes.  It touches no other ticket, and takes slots of sessions while
-it runs.  Of Plane such tickets know nothing.  To see polls and comments, too, make an item in Plane for that, and name
-it: with --item that one is fetched, worked on by the same small program, and gets a comment and a new state in Plane.
+With --end-to-end it makes test items in a project of Plane, has pco-poll bring them, approves them in your name, all at
+once, and sees them through to the comment and the new state in Plane, as fast as the limits of sessions allow.  A small
+program of pco's own works on them in place of the agent: it commits a file and hands over a summary, in a session like
+any other, and costs nothing.  Then it says how long each step took, keeps the result (boxes 17.2 and, from 20 tickets
+on, 17.4), and removes all that it made, in Plane, too, also if it is interrupted; what a killed run left the next one
+removes.  It touches no other ticket, and takes slots of sessions, and of Plane's requests, while it runs: 20 tickets
+take some minutes with the 50 requests a minute that pco sends as shipped.  Who watches the project in Plane is told of
+these items.  With --local Plane is left out of it, and knows nothing of them; with --item an item that you made there
+is worked on, by the same small program, and keeps its comment and its new state.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -55,7 +57,8 @@ class Doctor(Program, click.Group):
 @click.option("--watch", "length", metavar="DURATION", default="", help="Watch logs, units and health for so long.")
 @click.option("--end-to-end", "trial", metavar="PROJECT", default="", help="Send test tickets through everything.")
 @click.option("--tickets", type=click.IntRange(1, 200), help="For --end-to-end: how many at once; default: 1.")
-@click.option("--item", metavar="KEY", default="", help="For --end-to-end: this item of Plane, which gets a comment.")
+@click.option("--item", metavar="KEY", default="", help="For --end-to-end: this item of Plane, which stays.")
+@click.option("--local", is_flag=True, help="For --end-to-end: without Plane.")
 @click.pass_context
 def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
     """Verify that pco is ready for production.
@@ -79,15 +82,23 @@ def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, c
 
 
 def act(
-    pco: Pco, length: str, trial: str, tickets: int | None, item: str, production: bool, url: str, **given: Any
+    pco: Pco,
+    length: str,
+    trial: str,
+    tickets: int | None,
+    item: str,
+    local: bool,
+    production: bool,
+    url: str,
+    **given: Any,
 ) -> None:
     """Watch, try, or look."""
     if bool(length) + bool(trial) + bool(url) > 1 or (production and (length or trial or url)):
         raise click.UsageError("--watch, --end-to-end, --url and --production are for a run of their own.")
-    if not trial and (item or tickets):
-        raise click.UsageError("--tickets and --item go with --end-to-end.")
-    if item and tickets:
-        raise click.UsageError("--item is one ticket: leave --tickets out.")
+    if not trial and (item or tickets or local):
+        raise click.UsageError("--tickets, --item and --local go with --end-to-end.")
+    if item and (tickets or local):
+        raise click.UsageError("--item is one ticket of Plane: leave --tickets and --local out.")
     if length:
         from pco.commands.doctoring import watching
 
@@ -95,7 +106,7 @@ def act(
     elif trial:
         from pco.commands.doctoring import rehearsing
 
-        pco.trouble = 0 if rehearsing.rehearse(pco, trial, tickets or 1, item) else NO_GO
+        pco.trouble = 0 if rehearsing.rehearse(pco, trial, tickets or 1, item, local) else NO_GO
     else:
         look(pco, production=production, url=url, **given)
 

@@ -198,6 +198,31 @@ class Plane:
             # Plane answers 200 to keys that it ignores.
             raise Refused(f"Plane took the change of state, but the item is in {now}")
 
+    def create(self, project: str, title: str, html: str, source: str, external_id: str) -> Item:
+        """Make an item, in the state that the project gives to new ones; if there is one of this id, it is that one.
+
+        Sent once.  Raises as `comment` does.
+        """
+        body = {"name": title, "description_html": html, "external_source": source, "external_id": external_id}
+        answer = self._requests.send("POST", self._in(project, "work-items"), "work-items", body)
+        try:
+            row = values.read_row(answer.value, "work-item")
+            return self.item(project, row.uuid("id")) if answer.status == 409 else values.read_item(row)
+        except BadData as error:
+            if answer.status == 409:
+                raise conflict(answer) from None
+            raise _half_answered(str(error)) from None
+
+    def by_external(self, project: str, source: str, external_id: str) -> Item:
+        """The item that was made under this id.  Raises Gone."""
+        asked = {"external_source": source, "external_id": external_id}
+        value = self._requests.get(self._in(project, "work-items"), "work-items?external_id", asked)
+        return values.read_item(values.read_row(value, "work-item"))
+
+    def delete(self, project: str, item: str) -> None:
+        """Delete an item with its comments; only its maker or an admin may.  Raises Gone, and as `comment` does."""
+        self._requests.send("DELETE", self._in(project, f"work-items/{_uuid(item)}"), "work-items/{id}", None)
+
     def _in(self, project: str, path: str) -> str:
         return f"{self._workspace}/projects/{_uuid(project)}/{path}"
 

@@ -11,6 +11,7 @@ from typing import Any
 from pco.ground import text
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLater
 
+DELETED = ("DELETE", 204)  # the one answer that has no body
 MOST_SAID = 200  # characters of the server's own words in a message
 
 _NO_PAGE = "Page not found."

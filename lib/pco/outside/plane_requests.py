@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from pco.outside.plane_refusals import Answer, Throttled, Unanswered, conflict, refusal
+from pco.outside.plane_refusals import DELETED, Answer, Throttled, Unanswered, conflict, refusal
 from pco.outside.plane_values import Call
 from pco.outside.rates import Budget
 
@@ -52,7 +52,7 @@ class Requests:
                 time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
-    def send(self, method: str, path: str, endpoint: str, body: dict[str, Any]) -> Answer:
+    def send(self, method: str, path: str, endpoint: str, body: dict[str, Any] | None) -> Answer:
         """Send a write once.  Returns an answer with 2xx, or 409, which the caller judges."""
         within = max(self._timeout, WRITE_TIMEOUT)
         self._await_turn(time.monotonic() + self._patience)
@@ -97,7 +97,7 @@ class Requests:
             self.calls.append(Call(method, endpoint, status, time.monotonic() - begun, again))
 
     def _judged(self, method: str, answer: Answer) -> Answer:
-        error = refusal(answer)
+        error = None if (method, answer.status) == DELETED else refusal(answer)
         if error is None:
             return answer
         if isinstance(error, Throttled) and self._budget:

@@ -24,7 +24,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from pco import __version__
-from pco.outside.plane_refusals import Answer, TooLarge, Unanswered
+from pco.outside.plane_refusals import DELETED, Answer, TooLarge, Unanswered
 
 MOST_BYTES = 16 << 20  # of an answer, decoded; Plane takes requests of 5 MiB at most
 CONNECT_SHARE = 1 / 3  # of the time, to connect: a name may have two addresses, one of them dead
@@ -99,9 +99,10 @@ class Wire:
         finally:
             response.close()
         good, headers = 200 <= response.status_code < 300, response.headers
+        needed = good and (request.method, response.status_code) != DELETED
         return Answer(
             status=response.status_code,
-            value=_parsed(data if good else data.replace(self._token.encode(), b"..."), good),
+            value=_parsed(data if good else data.replace(self._token.encode(), b"..."), needed),
             reason=self._hidden(response.reason or ""),
             wait=_wait(headers.get("Retry-After")),
             where=self._hidden(headers.get("Location", "")),

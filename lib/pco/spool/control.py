@@ -5,6 +5,7 @@ control/pause        {"by", "at", "why"}: pco-launch starts nothing while it is 
 control/short        {"at", "why"}: no session starts, for there is too little room; removed once there is enough
 control/health       what people were told of pco's health (ground.notice.HealthTold)
 control/halted       empty: that all sessions were stopped at once was heeded, and none has been started since
+control/trial        the items that pco-doctor has made in Plane to try pco (see Planted); removed with the last of them
 control/import/KEY   {"by", "at"}: pco-poll shall import this item; removed once it has
 control/clean/KEY    {"by", "at"}: pco-watch shall remove what sessions of a dropped ticket left; removed once it has
 control/purge/KEY    {"by", "at"}: all that is known of a ticket is being removed; goes when that is done
@@ -15,15 +16,26 @@ import json
 import os
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pco.ground import durable, reserve, shape, times
-from pco.ground.errors import BadData
+from pco.ground.errors import BadData, SystemFault
 from pco.ground.notice import HealthTold
 from pco.ground.ticket import KEY, Note
 
 WAKES = ("launch", "post", "push", "dashboard", "notify")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Items made in Plane: in which project, what their keys begin with, what is in all their ids; id by key."""
+
+    project: str
+    prefix: str
+    run: str
+    items: dict[str, str] = field(default_factory=dict)
 
 
 class Control:
@@ -114,6 +126,27 @@ class Control:
     def set_health(self, told: HealthTold) -> None:
         """Remember what people were told of pco's health.  Raises OSError."""
         durable.replace(self.root / "control" / "health", json.dumps(shape.dump(told)).encode() + b"\n")
+
+    def trial(self) -> Planted | None:
+        """The items in Plane that pco-doctor has made and not deleted yet.  Raises SystemFault, BadData."""
+        path = self.root / "control" / "trial"
+        try:
+            return shape.load(Planted, json.loads(durable.read(path, 1 << 20)))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SystemFault(f"{path}: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise BadData(f"{path}: {error}") from error
+
+    def set_trial(self, planted: Planted | None) -> None:
+        """Remember them, durably, or that none is left.  Raises OSError."""
+        path = self.root / "control" / "trial"
+        if planted:
+            durable.replace(path, json.dumps(shape.dump(planted)).encode() + b"\n")
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
 
     def ask_import(self, key: str, by: str, at: datetime) -> None:
         """Ask pco-poll to import an item of Plane: people hold no token."""

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,11 @@ def gone(field: Yard, *keys: str) -> bool:
 
 @pytest.mark.usefixtures("watch")
 def test_test_tickets_go_the_whole_way_and_nothing_of_them_stays(field):
-    done = field.site.run("pco-doctor", "--end-to-end", "WEB", "--tickets", "3", timeout=110)
+    done = field.site.run("pco-doctor", "--end-to-end", "WEB", "--tickets", "3", "--local", timeout=110)
 
     last = done.stdout.splitlines()[-1]
     assert last.startswith("3 tickets of WEB in ") and "approved to running" in last
-    assert last.endswith("Plane was not asked (--item KEY has it comment on one)")
+    assert last.endswith("Plane was not asked (--local)")
     assert gone(field, *KEYS)
     found = word(field, "17.2")
     assert (found.good, found.by, found.note) == (True, "pco-doctor", last)
@@ -68,7 +69,7 @@ def test_other_tickets_are_left_alone(field):
     mine = put(spool, a_ticket("LOCAL-1", local=True, scripted=True), State.PENDING)
     put(spool, a_ticket("WEB-7"), State.COMPLETED)
 
-    field.site.run("pco-doctor", "--end-to-end", "WEB", timeout=110)
+    field.site.run("pco-doctor", "--end-to-end", "WEB", "--local", timeout=110)
 
     assert spool.places(*State) == {"LOCAL-1": State.PENDING, "WEB-7": State.COMPLETED}
     assert spool.read("LOCAL-1").rev == mine.rev
@@ -78,14 +79,16 @@ def test_other_tickets_are_left_alone(field):
 @pytest.mark.usefixtures("watch")
 def test_what_an_interrupted_run_leaves_is_cleared_up(field, number):
     begun = field.site.start(
-        "pco-doctor", "--end-to-end", "WEB", "--tickets", "3", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        *("pco-doctor", "--end-to-end", "WEB", "--tickets", "3", "--local"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     until(lambda: field.site.spool().keys(State.APPROVED, State.ACTIVE), 60)
     os.kill(begun.pid, number)
     assert begun.wait(100) == (130 if number is signal.SIGINT else -9)
 
     if number is signal.SIGKILL:
-        done = field.site.run("pco-doctor", "--end-to-end", "WEB", timeout=110)
+        done = field.site.run("pco-doctor", "--end-to-end", "WEB", "--local", timeout=110)
         assert "of a run that was killed: LOCAL-1 LOCAL-2 LOCAL-3" in done.stderr
     assert gone(field, *KEYS, "LOCAL-4")
     assert bool(word(field, "17.2")) == (number is signal.SIGKILL)
@@ -93,7 +96,7 @@ def test_what_an_interrupted_run_leaves_is_cleared_up(field, number):
 
 def test_it_refuses_while_nothing_would_get_through(field):
     def refused(code: int) -> str:
-        return field.site.run("pco-doctor", "--end-to-end", "WEB", code=code).stderr
+        return field.site.run("pco-doctor", "--end-to-end", "WEB", "--local", code=code).stderr
 
     assert "pco-watch does not run" in refused(78)
     field.site.spool().control.pause(Note(Pco("x").now(), "ann", "deployment"))
@@ -109,7 +112,9 @@ def test_it_refuses_while_nothing_would_get_through(field):
     [
         (["--end-to-end", "NO"], "There is no project NO"),
         (["--tickets", "3"], "go with --end-to-end"),
+        (["--local"], "go with --end-to-end"),
         (["--end-to-end", "WEB", "--item", "WEB-1", "--tickets", "2"], "--item is one ticket"),
+        (["--end-to-end", "WEB", "--item", "WEB-1", "--local"], "--item is one ticket"),
         (["--end-to-end", "WEB", "--watch", "1m"], "a run of their own"),
         (["--watch", "soon"], "no duration"),
     ],
@@ -124,32 +129,92 @@ def test_a_repository_that_lost_its_branch_is_told_and_kept_as_a_failure(field, 
     pco = Pco("pco-doctor")
     pco.config_file, pco.loudness = str(field.site.config), -1
     monkeypatch.setattr(rehearsing, "PATIENCE", rehearsing.PATIENCE * 0)
-    monkeypatch.setattr(rehearsing.sys, "argv", [str(Path(__file__).parents[3] / "bin/pco-doctor")])
+    monkeypatch.setattr(sys, "argv", [str(Path(__file__).parents[3] / "bin/pco-doctor")])
     field.site.configure(sessions={"clone_within": "1s"})
 
-    assert not rehearsing.rehearse(pco, "WEB", 1, "")
+    assert not rehearsing.rehearse(pco, "WEB", 1, "", local=True)
 
     found = word(field, "17.2")
     assert not found.good and "LOCAL-1 stays approved" in found.note
 
 
-@pytest.mark.usefixtures("watch")
-def test_an_item_of_plane_gets_its_comment(field, tmp_path):
+@pytest.fixture
+def plane(field):
+    """A simulated Plane that the pco of `field` has polled once."""
     with running({"projects": [{"identifier": "WEB", "id": WEB}]}, scale=0.01, rate=0) as sim:
         token = field.site.home / "token"
         token.write_text(sim.token)
         token.chmod(0o600)
         field.site.configure(plane={"url": sim.url, "workspace": sim.slug, "token_file": str(token), "settle": "1s"})
         field.site.run("pco-poll")
-        jonas = sim.person("jonas")
-        key = jonas.key(jonas.create("Try pco", state="Backlog"))
+        yield sim
 
-        done = field.site.run("pco-doctor", "--end-to-end", "WEB", "--item", key, timeout=110)
 
-        assert done.stdout.splitlines()[-1].endswith("; poll and comment in Plane, too")
-        (comment,) = jonas.comments(key)
-        assert "A test of pco" in comment["comment_html"]
+def planted(sim):
+    """The titles of the test items in Plane, and whether they were deleted."""
+    return {row["name"]: bool(row["deleted_at"]) for row in sim.rows("items") if "pco-doctor" in row["name"]}
+
+
+@pytest.mark.usefixtures("watch")
+def test_an_item_of_plane_gets_its_comment(field, plane):
+    jonas = plane.person("jonas")
+    key = jonas.key(jonas.create("Try pco", state="Backlog"))
+
+    done = field.site.run("pco-doctor", "--end-to-end", "WEB", "--item", key, timeout=110)
+
+    assert done.stdout.splitlines()[-1].endswith("; poll and comment in Plane, too")
+    (comment,) = jonas.comments(key)
+    assert "A test of pco" in comment["comment_html"]
     assert field.site.spool().find(key) is State.POSTED
+
+
+@pytest.mark.usefixtures("watch")
+def test_items_made_in_plane_get_comments_and_go_with_their_tickets(field, plane):
+    done = field.site.run("pco-doctor", "--end-to-end", "WEB", "--tickets", "2", timeout=110)
+
+    assert done.stdout.splitlines()[-1].endswith("; poll and comment in Plane, too")
+    assert planted(plane) == {f"Test {n} of 2 by pco-doctor": True for n in (1, 2)}
+    assert len(plane.rows("comments")) == 2
+    assert gone(field, "WEB-1", "WEB-2") and field.site.spool().control.trial() is None
+
+
+@pytest.mark.parametrize("kind", ["error_before", "error_after", "lost_after"])
+@pytest.mark.usefixtures("watch")
+def test_what_plane_deletes_or_makes_without_an_answer_does_not_stay(field, plane, kind):
+    plane.faults({"kind": kind, "method": "DELETE", "count": 1})
+    if kind != "error_before":
+        plane.faults({"kind": kind, "method": "DELETE", "count": 1}, {"kind": kind, "method": "POST", "count": 1})
+
+    field.site.run("pco-doctor", "--end-to-end", "WEB", timeout=110)
+
+    assert planted(plane) == {"Test 1 of 1 by pco-doctor": True}
+    assert field.site.spool().places(*State) == {} and field.site.spool().control.trial() is None
+
+
+@pytest.mark.usefixtures("watch")
+def test_an_item_that_plane_does_not_delete_is_remembered_with_its_ticket_until_it_does(field, plane):
+    plane.faults({"kind": "error_before", "method": "DELETE"})
+    field.site.run("pco-doctor", "--end-to-end", "WEB", timeout=110, code=75)
+
+    assert planted(plane) == {"Test 1 of 1 by pco-doctor": False}
+    assert field.site.spool().places(*State) == {"WEB-1": State.POSTED}
+
+    plane.faults()
+    done = field.site.run("pco-doctor", "--end-to-end", "WEB", timeout=110)
+    assert "1 ticket of a run that was killed: WEB-1" in done.stderr
+    assert planted(plane) == {"Test 1 of 1 by pco-doctor": True}
+    assert field.site.spool().places(*State) == {}
+
+
+@pytest.mark.usefixtures("watch")
+def test_a_ticket_that_has_the_number_of_a_test_item_is_left_alone(field, plane):
+    put(field.site.spool(), a_ticket("WEB-1"), State.FAILED)
+
+    done = field.site.run("pco-doctor", "--end-to-end", "WEB", timeout=110, code=65)
+
+    assert "WEB-1 is failed: only one that is pending can try pco" in done.stderr
+    assert field.site.spool().places(*State) == {"WEB-1": State.FAILED}
+    assert planted(plane) == {"Test 1 of 1 by pco-doctor": True}
 
 
 # Watching.

@@ -1,43 +1,38 @@
-"""Test tickets through everything, from the approval to the comment, with a small program in place of the agent.
+"""Test tickets through everything, from Plane to the comment in it, with a small program in place of the agent.
 
-The tickets are local ones of a project (Plane does not know them), or one item of Plane that a person names.  What
-pco-doctor made it knows by the note of their first transition, and removes: at the end, when it is interrupted, and, of
-a run that was killed, at the beginning of the next one.
+They are items that are made in Plane for that, or local tickets, which Plane does not know, or one item of Plane that a
+person names.  What was made is removed: at the end, when it is interrupted, and, of a run that was killed, at the
+beginning of the next one.
 """
 
 import os
 import secrets
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import click
 
 from pco.command import Pco
 from pco.commands import purse
 from pco.commands.dashboard.facts import watching
-from pco.commands.doctoring import attesting, measuring
+from pco.commands.doctoring import attesting, clearing, means, measuring, planting
+from pco.commands.doctoring.clearing import NOTE
 from pco.commands.doctoring.progress import Progress
-from pco.commands.queue import approval, making, results, running, select
-from pco.ground import events, text
-from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, SystemFault, TryLater
-from pco.ground.ticket import KEY, LOCAL, State, Ticket
-from pco.outside import process, units
+from pco.commands.queue import approval, making, results, select
+from pco.ground import text
+from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLater
+from pco.ground.ticket import KEY, LOCAL, State
+from pco.outside import units
 from pco.rules import budget
 
-NOTE = "pco-doctor --end-to-end"
 WHOLE, LOAD, MANY = "17.2", "17.4", 20
-MOST = 200
 LOOK = 0.2  # seconds between two looks at where the tickets are
 AGAIN = 1.0  # seconds between two runs of a program where no unit starts it
 PATIENCE = timedelta(minutes=3)  # in which nothing moves; the timers come every two minutes at the latest
-POLL = timedelta(minutes=3)
-PURGE = timedelta(minutes=5)
 DONE = (State.POSTED,)
 LOST = (State.FAILED, State.REJECTED, State.CORRUPT, None)
 
@@ -49,11 +44,12 @@ class Trial:
     project: str
     keys: list[str] = field(default_factory=list)
     item: str = ""
+    local: bool = False
     where: dict[str, State | None] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
 
 
-def rehearse(pco: Pco, name: str, count: int, item: str) -> bool:
+def rehearse(pco: Pco, name: str, count: int, item: str, local: bool) -> bool:
     """Do it, tell how long what took, keep the result; returns whether all went well.
 
     Raises a usage error, NotPermitted, TryLater or BadConfig if it cannot begin.
@@ -62,20 +58,18 @@ def rehearse(pco: Pco, name: str, count: int, item: str) -> bool:
     _may(pco)
     if error := obstacle(pco):
         raise error
-    trial = Trial(project, item=item)
+    trial = Trial(project, item=item, local=local)
     progress = Progress(pco.loudness < 0)
     begun = time.monotonic()
     with pco.spool.alone():
-        if left := leftovers(pco):
-            progress.say(f"{text.count(len(left), 'ticket')} of a run that was killed: {' '.join(left)}")
-            clear(pco, left)
+        _clear_leftovers(pco, progress)
         try:
             _make(pco, trial, count, progress)
             _drive(pco, trial, progress)
             report = measuring.measure(pco, trial.keys)
         finally:
             progress.show("clearing up")
-            clear(pco, [key for key in trial.keys if key != item])
+            clearing.clear(pco, [key for key in trial.keys if key != item])
             progress.clear()
     trial.troubles += report.troubles
     _conclude(pco, trial, name, report, time.monotonic() - begun)
@@ -96,27 +90,11 @@ def obstacle(pco: Pco) -> PcoError | None:
             return TryLater(f"no session would start: {budget.day(money)}", "try again tomorrow, or budget.daily_usd")
     if not watching(pco.config.paths.spool):
         return BadConfig("pco-watch does not run: nobody would see that sessions end", "sudo systemctl start pco-watch")
-    if _units_do_it(pco):
+    if means.units_do_it(pco):
         idle = [unit for unit in ("pco-launch.path", "pco-post.path") if not units.active(unit)]
         if idle:
             return BadConfig(f"{' and '.join(idle)} do not run", "sudo systemctl start pco.target")
     return None
-
-
-def leftovers(pco: Pco) -> list[str]:
-    """The test tickets of runs that were killed."""
-    found = []
-    for key in sorted(pco.spool.keys(*(state for state in State if state is not State.CORRUPT))):
-        if key.startswith(f"{LOCAL}-"):
-            with suppress(KeyError, PcoError):
-                if _ours(pco.spool.read(key)):
-                    found.append(key)
-    return found
-
-
-def _ours(ticket: Ticket) -> bool:
-    first = ticket.history[0] if ticket.history else None
-    return ticket.local and ticket.scripted and first is not None and first.why.startswith(NOTE)
 
 
 def _project(pco: Pco, name: str) -> str:
@@ -136,67 +114,35 @@ def _may(pco: Pco) -> None:
         raise NotPermitted("test tickets are for root, who can clear up after them", "sudo pco-doctor --end-to-end …")
 
 
-def _units_do_it(pco: Pco) -> bool:
-    """Whether units start what has work, as on an installed system; else it is started from here."""
-    return units.running() and pco.config.paths.root is None
-
-
 # The tickets.
 
 
 def _make(pco: Pco, trial: Trial, count: int, progress: Progress) -> None:
-    """Make and approve them, all at once: by the person who runs this."""
+    """Have them, and approve them, all at once: by the person who runs this."""
     if trial.item:
-        trial.keys = [trial.item]
-        _take_item(pco, trial, progress)
+        if not KEY.fullmatch(trial.item) or trial.item.startswith(f"{LOCAL}-"):
+            raise BadData(f"{text.line(trial.item, 40)!r} is no key of an item of Plane, such as WEB-12")
+        items = {trial.item: ""}
+    elif trial.local:
+        _make_local(pco, trial, count, progress)
     else:
-        run = secrets.token_hex(3)
-        with _as_queue(pco, "add") as queue:
-            for n in range(1, count + 1):
-                title = f"Test {n} of {count} by pco-doctor"
-                made = making.make(queue, trial.project, title, making.TEXT, "none", f"{NOTE} {run}", scripted=True)
-                trial.keys.append(made.key)
-                progress.show(f"{n} of {count} made", "making them")
-    with _as_queue(pco, "approve") as queue:
+        items = planting.plant(pco, trial.project, count, progress).items
+    if not trial.local:
+        trial.keys = list(items)
+        planting.fetch(pco, trial.project, items, progress)
+    with means.as_queue(pco, "approve") as queue:
         for key in trial.keys:
             approval.approve_one(queue, key, note=NOTE)
 
 
-def _take_item(pco: Pco, trial: Trial, progress: Progress) -> None:
-    """Have an item of Plane pending, and marked as one that only tries pco.  Raises BadData, TryLater."""
-    key = trial.item
-    if not KEY.fullmatch(key) or key.startswith(f"{LOCAL}-"):
-        raise BadData(f"{text.line(key, 40)!r} is no key of an item of Plane, such as WEB-12")
-    state = pco.spool.find(key)
-    if state is None:
-        with _as_queue(pco, "add"):
-            pco.spool.control.ask_import(key, pco.who, pco.now())
-        _poll(pco)
-        until = time.monotonic() + POLL.total_seconds()
-        while (state := pco.spool.find(key)) is None:
-            progress.show(f"{key}: pco-poll is to fetch it")
-            if time.monotonic() > until:
-                raise TryLater(f"pco-poll did not bring {key}", "journalctl -u pco-poll -n 20")
-            time.sleep(LOOK)
-    if state is not State.PENDING:
-        raise BadData(f"{key} is {state}: only one that is pending can try pco", f"pco-queue show {key}")
-
-    def mark(ticket: Ticket) -> tuple[Ticket, None]:
-        if ticket.state is not State.PENDING or ticket.project != trial.project:
-            raise BadData(f"{key} is no pending ticket of this project")
-        return replace(ticket, scripted=True), None
-
-    pco.spool.update(key, mark)
-
-
-@contextmanager
-def _as_queue(pco: Pco, verb: str) -> Iterator[Pco]:
-    """pco-queue, as the person who runs this would call it, and silent."""
-    queue = Pco("pco-queue")
-    queue.config_file, queue.verb, queue.loudness = str(pco.config_path), verb, -1
-    yield queue
-    if queue.trouble:
-        raise SystemFault(f"pco-queue {verb} failed", f"journalctl -t pco-queue -n 20; pco-queue {verb}")
+def _make_local(pco: Pco, trial: Trial, count: int, progress: Progress) -> None:
+    run = secrets.token_hex(3)
+    with means.as_queue(pco, "add") as queue:
+        for n in range(1, count + 1):
+            title = f"Test {n} of {count} by pco-doctor"
+            made = making.make(queue, trial.project, title, making.TEXT, "none", f"{NOTE} {run}", scripted=True)
+            trial.keys.append(made.key)
+            progress.show(f"{n} of {count} made", "making them")
 
 
 # The way.
@@ -218,15 +164,15 @@ def _drive(pco: Pco, trial: Trial, progress: Progress) -> None:
             trial.troubles += [f"{key} stays {state}" for key, state in now.items() if state not in (*DONE, *LOST)]
             break
         _accept(pco, [key for key, state in now.items() if state is State.COMPLETED])
-        if not _units_do_it(pco) and time.monotonic() - tried > AGAIN:
-            _start(pco, now)
+        if not means.units_do_it(pco) and time.monotonic() - tried > AGAIN:
+            means.start(pco, now)
             tried = time.monotonic()
         time.sleep(LOOK)  # no one thing would wake us
     trial.troubles += [f"{key} is {state or 'gone'}{_why(pco, key)}" for key, state in now.items() if state in LOST]
 
 
 def _accept(pco: Pco, keys: Sequence[str]) -> None:
-    with _as_queue(pco, "post") as queue:
+    with means.as_queue(pco, "post") as queue:
         for key in keys:
             results.post_one(queue, key, None, False, True, NOTE)
 
@@ -238,56 +184,15 @@ def _why(pco: Pco, key: str) -> str:
     return ""
 
 
-def _start(pco: Pco, now: dict[str, State | None]) -> None:
-    """Where no units run: what they would have started."""
-    for program, state in (("pco-launch", State.APPROVED), ("pco-post", State.OUTBOX)):
-        keys = [key for key, where in now.items() if where is state]
-        if keys:
-            _run(pco, program, *keys)
-
-
-def _poll(pco: Pco) -> None:
-    if _units_do_it(pco):
-        if os.geteuid() == 0:
-            process.run(["systemctl", "start", "pco-poll.service"], {"PATH": os.defpath}, POLL)
-    else:
-        _run(pco, "pco-poll")
-
-
-def _run(pco: Pco, program: str, *words: str, within: timedelta = POLL) -> process.Result:
-    """A program of this pco, as whoever runs this."""
-    path = Path(sys.argv[0]).resolve().with_name(program)
-    environment = {**os.environ, "PCO_CONFIG": str(pco.config_path)}
-    return process.run([sys.executable, str(path), *words], environment, within)
-
-
 # Afterwards.
 
 
-def clear(pco: Pco, keys: Sequence[str]) -> None:
-    """End what runs of these, and remove all of them everywhere.  Raises SystemFault if something stays."""
-    keys = [key for key in keys if pco.spool.find(key) is not None or (pco.config.paths.sessions / key).exists()]
-    if not keys:
-        return
-    with _as_queue(pco, "stop") as queue:
-        for key in keys:
-            if pco.spool.find(key) is State.ACTIVE:
-                with suppress(PcoError):
-                    running.ask_stop(queue, key, "rejected", NOTE)
-    events.ring(str(pco.config.paths.trigger))
-    until = time.monotonic() + PURGE.total_seconds()
-    while True:
-        ready = [key for key in keys if pco.spool.find(key) not in (State.ACTIVE, State.OUTBOX)]
-        done = _run(pco, "pco-purge", "--yes", *ready, within=PURGE) if ready else None
-        keys = [key for key in keys if pco.spool.find(key) is not None or (pco.config.paths.sessions / key).exists()]
-        if not keys:
-            return
-        if time.monotonic() > until:
-            said = text.line(done.error, 300) if done else "they do not end"
-            raise SystemFault(f"{' '.join(keys)} stay: {said}", f"sudo pco-purge {' '.join(keys)}")
-        if not _units_do_it(pco):
-            _start(pco, {key: pco.spool.find(key) for key in keys if pco.spool.find(key) is State.OUTBOX})
-        time.sleep(AGAIN)
+def _clear_leftovers(pco: Pco, progress: Progress) -> None:
+    planted = pco.spool.control.trial()
+    left = [*clearing.leftovers(pco), *(planted.items if planted else ())]
+    if left or planted:
+        progress.say(f"{text.count(len(left), 'ticket')} of a run that was killed: {' '.join(left)}")
+        clearing.clear(pco, left)
 
 
 def _conclude(pco: Pco, trial: Trial, name: str, report: measuring.Report, took: float) -> None:
@@ -298,7 +203,7 @@ def _conclude(pco: Pco, trial: Trial, name: str, report: measuring.Report, took:
         pco.say(line)
     for trouble in trial.troubles:
         pco.say(f"FAILED {trouble}")
-    seen = "poll and comment in Plane, too" if trial.item else "Plane was not asked (--item KEY has it comment on one)"
+    seen = "Plane was not asked (--local)" if trial.local else "poll and comment in Plane, too"
     told = f"{what} in {took:.0f} s"
     if good:
         told += f": {report.summary()}; {seen}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pco.ground import text
 from pco.ground.errors import BadData
-from pco.ground.ticket import FINISHED, Trigger
+from pco.ground.ticket import FINISHED, State, Trigger
 
 if TYPE_CHECKING:
     from pco.commands.polling.run import Run
@@ -41,13 +41,17 @@ def take_up(run: "Run", visits: "list[Visit]", all_polled: bool) -> None:
 
 
 def _import(visit: "Visit", number: int, asker: str) -> None:
-    """Make a ticket of one item.  Raises BadData if it is one already."""
+    """Make a ticket of one item, unless it waits as one already.  Raises BadData if it is further."""
     item = visit.run.plane.by_identifier(f"{visit.head.identifier}-{number}")
     if item.project != visit.project.id:
         raise BadData("Plane has it in another project")
     seen = visit.known.get(item.id)
     key = visit.key_of(item, seen)
     state = visit.run.pco.spool.find(key)
+    if state is State.PENDING:
+        # A trigger was faster, most often in this very poll: what was wished for is there.
+        visit.run.pco.log("info", f"it is pending already; asked for by {asker}", key)
+        return
     if state:
         hint = f"pco-queue reopen {key} begins a new round" if state in FINISHED else f"pco-queue show {key}"
         raise BadData(f"it is {state} already", hint)
