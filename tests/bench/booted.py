@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.measure import Figure
+from bench.measure import Figure, in_turns
 from support import TOP
 
 sys.path.insert(0, str(TOP / "tests" / "system"))
@@ -19,9 +19,12 @@ from installed import ADDRESS, RARE, WEB, Installed, booted
 
 TICKETS = 50
 IDLE = 60.0  # seconds
+DOCTORS = 7  # runs of pco-doctor
 CONFIG = (
-    installed.CONFIG.replace("[/bin/true]", "[sh, -c, \"pco-complete 'Nothing to be done.'\"]")
-    + "  complete_grace: 1s\nhealth: {stale_after: 1d}\n"
+    installed.CONFIG.replace("[/bin/true]", "[sh, -c, \"pco-complete 'Nothing to be done.'\"]").replace(
+        "health: {", "health: {stale_after: 1d, "
+    )
+    + "  complete_grace: 1s\n"
 )
 REPOSITORY = """\
 git init -q -b main /srv/shop && cd /srv/shop && echo hello >README && git add . &&
@@ -102,6 +105,17 @@ def idle(_folder: Path) -> Iterator[Figure]:
     resident = int(status["VmRSS"].split()[0]) / 1024
     yield Figure("pco-watch idle, VmRSS", resident, "MiB", 20, None, "<= 20 MiB")
     yield Figure("all tools, processor in 60 idle seconds", spent, "s", 3, None, "<= 5 % of one")
+
+
+def doctor(_folder: Path) -> Iterator[Figure]:
+    """How long a person waits for all that pco-doctor finds, beside a section that needs no look at anything."""
+    with site() as pco:
+
+        def look(*args: str) -> object:
+            return pco.host.exec("pco-doctor", *args, code=None)
+
+        floor, value = in_turns(DOCTORS, lambda: look("--section", "26"), look)
+    yield Figure("pco-doctor, all boxes", value, "s", 5, floor, "<= 5 s")
 
 
 def seconds(host: Host) -> float:

@@ -34,6 +34,7 @@ BENCHES = {
     "watch": supervising.idle,
     "units": booted.latency,
     "units-idle": booted.idle,
+    "units-doctor": booted.doctor,
 }
 
 

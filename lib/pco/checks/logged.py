@@ -44,7 +44,7 @@ def records(site: Site, since: datetime, priority: str, most: int) -> Records:
     asked += ["--all", f"--output-fields={_FIELDS}"]
     found: dict[str, Record] = {}
     cut = False
-    for matches in (["--unit=pco*"], _identifiers()):
+    for matches in (["--unit=pco*"], _identifiers(site)):
         if not matches:
             continue
         said = process.run(["journalctl", "--quiet", "--no-pager", *asked, *matches], _ENVIRONMENT, WITHIN, most)
@@ -53,11 +53,16 @@ def records(site: Site, since: datetime, priority: str, most: int) -> Records:
     return Records(sorted(found.values(), key=lambda record: record.at), cut)
 
 
-def _identifiers() -> list[str]:
+def _identifiers(site: Site) -> list[str]:
     """Matches for the programs of pco: those that people run belong to no unit of it."""
-    said = process.run(["journalctl", "--quiet", "--field=SYSLOG_IDENTIFIER"], _ENVIRONMENT, WITHIN)
-    names = said.out.decode("utf-8", "replace").split("\n")
-    return [f"SYSLOG_IDENTIFIER={name}" for name in sorted(names) if name == "pco" or name.startswith("pco-")]
+    names = site.once("identifiers", lambda: _values("SYSLOG_IDENTIFIER"))
+    return [f"SYSLOG_IDENTIFIER={name}" for name in names if name == "pco" or name.startswith("pco-")]
+
+
+def _values(field: str) -> list[str]:
+    """All that a field of the journal ever said."""
+    said = process.run(["journalctl", "--quiet", f"--field={field}"], _ENVIRONMENT, WITHIN)
+    return sorted(said.out.decode("utf-8", "replace").split("\n"))
 
 
 def _read(out: bytes) -> Iterator[tuple[str, Record]]:
@@ -98,8 +103,7 @@ def complaints(site: Site) -> list[tuple[str, datetime, str]]:
     """
     if not _readable(site):
         raise NotPermitted("the journal is for root and group systemd-journal", "sudo pco-doctor")
-    said = process.run(["journalctl", "--quiet", "--field=CONFIG_FILE"], _ENVIRONMENT, WITHIN)
-    paths = [path for path in said.out.decode("utf-8", "replace").split("\n") if "/pco" in path]
+    paths = [path for path in _values("CONFIG_FILE") if "/pco" in path]
     if not paths:
         return []
     argv = ["journalctl", "--quiet", "--no-pager", "--output=json", "--boot", "--output-fields=CONFIG_FILE,MESSAGE"]

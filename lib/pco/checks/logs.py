@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from pco.checks import Finding, Site, checks, fail, logged, not_applicable, ok, warn, worst
+from pco.checks.asked import ROTATOR, runs
 from pco.checks.services import NO_SYSTEMD, deployed
 from pco.ground import attested, text, times
 from pco.ground.errors import PcoError
-from pco.outside import process, units
+from pco.outside import process
 
 WITHIN = timedelta(seconds=4)
 MOST = 4 << 20
@@ -69,7 +70,7 @@ def rotated(site: Site) -> Finding:
     if site.program("logrotate") is None:
         return fail("logrotate is not installed", "sudo apt-get install logrotate")
     # Debian's job for cron leaves it to the timer wherever systemd runs.
-    if site.systemd and not units.active("logrotate.timer"):
+    if site.systemd and not runs(site, ROTATOR):
         return fail("logrotate is not run", "sudo systemctl enable --now logrotate.timer")
     return ok(f"{rules[0].name} of logrotate")
 

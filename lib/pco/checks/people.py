@@ -5,7 +5,7 @@ from datetime import timedelta
 from html import escape
 
 from pco.checks import Finding, Site, checks, fail, ok, warn, worst
-from pco.checks.services import INSTANCE, installed, properties
+from pco.checks.asked import INSTANCE, installed, properties
 from pco.ground import delivered, text, times
 from pco.ground.delivered import Way
 from pco.ground.notice import EVENTS

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pco.checks import Finding, Site, checks, fail, logged, not_applicable, ok, unseen, warn, worst
+from pco.checks.asked import FILES, INSTANCE, exposure, installed, properties
 from pco.ground import polled, text, times
 from pco.ground.errors import NotPermitted, PcoError
 from pco.outside import rates, units
@@ -22,17 +23,8 @@ ALONE = 0.4
 REMOTE = ("pco-poll", "pco-launch", "pco-post", "pco-push", "pco-notify", "pco-offsite", "pco-session@")
 BARS = dict.fromkeys(REMOTE, NETWORK)
 BARS |= dict.fromkeys(("pco-attach@", "pco-collect@", "pco-collect-failed@"), NEAR)
-INSTANCE = "PCO-0"  # of a template: of no ticket
 SESSION = f"pco-session@{INSTANCE}.service"
 COUNTED = ("pco-tools.slice", "pco-sessions.slice", WATCHER, "pco-session@")
-FILES = ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-SUFFIXES = (".target", ".service", ".timer", ".path", ".socket", ".slice")
-PROPERTIES = (
-    *("LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState", "SubState", "ActiveEnterTimestamp", "Result"),
-    *("NRestarts", "WatchdogTimestamp", "MainPID", "ControlGroup", "MemoryCurrent", "MemoryMax", "MemoryLow"),
-    *("CPUQuotaPerSecUSec", "TasksMax", "TimersMonotonic", "TimersCalendar", "LastTriggerUSec"),
-    *("NextElapseUSecRealtime", "OnFailure"),
-)
 UNBOUND = ("infinity", "", str((1 << 64) - 1))
 REPEATED = timedelta(hours=1)
 SILENT = timedelta(seconds=100)  # pco-watch says each minute that it lives; systemd kills it after two
@@ -62,7 +54,7 @@ def confined(site: Site) -> Finding:
     if not site.systemd:
         return not_applicable(NO_SYSTEMD)
     services = [unit for unit in installed(site) if unit.endswith(".service")]
-    levels = units.exposure(*(unit.replace("@.", f"@{INSTANCE}.") for unit in services))
+    levels = exposure(site)
     over = {unit: level for unit, level in levels.items() if level > bar(unit)}
     if over:
         first = next(iter(over)).replace(f"@{INSTANCE}.", "@.")
@@ -190,11 +182,6 @@ def bar(unit: str) -> float:
     return BARS.get(f"{name.partition('@')[0]}@" if "@" in name else name, ALONE)
 
 
-def installed(site: Site) -> list[str]:
-    """The unit files of pco; systemctl would take long to list them."""
-    return sorted({path.name for top in FILES for path in site.at(top).glob("pco*.*") if path.suffix in SUFFIXES})
-
-
 def _wanted(site: Site) -> list[str]:
     """The units that must be enabled and active: all that pco.target brings, and what the configuration needs."""
     also = ""
@@ -206,16 +193,6 @@ def _wanted(site: Site) -> list[str]:
         return []
     pushing = PUSHING if any(project.push for project in site.config.plane.projects) else ()
     return sorted({TARGET, STALE, *also.split(), *pushing})
-
-
-def properties(site: Site) -> dict[str, dict[str, str]]:
-    """Properties of all units of pco, those that run and those that are installed: systemd is asked once."""
-
-    def ask() -> dict[str, dict[str, str]]:
-        names = (unit.replace("@.", f"@{INSTANCE}.") for unit in installed(site))
-        return units.show("pco*", *names, properties=PROPERTIES)
-
-    return site.once("units", ask)
 
 
 def _standing(wanted: list[str], shown: dict[str, dict[str, str]]) -> Iterator[Finding]:

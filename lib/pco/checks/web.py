@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, unseen, warn
+from pco.checks import Finding, Site, asked, checks, fail, not_applicable, ok, remote, unseen, warn
 from pco.checks.remote import RELOAD
 from pco.ground import times
 from pco.ground.errors import BadData, TryLater
-from pco.outside import certificate, units, website
+from pco.outside import certificate, website
 from pco.outside.certificate import Shown
 
 BRIEFLY = 3.0
@@ -31,7 +31,6 @@ SCRAPE = "have Prometheus ask /metrics each minute (see pco-runbook(7), Monitori
 MOST_LOG = 8 << 20  # of its end
 MOST_STRANGE = 200  # lines in a row that are none of nginx's usual form
 RENEWED_BY_HAND = 60  # days
-TIMERS = ("certbot.timer", "snap.certbot.renew.timer", "acme.timer", "dehydrated.timer", "lego.timer")
 _LINE = re.compile(r'^(\S+) \S+ \S+ \[([^\]]+)\] "(?:GET|HEAD) (\S+) [^"]*" (\d+)')
 
 
@@ -103,10 +102,7 @@ def renewal(site: Site) -> Finding:
 
 def _timer(site: Site) -> str:
     """The timer that renews certificates, if one is active."""
-    if not site.systemd:
-        return ""
-    shown = units.show(*TIMERS, properties=("ActiveState",))
-    return next((timer for timer in TIMERS if shown.get(timer, {}).get("ActiveState") == "active"), "")
+    return asked.runs(site, *asked.CERTIFIERS) if site.systemd else ""
 
 
 def certbot(site: Site, own: Served) -> str:

@@ -4,6 +4,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from pco.ground.errors import TryLater
@@ -63,11 +64,18 @@ def accepts(host: str, port: int, timeout: float, version: ssl.TLSVersion, at: s
 
 def context(*, verify: bool = True) -> ssl.SSLContext:
     """How to talk TLS: by this machine's store of certificates, or without looking at any."""
-    made = ssl.create_default_context()
-    if not verify:
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
+    if verify:
+        return _trusting(ssl.get_default_verify_paths())
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
     return made
+
+
+@cache
+def _trusting(_store: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """By the store of certificates there, read once: that takes longer than a handshake."""
+    return ssl.create_default_context()
 
 
 def connected(host: str, port: int, timeout: float, at: str, context: ssl.SSLContext) -> ssl.SSLSocket:
