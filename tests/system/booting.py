@@ -16,6 +16,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import uuid
@@ -158,7 +159,7 @@ def boot(folder: Path, spec: dict[str, str]) -> int:
         write_new(folder / "leader", f"{leader} {start_time(leader)}")
         os.close(begin)
         os._exit(abs(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1])))
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         print(f"{error}", file=sys.stderr, flush=True)
     os._exit(128)
 
@@ -197,6 +198,10 @@ def lay_out(scratch: Path, spec: dict[str, str]) -> None:
     for unit in UNWANTED:
         (units / unit).symlink_to("/dev/null")
     (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
+    if spec["disk"]:
+        with (scratch / "disk").open("wb") as disk:
+            disk.truncate(int(spec["disk"]) << 20)
+        subprocess.run(["mkfs.ext4", "-q", str(scratch / "disk")], check=True)
     (upper / "etc/systemd/journald.conf").write_text("[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\n")
 
 
@@ -222,7 +227,7 @@ def become_systemd(folder: Path, spec: dict[str, str]) -> NoReturn:
         bind(folder / "notify", root / "run/host")
         socket.sethostname(spec["name"])
         enter(root)
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         print(f"{error}", file=sys.stderr, flush=True)
     os._exit(128)
 
@@ -249,12 +254,16 @@ def delegate(folder: Path) -> None:
 
 
 def mount_root(scratch: Path, root: Path, spec: dict[str, str]) -> None:
-    """The lower root and the checkout at /src, both copy-on-write."""
+    """The lower root and the checkout at /src, both copy-on-write; below the spool a disk of its own, if asked for."""
     layers = "lowerdir={},upperdir={},workdir={}"
     mount("overlay", root, data=layers.format(spec["lower"], scratch / "upper", scratch / "work"))
     if spec["source"]:
         (root / "src").mkdir(exist_ok=True)
         mount("overlay", root / "src", data=layers.format(spec["source"], scratch / "src", scratch / "src-work"))
+    if spec["disk"]:
+        (root / "var/spool/pco").mkdir(exist_ok=True)
+        # mount(8) finds a loop device, which the kernel takes back with the mount.
+        subprocess.run(["mount", "-o", "loop,nodev,nosuid", scratch / "disk", root / "var/spool/pco"], check=True)
 
 
 def mount_kernel(scratch: Path, root: Path) -> None:

@@ -42,13 +42,14 @@ class HostError(Exception):
 
 @dataclass
 class Host:
-    """One test host.  `keep`: it outlives the process that booted it."""
+    """One test host.  `keep`: it outlives the process that booted it; `disk`: an ext4 of so many MiB is its spool."""
 
     name: str
     layout: str = ""
     lower: Path = Path("/")
     source: Path | None = HERE.parents[1]
     keep: bool = False
+    disk: int = 0
     started: float = field(default=0.0, init=False)  # seconds the last boot took
 
     @property
@@ -78,6 +79,7 @@ class Host:
         write_new(self.folder / "owner", "" if self.keep else f"{os.getpid()} {start_time(os.getpid())}")
         self.layout = self.layout or machine.layout()
         spec = {"name": self.name, "layout": self.layout, "lower": str(self.lower), "keep": self.keep}
+        spec |= {"disk": self.disk}
         write_new(self.folder / "spec.json", json.dumps({**spec, "source": str(self.source or "")}))
         try:
             self._await_boot(self._supervise)

@@ -31,6 +31,7 @@ PACKAGES = {
     "openssl": "/usr/bin/openssl",
     "curl": "/usr/bin/curl",
     "iproute2": "/usr/sbin/ip",
+    "sudo": "/usr/bin/sudo",
     "python3-click": "/usr/lib/python3/dist-packages/click",
     "python3-filelock": "/usr/lib/python3/dist-packages/filelock",
     "python3-markdown-it": "/usr/lib/python3/dist-packages/markdown_it",
