@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from host import Done, Host
@@ -81,10 +82,21 @@ server {
     server_name hooks.example.org;
     ssl_certificate /etc/hooks/fullchain.pem;
     ssl_certificate_key /etc/hooks/privkey.pem;
-    location / { access_log /var/log/hooks.log; return 200 "ok"; }
+    location / { proxy_pass http://127.0.0.1:8482; }
 }
 """
-AWAY = "#!/bin/sh\nexec cp -r \"$1\" /srv/away/\n"
+# What a webhook leads to: it keeps what it is told.
+HOOKS = """\
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Told(BaseHTTPRequestHandler):
+    def do_POST(self):
+        with open("/var/log/told", "ab") as told:
+            told.write(self.rfile.read(int(self.headers["Content-Length"])) + b"\\n")
+        self.send_response(200)
+        self.end_headers()
+HTTPServer(("127.0.0.1", 8482), Told).serve_forever()
+"""
+AWAY = '#!/bin/sh\nexec cp -r "$1" /srv/away/\n'
 
 
 def typed(step: str) -> str:
@@ -125,8 +137,10 @@ def surround(pco: Installed) -> None:
         host.exec("bash", "-ec", f"sign {name}.example.org /etc/{name} {DATES}")
     host.exec("bash", "-ec", REPOSITORY)
     host.write("/etc/systemd/system/model.service", SERVICE)
+    host.write("/srv/hooks.py", HOOKS)
+    host.write("/etc/systemd/system/hooks.service", "[Service]\nExecStart=/usr/bin/python3 /srv/hooks.py\n")
     pco.simulate()
-    host.systemctl("start", "model.service")
+    host.systemctl("start", "model.service", "hooks.service")
     host.exec("sh", "-c", "rm -f /etc/nginx/sites-enabled/*")
     host.write("/etc/nginx/sites-enabled/others", SITES)
     host.systemctl("enable", "--now", "nginx", "logrotate.timer")
@@ -141,7 +155,7 @@ def surround(pco: Installed) -> None:
 
 def types(pco: Installed, script: str, user: str = "alice", code: int | None = 0) -> Done:
     """Type lines of shell at home, each of which must succeed."""
-    line = "export HOME=/home/alice; cd; exec bash -euxc \"$0\""
+    line = 'export HOME=/home/alice; cd; exec bash -euxc "$0"'
     return pco.host.exec("runuser", "-u", user, "--", "sh", "-c", line, script, code=code, timeout=3600)
 
 
@@ -215,5 +229,296 @@ def test_6_trials(pco):
 
 def test_7_go(pco):
     said = types(pco, typed(STEPS[6])).stdout
+
+    assert said.splitlines()[-1].startswith("go"), said
+
+
+# What breaks.
+
+CRED, PEM = "/etc/pco/credentials", "/etc/letsencrypt/live/pco.example.org"
+PAST = "20200101000000Z 20210101000000Z"
+SECRET = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789"
+PEOPLE = "/etc/pco/pco.yaml.d/people.yaml"
+# So that nobody waits: polls, pages and messages come at once, and what is old is old after seconds.
+QUICK = """\
+notify: {throttle: 1s}
+health: {polls_failed: 2, stale_after: 30s, memory_free: 50M}
+"""
+OFTEN = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/3\nRandomizedDelaySec=0\n"
+PAGES = "[Timer]\nOnActiveSec=\nOnActiveSec=1s\nOnUnitInactiveSec=3s\nAccuracySec=100ms\n"
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """Something that goes wrong: how, how it is put right, and who says so.
+
+    `boxes` are those that the doctor calls ill; `health` are words of a reason that /health gives, with 503; `told` is
+    what people are told of.  Both take a minute: they are awaited for each in the long run, and else where it says
+    `always`.
+    """
+
+    name: str
+    breaks: str
+    mends: str
+    boxes: tuple[str, ...]
+    health: str = ""
+    told: str = ""
+    always: bool = False
+
+
+def drop_in(unit: str, lines: str) -> tuple[str, str]:
+    """How a drop-in comes and goes."""
+    path = f"/etc/systemd/system/{unit}.d/zz.conf"
+    reload = "systemctl daemon-reload"
+    return (
+        f"install -D -m 644 /dev/stdin {path} <<'END'\n{lines}\nEND\n{reload}",
+        f"rm {path}; {reload}",
+    )
+
+
+def aged(what: str) -> tuple[str, str]:
+    """How the last good backup, or trial of one, becomes one of long ago."""
+    path = f"/var/lib/pco/metrics/backup/{what}.json"
+    return f"cp -p {path} /root/; sed -i -E 's/\\b20[0-9]{{2}}-/2020-/' {path}", f"cp -p /root/{what}.json {path}"
+
+
+FAILING = drop_in("pco-retention.service", "[Service]\nExecStartPre=/bin/false")
+BREAKAGES = (
+    Breakage(
+        "the token was revoked",
+        f"cp -p {CRED}/plane-token /root/; echo plane_api_no_longer >{CRED}/plane-token",
+        f"cp -p /root/plane-token {CRED}/",
+        ("2.1", "2.2"),
+        "polls failed",
+        "needs attention",
+    ),
+    Breakage(
+        "Plane is down",
+        "systemctl stop plane",
+        "systemctl start plane",
+        ("1.5", "2.1"),
+        "polls failed",
+        "needs attention",
+    ),
+    Breakage(
+        "the certificate of Plane has expired",
+        f"sign plane.example.org /etc/plane {PAST}; systemctl reload nginx",
+        f"sign plane.example.org /etc/plane {DATES}; systemctl reload nginx",
+        ("1.5", "1.6"),
+        "polls failed",
+    ),
+    Breakage(
+        "the certificate of the dashboard has expired",
+        f"sign pco.example.org {PEM} {PAST}; systemctl reload nginx",
+        f"sign pco.example.org {PEM} {DATES}; systemctl reload nginx",
+        ("1.6",),
+    ),
+    Breakage(
+        "the certificate of the dashboard signed itself",
+        "cd /etc/pco/nginx; cp -p certificate.inc /root/; sed -i 's|/etc/letsencrypt/live/pco.example.org/fullchain|"
+        "/etc/pco/nginx/certificate|; s|/etc/letsencrypt/live/pco.example.org/privkey|/etc/pco/nginx/key|' "
+        "certificate.inc; systemctl reload nginx",
+        "cp -p /root/certificate.inc /etc/pco/nginx/; systemctl reload nginx",
+        ("3.1",),
+    ),
+    Breakage(
+        "the disk is full",
+        "fallocate -l $(df --output=avail -B1 /var/spool/pco | tail -1) /var/spool/pco/lost+found/much",
+        "rm /var/spool/pco/lost+found/much",
+        ("1.4",),
+        "of the disk is free",
+        "too little room",
+        always=True,
+    ),
+    Breakage(
+        "the timer of polls is disabled",
+        "systemctl disable --now pco-poll.timer",
+        "systemctl enable --now pco-poll.timer",
+        ("1.2", "13.1"),
+        "no successful poll",
+        "needs attention",
+    ),
+    Breakage(
+        "the token has mode 644",
+        f"chmod 644 {CRED}/plane-token",
+        f"chmod 600 {CRED}/plane-token",
+        ("6.1",),
+    ),
+    Breakage(
+        "the spool is for all to read",
+        "chmod o+rx /var/spool/pco",
+        "chmod o-rx /var/spool/pco",
+        ("6.1",),
+    ),
+    Breakage(
+        "the watcher hangs",
+        "systemctl kill -s STOP pco-watch",
+        "systemctl kill -s CONT pco-watch",
+        ("18.1",),
+    ),
+    Breakage(
+        "the watcher does not run",
+        "systemctl stop pco-watch",
+        "systemctl start pco-watch",
+        ("1.2", "18.1"),
+        "pco-watch is not running",
+        "needs attention",
+    ),
+    Breakage(
+        "a unit fails",
+        f"{FAILING[0]}\nsystemctl start pco-retention || :",
+        f"{FAILING[1]}; systemctl reset-failed pco-retention",
+        ("18.1",),
+        "pco-retention.service has failed",
+        "has failed",
+    ),
+    Breakage("the last backup is old", *aged("made"), ("23.3",)),
+    Breakage("no restore was tried for long", *aged("tested"), ("10.2", "23.3")),
+    Breakage(
+        "nothing carries backups away",
+        "mv /etc/pco/hooks.d/backup/away /root/",
+        "mv /root/away /etc/pco/hooks.d/backup/",
+        ("10.4",),
+    ),
+    Breakage(
+        "a drop-in says debug", *drop_in("pco-poll.service", "[Service]\nEnvironment=PCO_LOG_LEVEL=debug"), ("7.2",)
+    ),
+    Breakage(
+        "a drop-in opens a unit",
+        *drop_in("pco-post.service", "[Service]\nProtectSystem=no\nNoNewPrivileges=no\nSystemCallFilter="),
+        ("5.4",),
+    ),
+    Breakage(
+        "the tools may take all memory",
+        *drop_in("pco-tools.slice", "[Slice]\nMemoryMax=infinity"),
+        ("12.1",),
+    ),
+    Breakage("nobody is told of failures", *drop_in("pco-post.service", "[Unit]\nOnFailure="), ("8.3",)),
+    Breakage(
+        "messages do not arrive",
+        "systemctl stop hooks; pco-notify --test || :",
+        "systemctl start hooks; pco-notify --test",
+        ("8.3",),
+    ),
+    Breakage(
+        "there are no contacts",
+        f"cp -p {PEOPLE} /root/; sed -i '/^contacts/,/^notify/{{/^notify/!d}}' {PEOPLE}",
+        f"cp -p /root/people.yaml {PEOPLE}",
+        ("19.3", "20.4"),
+    ),
+    Breakage(
+        "a secret stands in the configuration",
+        f"echo '# {SECRET}' >>{PEOPLE}",
+        f"sed -i '/{SECRET}/d' {PEOPLE}",
+        ("6.4",),
+    ),
+    Breakage(
+        "everybody may read the dashboard",
+        "cp -p /etc/pco/nginx/access.inc /root/; echo 'allow all;' >/etc/pco/nginx/access.inc",
+        "cp -p /root/access.inc /etc/pco/nginx/",
+        ("5.1",),
+    ),
+    Breakage(
+        "nothing is let through to the dashboard",
+        "systemctl stop nginx",
+        "systemctl start nginx",
+        ("3.1",),
+    ),
+    Breakage(
+        "the firewall is off, and somebody listens",
+        "systemctl stop nftables; nft flush ruleset; systemd-run --unit stray python3 -m http.server 8088; "
+        "until ss -tln | grep -q :8088; do sleep 0.1; done",
+        "systemctl stop stray; systemctl start nftables",
+        ("5.2", "5.3"),
+    ),
+    Breakage(
+        "a repository is gone",
+        "mv /srv/shop.git /srv/gone.git",
+        "mv /srv/gone.git /srv/shop.git",
+        ("2.3",),
+    ),
+    Breakage(
+        "the program of the agent is gone",
+        "mv /usr/local/bin/claude /root/",
+        "mv /root/claude /usr/local/bin/",
+        ("1.1", "2.4"),
+    ),
+    Breakage("nobody may approve", "gpasswd -d alice pco", "gpasswd -a alice pco", ("22.3",)),
+    Breakage(
+        "the audit record was changed",
+        "f=$(ls /var/lib/pco/audit/*.jsonl | tail -1); cp -p $f /root/audit; sed -i '2s/alice/mallory/' $f; "
+        "! cmp -s $f /root/audit",
+        "cp -p /root/audit $(ls /var/lib/pco/audit/*.jsonl | tail -1)",
+        ("22.1",),
+    ),
+    Breakage(
+        "a secret is in the journal",
+        f"logger -t pco-queue 'the key is {SECRET}'; journalctl --sync",
+        "journalctl --rotate; sleep 1; journalctl --vacuum-time=1s",
+        ("21.2",),
+    ),
+    Breakage(
+        "the journal has no bounds",
+        "mv /etc/systemd/journald.conf.d/pco.conf /root/",
+        "mv /root/pco.conf /etc/systemd/journald.conf.d/",
+        ("7.1",),
+    ),
+    Breakage(
+        "logs of nginx do not rotate",
+        "systemctl disable --now logrotate.timer",
+        "systemctl enable --now logrotate.timer",
+        ("7.3",),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def quick(pco: Installed) -> Installed:
+    """The same machine, where nobody waits."""
+    pco.host.write("/etc/pco/pco.yaml.d/quick.yaml", QUICK)
+    for unit, lines in {"pco-poll.timer": OFTEN, "pco-dashboard.timer": PAGES}.items():
+        pco.host.write(f"/etc/systemd/system/{unit}.d/often.conf", lines)
+    pco.host.write("/etc/systemd/system/pco-dashboard.service.d/often.conf", "[Service]\nExecStopPost=\n")
+    pco.host.systemctl("daemon-reload")
+    pco.host.systemctl("restart", "pco-watch.service", "pco-poll.timer", "pco-dashboard.timer")
+    pco.wait("well", lambda: not health(pco), 120)
+    return pco
+
+
+def health(pco: Installed) -> str:
+    """What /health gives as reasons, to another machine; empty if pco is well."""
+    said = pco.host.exec("curl", "-s", "-w", "\n%{http_code}", "https://pco.example.org/health", code=None).stdout
+    body, _, status = said.rpartition("\n")
+    return "" if status == "200" else body or status
+
+
+def ill(pco: Installed, ids: tuple[str, ...]) -> set[str]:
+    """Which of these boxes are ill."""
+    return {id for id, (status, _) in box(pco, *ids).items() if status in ("warn", "fail")}
+
+
+@pytest.mark.parametrize("one", BREAKAGES, ids=lambda one: re.sub(" ", "-", one.name))
+def test_what_breaks_is_named_until_it_is_mended(quick, one):
+    pco = quick
+    assert ill(pco, one.boxes) == set()
+    pco.host.exec("sh", "-c", ": >/var/log/told")
+
+    pco.host.exec("bash", "-ec", one.breaks)
+    try:
+        pco.wait(f"{one.boxes} are ill", lambda: ill(pco, one.boxes) == set(one.boxes), 90)
+        if one.health and (LONG or one.always):
+            pco.wait(f"health says {one.health}", lambda: one.health in health(pco), 150)
+        if one.told and (LONG or one.always):
+            pco.wait(f"told of {one.told}", lambda: one.told in pco.host.read("/var/log/told"), 150)
+    finally:
+        pco.host.exec("bash", "-ec", one.mends)
+
+    pco.wait(f"{one.boxes} are well", lambda: ill(pco, one.boxes) == set(), 90)
+    if one.health and (LONG or one.always):
+        pco.wait("health", lambda: not health(pco), 150)
+
+
+def test_go_again(quick):
+    said = types(quick, "sudo pco-doctor --production").stdout
 
     assert said.splitlines()[-1].startswith("go"), said
