@@ -43,14 +43,15 @@ def test_an_agent_that_waits_for_a_word_is_announced_once_and_again_only_after_i
     until(lambda: yard.ticket("WEB-1").attempt.doing == "its turn has ended")
     tells(yard, "idle")
     until(lambda: yard.ticket("WEB-1").attempt.doing == "idle")
+    until(lambda: "at rest" in said(yard))
     assert len(re.findall("at rest", said(yard))) == 1
 
     tells(yard, "working")
     until(lambda: yard.ticket("WEB-1").attempt.doing == "working")
     tells(yard, "turn_failed", error="overloaded")
     until(lambda: yard.ticket("WEB-1").attempt.doing == "its turn failed: overloaded")
+    until(lambda: "WEB-1: at rest what=its turn failed: overloaded" in said(yard))
     assert len(re.findall("at rest", said(yard))) == 2
-    assert "WEB-1: at rest what=its turn failed: overloaded" in said(yard)
 
 
 def test_what_pco_should_know_of_its_program_is_said_as_a_warning(yard: Yard) -> None:

@@ -75,7 +75,7 @@ def test_a_session_that_has_no_money_left_is_ended_at_once_and_its_ticket_fails_
     ran(yard, "WEB-1")
 
     says(yard, "WEB-1", 2.13)
-    ticket = yard.comes_to("WEB-1", State.FAILED, 5.0)
+    ticket = yard.comes_to("WEB-1", State.FAILED)
 
     assert ticket.attempt and ticket.attempt.outcome == ticket.attempt.ending == retry.OVER_BUDGET
     assert ticket.history[-1].why == (
@@ -90,7 +90,7 @@ def test_a_limit_that_is_changed_counts_for_what_runs(yard: Yard, watch: object)
     budget(yard, ticket_usd=0.5)
     says(yard, "WEB-1", 1.1)
 
-    assert "$1.10 of $0.50" in yard.comes_to("WEB-1", State.FAILED, 5.0).history[-1].why
+    assert "$1.10 of $0.50" in yard.comes_to("WEB-1", State.FAILED).history[-1].why
 
 
 def test_a_configuration_that_is_broken_meanwhile_leaves_the_limits_as_they_were(yard: Yard, watch: object) -> None:
@@ -116,7 +116,7 @@ def test_what_earlier_rounds_have_cost_counts_and_what_was_released_does_not(yar
     for key in ("WEB-1", "WEB-2"):
         yard.begin(key, round=2)
 
-    yard.comes_to("WEB-1", State.FAILED, 5.0)
+    yard.comes_to("WEB-1", State.FAILED)
     until(lambda: yard.ticket("WEB-2").cost == 2.5)
     assert yard.state("WEB-2") is State.ACTIVE
 
@@ -129,7 +129,7 @@ def test_when_the_day_has_no_money_left_who_works_is_ended_and_that_is_told_once
 
     says(yard, "WEB-2", 2.5)
     for key in ("WEB-1", "WEB-2"):
-        ticket = yard.comes_to(key, State.FAILED, 5.0)
+        ticket = yard.comes_to(key, State.FAILED)
         assert "today's budget is used up ($3.50 of $3.00" in ticket.history[-1].why
 
     notice = json.loads((yard.site.home / "spool" / "notify" / "budget-reached.json").read_bytes())
@@ -207,7 +207,7 @@ def test_a_session_that_says_it_cost_a_fortune_fails_and_leaves_something_of_the
 
     says(yard, "WEB-1", 999_999.0)
 
-    assert "$999,999.00 of $20.00" in yard.comes_to("WEB-1", State.FAILED, 5.0).history[-1].why
+    assert "$999,999.00 of $20.00" in yard.comes_to("WEB-1", State.FAILED).history[-1].why
     assert today(yard).total == 40.0
 
 
