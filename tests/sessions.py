@@ -87,7 +87,7 @@ def a_mirror(folder: Path) -> Path:
     return folder
 
 
-def until(true: Callable[[], Any], seconds: float = 15.0) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until something is so, and return it; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -195,7 +195,7 @@ class Yard:
         """The record."""
         return self.site.spool().read(key)
 
-    def comes_to(self, key: str, state: State, seconds: float = 15.0) -> Ticket:
+    def comes_to(self, key: str, state: State, seconds: float = 60.0) -> Ticket:
         """Wait until a ticket is in a state; returns its record."""
         try:
             until(lambda: self.state(key) is state, seconds)

@@ -33,7 +33,7 @@ class Terminal:
         while keys:
             keys = keys[os.write(self.keys, keys) :]
 
-    def until(self, words: bytes, seconds: float = 20.0) -> re.Match[bytes]:
+    def until(self, words: bytes, seconds: float = 60.0) -> re.Match[bytes]:
         """Wait until it shows what the pattern `words` matches; what came before counts once."""
         deadline = time.monotonic() + seconds
         while True:
@@ -49,7 +49,7 @@ class Terminal:
         said, self.shown = self.shown, b""
         return said
 
-    def end(self, seconds: float = 20.0) -> int:
+    def end(self, seconds: float = 60.0) -> int:
         """Wait for the program's end; returns its exit code, -N for signal N."""
         deadline = time.monotonic() + seconds
         while self.code is None:

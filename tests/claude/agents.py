@@ -212,7 +212,7 @@ class Desk:
         """What a person would see."""
         return self.tmux("capture-pane", "-p", "-t", f"={key}:")
 
-    def shows(self, key: str, words: str, seconds: float = 20.0) -> None:
+    def shows(self, key: str, words: str, seconds: float = 60.0) -> None:
         """Wait until these words are on the screen."""
         self.until(key, lambda: words in self.screen(key), f"showing {words!r}", seconds)
 

@@ -442,7 +442,7 @@ def test_a_ticket_that_was_taken_back_before_its_turn_is_not_sent(plane):
     assert plane.comments("WEB-2") == []
 
 
-def wait_for(what, seconds: float = 20) -> None:
+def wait_for(what, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline

@@ -16,7 +16,7 @@ ADDRESS = "http://127.0.0.1:8480"
 TOKEN = "plane_api_demo_bot"
 # A drop-in for timers: all that is done is done without them.
 RARE = "[Timer]\nOnCalendar=\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=10min\nOnUnitInactiveSec=10min\n"
-PATIENCE = 40.0  # seconds until something that must happen by itself counts as failed
+PATIENCE = 90.0  # seconds until something that must happen by itself counts as failed
 
 CONFIG = f"""\
 plane:

@@ -265,7 +265,7 @@ def test_the_bell_brings_a_new_screen_at_once(yard: Yard) -> None:
         launch={"screen_every": 1000.0},
     )
 
-    until(lambda: b"two" in (yard.out("WEB-1") / "screen").read_bytes(), 5)
+    until(lambda: b"two" in (yard.out("WEB-1") / "screen").read_bytes())
 
 
 def test_what_an_agent_leaves_on_the_screen_when_it_is_told_to_end_is_not_kept(yard: Yard) -> None:

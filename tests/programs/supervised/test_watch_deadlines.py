@@ -80,7 +80,7 @@ def test_a_watcher_that_runs_notices_in_time_that_nothing_was_born(yard: Yard, w
     yard.claim("WEB-1", ago=4)
     yard.ring()
 
-    yard.comes_to("WEB-1", State.APPROVED, 5)
+    yard.comes_to("WEB-1", State.APPROVED)
 
     assert outcome(yard) == "never-started"
 

@@ -67,7 +67,7 @@ def test_a_summary_is_recorded_as_soon_as_it_is_handed_over(yard: Yard, watch: o
     events.write(str(out), 1, 1, "completed", {"summary": "done"})
     events.ring(str(yard.site.home / "run" / "trigger"))
 
-    until(lambda: yard.ticket("WEB-1").round.summary == "done", 1)
+    until(lambda: yard.ticket("WEB-1").round.summary == "done", 10)
 
 
 def test_a_flood_of_bytes_is_coalesced_and_delays_nobody_long(yard: Yard, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_flood_of_bytes_is_coalesced_and_delays_nobody_long(yard: Yard, tmp_pa
     heard(told, 0.1)
     during = len(heard(told, 2))
     events.write(str(out), 1, 1, "completed", {"summary": "done"})
-    until(lambda: yard.ticket("WEB-1").round.summary == "done", 2)
+    until(lambda: yard.ticket("WEB-1").round.summary == "done", 10)
     ended.set()
     flooding.join()
     heard(told, 1)
@@ -258,7 +258,7 @@ def test_launch_is_woken_for_a_retry_that_an_earlier_watcher_scheduled(yard: Yar
     watch = yard.watch()
     wake = yard.site.home / "spool" / "wake" / "launch"
 
-    until(wake.exists, 5)
+    until(wake.exists)
 
     watch.terminate()
 

@@ -101,7 +101,7 @@ def test_an_end_is_noticed_though_the_runner_was_asked_a_moment_before(yard: Yar
 
     os.kill(session_pid(yard, "WEB-1"), signal.SIGKILL)
 
-    yard.comes_to("WEB-1", State.APPROVED, 5)
+    yard.comes_to("WEB-1", State.APPROVED)
 
 
 def test_the_last_attempt_that_dies_leads_to_failed(yard: Yard) -> None:
@@ -150,7 +150,7 @@ def test_launch_is_woken_when_the_time_for_the_next_attempt_has_come(yard: Yard,
     until(wake.exists)
     wake.unlink()
 
-    until(wake.exists, 5)
+    until(wake.exists)
 
 
 def test_a_session_asked_to_stop_is_ended_and_rejected(yard: Yard, watch: object) -> None:
