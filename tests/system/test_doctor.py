@@ -109,7 +109,7 @@ def test_root_sees_every_box_that_has_a_check_and_nothing_is_a_bug(doctor):
     assert not unseen, unseen
 
 
-ROOTS = {"2.1", "2.2", "2.3", "5.2", "7.1", "8.1", "18.2", "18.3", "21.2", "23.5", "9.2"}
+ROOTS = {"9.1", "2.1", "2.2", "2.3", "5.2", "7.1", "8.1", "18.2", "18.3", "21.2", "23.5", "9.2"}
 
 
 @pytest.mark.parametrize("user", ["pco", "alice"])
@@ -155,8 +155,10 @@ def test_it_changes_nothing_and_asks_plane_only_to_read(doctor):
 @pytest.mark.box("22.3", "well")
 @pytest.mark.box("18.2", "well")
 @pytest.mark.box("21.2", "well")
+@pytest.mark.box("9.3", "well")
+@pytest.mark.box("21.4", "well")
 def test_an_installed_pco_is_well(doctor):
-    for id in ("1.2", "18.1", "5.4", "12.1", "12.2", "13.1", "22.3", "18.2", "21.2"):
+    for id in ("1.2", "18.1", "5.4", "12.1", "12.2", "13.1", "22.3", "18.2", "21.2", "9.3", "21.4"):
         assert doctor.box(id).status is Status.OK, doctor.box(id)
 
 
@@ -247,6 +249,26 @@ def test_a_unit_near_its_limit_is_named_and_mended(doctor):
     doctor.sh(
         "systemctl revert pco-watch.service; rm -rf /run/systemd/system.control/pco-watch*; systemctl daemon-reload"
     )
+
+
+@pytest.mark.box("9.3", "ill")
+def test_a_clean_up_that_is_not_scheduled_is_named_and_mended(doctor):
+    doctor.host.systemctl("stop", "pco-retention.timer")
+    ill = doctor.box("9.3")
+
+    assert ill.evidence == "pco-retention.timer does not run: nothing goes by itself"
+    assert doctor.mended("9.3", ill).status is Status.OK
+
+
+def test_an_alarm_that_comes_late_is_named_and_mended(doctor):
+    ill = doctor.box("9.1")
+
+    assert "told below 1% only" in ill.evidence
+    doctor.sh(re.sub(r"\bsudo ", "", ill.mend))
+    try:
+        assert "told below 1%" not in doctor.box("9.1").evidence
+    finally:
+        doctor.sh("rm /etc/pco/pco.yaml.d/zz-*")
 
 
 @pytest.mark.box("13.1", "ill")

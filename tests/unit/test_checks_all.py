@@ -11,7 +11,7 @@ from pco.checks.boxes import BOXES
 from pco.commands.doctoring.examination import _PAGE, _PROGRAM, ALL, wanted
 from support import TOP
 
-VERIFIED = sorted(box.id for box in BOXES if box.kind == "V")
+VERIFIED = sorted(box.id for box in BOXES if box.kind == "V" or box.id in all_checks())
 
 
 def claims() -> Iterator[tuple[str, str]]:

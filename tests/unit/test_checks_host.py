@@ -1,5 +1,6 @@
 """The boxes about the machine: versions, memory, disks, the way to Plane, certificates."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,15 @@ def test_an_agent_that_is_missing_is_named(tmp_path, command):
     found = look(site(tmp_path, sessions={"command": [command]}), "1.1")
 
     assert (found.status, found.evidence) == (Status.FAIL, f"the agent's program {command} is not there")
+
+
+def test_an_agent_that_sessions_do_not_see_is_named(tmp_path):
+    programs(tmp_path)  # below /tmp
+    agent = put(tmp_path, "/usr/bin/hidden", "#!/bin/sh", 0o755)
+
+    found = look(replace(site(tmp_path, sessions={"command": ["/usr/bin/hidden"]}), systemd=True), "1.1")
+
+    assert (found.status, found.evidence) == (Status.FAIL, f"{agent}: sessions do not see what is under /tmp")
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,14 @@ def test_projects_that_can_be_used_are_shown_with_their_keys(sim, tmp_path, repo
     assert (found.status, found.evidence) == (Status.OK, "WEB (Web App)")
 
 
+def test_a_form_of_which_no_comment_can_be_made_is_named_without_asking_plane(sim, tmp_path, repository):
+    where = of(sim, tmp_path, entry(sim, "WEB", repository))
+
+    found = look(replace(where, plane=None, comment=lambda: "post.template: /etc/x: line 3: unknown {kye}"), "2.3")
+
+    assert (found.status, found.evidence.endswith("line 3: unknown {kye}")) == (Status.FAIL, True)
+
+
 UNUSABLE = {
     "archived": ("OLD", {}, "Old App is archived in Plane"),
     "no safe key": ("LOCAL", {}, "'LOCAL' is no safe name for tickets"),

@@ -47,7 +47,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Site:
-    """What is looked at, and by whom.  `plane` makes a client of Plane; it raises BadConfig without a token.
+    """What is looked at, and by whom.  `plane` makes a client of Plane; it raises BadConfig without a token.  `comment`
+    tells what is wrong with the form of comments, or nothing.
 
     `root` says whether this is root; `systemd` whether the installed pco is meant, and not one below a root of its
     own; `top` is / on a machine, and a folder in tests.
@@ -59,6 +60,7 @@ class Site:
     root: bool
     systemd: bool = False
     plane: "Callable[[], Plane] | None" = None
+    comment: Callable[[], str] | None = None
     top: Path = Path("/")
     _known: dict[str, Any] = field(default_factory=dict, repr=False)
     _locks: dict[str, Lock] = field(default_factory=dict, repr=False)

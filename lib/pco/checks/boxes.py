@@ -70,7 +70,12 @@ BOXES = (
     Box("1.6", "V", "Certificates", "Plane's and the dashboard's: names, issuer, days left"),
     Box("2.1", "V", "The token may do what pco does", "it is somebody's, who is a member of each project"),
     Box("2.2", "V", "The workspace", "is reached with this token"),
-    Box("2.3", "V", "The projects", "exist, are not archived, have repositories that answer and keys that can be used"),
+    Box(
+        "2.3",
+        "V",
+        "The projects",
+        "exist, have repositories that answer, keys that can be used, comments that can be made",
+    ),
     Box("2.4", "V", "The agent's configuration", "is complete, its program runs, its tools' servers are well-formed"),
     Box("2.5", "V", "The tools' servers", "start, and list their tools"),
     Box("3.1", "V", "No self-signed certificate", "of the dashboard"),

@@ -5,11 +5,12 @@ import re
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, warn, web, worst
+from pco.checks import Finding, Site, checks, fail, not_applicable, ok, remote, tracker, warn, web, worst
 from pco.ground.errors import TryLater
 from pco.outside import certificate, process, reach, website
 from pco.outside.agents.claude import program
@@ -48,19 +49,14 @@ def memory(site: Site) -> Finding:
 @checks("1.4")
 def disk(site: Site) -> Finding:
     """Free space and inodes of each file system that pco writes to."""
-    paths, wanted = site.config.paths, site.config.health.disk_free
-    found, known = [], set()
-    beside = (site.at("/var/lib/private/pco-agent"), site.at("/var/log/journal"))
-    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www, *beside):
-        try:
-            device, facts = os.stat(path).st_dev, os.statvfs(path)
-        except (FileNotFoundError, PermissionError):
-            continue
-        if device in known or not facts.f_blocks:
-            continue
-        known.add(device)
-        found.append(_room(path, facts, wanted))
+    wanted = site.config.health.disk_free
+    found = [_room(path, facts, wanted) for path, facts in _disks(site, site.at("/var/log/journal"))]
     return worst(found) if found else fail("none of pco's folders is there", "sudo systemd-tmpfiles --create")
+
+
+def free(site: Site) -> list[tuple[Path, float]]:
+    """The free share, as df(1) counts, of each file system that pco and its sessions write to."""
+    return [(path, _share(facts)) for path, facts in _disks(site)]
 
 
 @checks("1.5")
@@ -100,22 +96,22 @@ def certificates(site: Site) -> Finding:
     if parts.scheme == "https" and parts.hostname:
         host, port = parts.hostname, parts.port or 443
         ask = f"openssl s_client -connect {host}:{port} -servername {host}"
-        found.append(_shown(host, port, site, f"have it renewed on {host}, or its signer made known here; {ask}"))
+        mend = f"have it renewed on {host}, or its signer made known here; {ask}"
+        try:
+            found.append(remote.expiry(certificate.handshake(host, port, BRIEFLY.total_seconds()), site.now, mend))
+        except TryLater as error:
+            found.append(fail(str(error), ask))
     elif parts.hostname in HERE:
         found.append(ok("Plane is asked without TLS, on this machine"))
     elif parts.hostname:
         told = "Plane is asked without TLS: everybody on the way can read the token"
         found.append(fail(told, f"sudo pco-setup --yes --url {parts._replace(scheme='https').geturl()}"))
     if own := web.served(site):
-        found.append(_shown(own.name, own.port, site, web.certbot(site, own), web.LOOPBACK))
+        try:
+            found.append(remote.expiry(web.shown(site, own), site.now, web.certbot(site, own)))
+        except TryLater as error:
+            found.append(fail(str(error), error.hint))
     return worst(found) if found else not_applicable("no address is configured")
-
-
-def _shown(host: str, port: int, site: Site, mend: str, at: str = "") -> Finding:
-    try:
-        return remote.expiry(certificate.handshake(host, port, BRIEFLY.total_seconds(), at), site.now, mend)
-    except TryLater as error:
-        return fail(str(error), f"openssl s_client -connect {at or host}:{port} -servername {host}")
 
 
 def _python() -> Finding:
@@ -151,10 +147,14 @@ def _agent(site: Site) -> Finding:
         command = site.config.sessions.command[0] if site.config.sessions.command else ""
         path = site.at(command) if command.startswith("/") else Path(site.program(command) or "/nonexistent")
         if command and path.exists():
-            return ok(f"agent {command}")
+            seen = tracker.reachable(site, path)
+            return ok(f"agent {command}") if seen.status == "ok" else seen
         return fail(f"the agent's program {command or '(none)'} is not there", "sudo pco-setup")
     path = site.config.claude.program
     program.there(path)
+    seen = tracker.reachable(site, path)
+    if seen.status != "ok":
+        return seen
     said = program.asked(path, become=reach.NOBODY if site.root else (), patience=BRIEFLY)
     newer = program.judged(path, said)
     if newer:
@@ -163,12 +163,29 @@ def _agent(site: Site) -> Finding:
     return ok(said)
 
 
-def _room(path: Path, facts: os.statvfs_result, wanted: float) -> Finding:
+def _disks(site: Site, *more: Path) -> Iterator[tuple[Path, os.statvfs_result]]:
+    paths, known = site.config.paths, set()
+    agents = site.at("/var/lib/private/pco-agent")
+    for path in (paths.spool, paths.sessions, paths.mirrors, paths.audit, paths.www, agents, *more):
+        try:
+            device, facts = os.stat(path).st_dev, os.statvfs(path)
+        except (FileNotFoundError, PermissionError):
+            continue
+        if device not in known and facts.f_blocks:
+            known.add(device)
+            yield path, facts
+
+
+def _share(facts: os.statvfs_result) -> float:
     usable = facts.f_blocks - facts.f_bfree + facts.f_bavail
-    free = facts.f_bavail / usable if usable else 0.0
+    return facts.f_bavail / usable if usable else 0.0
+
+
+def _room(path: Path, facts: os.statvfs_result, wanted: float) -> Finding:
+    share = _share(facts)
     inodes = facts.f_favail / facts.f_files if facts.f_files else 1.0
-    said = f"{path}: {_size(facts.f_bavail * facts.f_frsize)} free ({free:.0%}), {inodes:.0%} of inodes"
-    if free < wanted or inodes < INODES:
+    said = f"{path}: {_size(facts.f_bavail * facts.f_frsize)} free ({share:.0%}), {inodes:.0%} of inodes"
+    if share < wanted or inodes < INODES:
         return fail(f"{said}; wanted {wanted:.0%}", f"sudo du -xh --max-depth=2 {path} | sort -h | tail")
     return ok(said)
 

@@ -57,6 +57,8 @@ def projects(site: Site) -> Finding:
     wanted = site.config.plane.projects
     if not wanted:
         return fail("no project is configured", "sudo pco-setup")
+    if site.comment and (wrong := site.comment()):
+        return fail(f"no comment could be made: {wrong}", "mend it, then: pco-config check")
     with ThreadPoolExecutor(len(wanted)) as crew:
         repositories = crew.map(lambda project: _repository(site, project), wanted)
         known = {project.id: project for project in _asked(site)[1]}
@@ -105,8 +107,8 @@ def agent(site: Site) -> Finding:
     config = site.config
     if config.agent != "claude":
         command = config.sessions.command
-        return _reachable(site, Path(command[0])) if command else fail("there is no agent", "sudo pco-setup")
-    found = [_reachable(site, config.claude.program)]
+        return reachable(site, Path(command[0])) if command else fail("there is no agent", "sudo pco-setup")
+    found = [reachable(site, config.claude.program)]
     if config.claude.template:
         folder.seed(config.claude.template)  # raises what is wrong with it
         found.append(_roots_own(site, config.claude.template))
@@ -176,7 +178,7 @@ def _name(wanted: Project, project: ProjectInfo | None) -> str:
     return project.name or project.identifier if project else wanted.key or wanted.id
 
 
-def _reachable(site: Site, path: Path) -> Finding:
+def reachable(site: Site, path: Path) -> Finding:
     """Whether sessions can run a program."""
     if not path.is_absolute():
         found = site.program(str(path))

@@ -77,7 +77,7 @@ def served(site: Site) -> Served | None:
 def signed(site: Site) -> Finding:
     """Who vouches for its certificate."""
     own = served(site)
-    return remote.signed(_shown(site, own), certbot(site, own)) if own else not_applicable(NOT_SERVED)
+    return remote.signed(shown(site, own), certbot(site, own)) if own else not_applicable(NOT_SERVED)
 
 
 @checks("3.3")
@@ -86,7 +86,7 @@ def renewal(site: Site) -> Finding:
     own = served(site)
     if own is None:
         return not_applicable(NOT_SERVED)
-    left = (_shown(site, own).ends - site.now).days
+    left = (shown(site, own).ends - site.now).days
     conf = [path.read_text(errors="replace") for path in site.at("/etc/letsencrypt/renewal").glob("*.conf")]
     hooks = site.at("/etc/letsencrypt/renewal-hooks/deploy")
     hooked = any(re.search(r"hook.*pco", text) for text in conf) or any(hooks.glob("*pco*"))
@@ -126,7 +126,7 @@ def encryption(site: Site) -> Finding:
     own = served(site)
     if own is None:
         return not_applicable(NOT_SERVED)
-    return remote.versions(own.name, own.port, _shown(site, own), BRIEFLY, LOOPBACK, _restore(site))
+    return remote.versions(own.name, own.port, shown(site, own), BRIEFLY, LOOPBACK, _restore(site))
 
 
 @checks("4.2")
@@ -243,7 +243,8 @@ def _asked(site: Site, paths: tuple[str, ...], within: timedelta, mend: str, *, 
     return warn(f"nobody asked for {paths[0]}{where} within {times.rough(within)}", mend)
 
 
-def _shown(site: Site, own: Served) -> Shown:
+def shown(site: Site, own: Served) -> Shown:
+    """What it shows in a handshake, made once.  Raises TryLater."""
     try:
         return site.once("shown", lambda: certificate.handshake(own.name, own.port, BRIEFLY, LOOPBACK))
     except TryLater as error:

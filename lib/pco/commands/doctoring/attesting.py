@@ -11,12 +11,13 @@ MOST_NOTE = 500
 
 def attest(pco: Pco, id: str, note: str, until: str) -> None:
     """Keep it, and audit it.  Raises BadData, NotPermitted."""
+    from pco.checks import all_checks
     from pco.checks.boxes import BY_ID
 
     box = BY_ID.get(id)
     if box is None:
         raise BadData(f"there is no box {text.line(id, 20)}{text.meant(id, list(BY_ID))}", "pco-doctor -v lists them")
-    if box.kind in ("B", "R"):
+    if box.kind in ("B", "R") and id not in all_checks():
         raise BadData(f"{id} needs nobody's word: {box.answer}")
     said = text.line(note, MOST_NOTE).strip()
     if not said:

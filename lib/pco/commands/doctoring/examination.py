@@ -73,7 +73,13 @@ def site_of(pco: Pco, now: datetime, within: float = 5.0) -> Site:
         timeout = min(pco.config.plane.timeout, patience)
         return pco.plane(urgent=True, patience=timedelta(0), timeout=timeout, credentials=given)
 
-    return Site(pco.config, pco.config_path, now, root=root, systemd=systemd, plane=plane)
+    def comment() -> str:
+        from pco.commands import commenting
+
+        return commenting.trouble(pco)
+
+    path = pco.config_path
+    return Site(pco.config, path, now, root=root, systemd=systemd, plane=plane, comment=comment)
 
 
 def outside(pco: Pco, url: str, within: float) -> list[Row]:
