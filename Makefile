@@ -41,12 +41,12 @@ bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
 	@share/need tmux git
 	$(PY) tests/bench/run.py $(if $(JSON),--json $(JSON))
 
-soak: .venv/.test  ## as root: wake-ups as often as the figures ask, 20 test tickets at once; about 15 min
+soak: .venv/.test  ## as root: wake-ups as the figures ask, 20 test tickets at once, a machine in production; about 1 h
 	share/need --install $$($(PY) tests/system/machine.py)
 	PCO_SOAK=1 $(PY) -m pytest -q --timeout 1800 tests/system/test_waking.py \
-		tests/system/test_trials.py
+		tests/system/test_trials.py tests/system/test_production.py
 
-release-check: test bench  ## what is too long for CI: everything, with coverage
+release-check: test bench soak  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
 	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
 

@@ -7,7 +7,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
@@ -195,8 +195,8 @@ class Pco:
         key = ticket.key if ticket else fields.pop("key", "")
         measured = {**(_stayed(ticket) if event == "moved" and ticket else {}), **(measured or {})}
         kept = {**fields, "measured": measured} if measured else fields
-        audit.append(self.config.paths.audit, self.now(), event, by, key, kept)
-        self._tell(_told(event, key, fields), messages.told(event, ticket, key, fields, by))
+        head = audit.append(self.config.paths.audit, self.now(), event, by, key, kept)
+        self._tell(_told(event, key, fields), {**messages.told(event, ticket, key, fields, by), "PCO_AUDIT": head})
         self.notify(event, ticket, fields)
 
     def notify(self, event: str, ticket: "Ticket | None", fields: dict[str, Any]) -> None:
@@ -263,10 +263,16 @@ def _stayed(ticket: "Ticket") -> dict[str, float]:
 
 
 def _told(event: str, key: str, fields: dict[str, Any]) -> str:
+    return f"{key + ': ' if key else ''}{in_words(event, fields)}"
+
+
+def in_words(event: str, fields: Mapping[str, Any]) -> str:
+    """An announced event in one line: `pending -> approved why=small`."""
     shown = dict(fields)
-    what = f"{shown.pop('from') or 'new'} -> {shown.pop('to')}" if event == "moved" and "to" in shown else event
+    moved = event == "moved" and {"from", "to"} <= shown.keys()
+    what = f"{shown.pop('from') or 'new'} -> {shown.pop('to')}" if moved else event
     rest = " ".join(f"{name}={text.line(str(value), 200)}" for name, value in shown.items() if value not in ("", None))
-    return f"{key + ': ' if key else ''}{what} {rest}".rstrip()
+    return f"{what} {rest}".rstrip()
 
 
 def gravest(one: int, other: int) -> int:

@@ -100,6 +100,7 @@ FILES = {
         AUDIT,
     ],
     "retention": [CONFIGURATION, SPOOL, SESSIONS, AGENTS, SPEND, AUDIT],
+    "audit": [CONFIGURATION, AUDIT],
     "report": [
         CONFIGURATION,
         SPOOL,

@@ -1,6 +1,7 @@
 """The journal of a machine with pco on it: a ticket's whole way, what failed, how much is said."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,18 @@ set -e; umask 022; cd /srv; git init -q --bare shop.git; git init -q -b main sho
 git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m First; git push -q /srv/shop.git main
 """
 HOSTILE = "evil\x1b[31m\u202e\nPCO_USER=root\x07"
+# Whoever may write the record changes it so that each line still follows from the one before: its end goes, its last
+# line changes, all of it is written anew.
+OPENED = "import sys\npath = sys.argv[1]\nlines = open(path).readlines()\n"
+WRITTEN = "\nopen(path, 'w').writelines(lines)\n"
+ANEW = """\
+import hashlib, json
+lines = [line.replace("alice", "nobody") for line in lines]
+for n, line in enumerate(lines[1:], 1):
+    lines[n] = json.dumps(json.loads(line) | {"prev": hashlib.sha256(lines[n - 1].rstrip().encode()).hexdigest()}) + "\\n"
+"""
+CHANGED = "lines[-1] = lines[-1].replace('pco-', 'pcx-')"
+REWRITTEN = [f"{OPENED}{change}{WRITTEN}" for change in ("lines.pop()", CHANGED, ANEW)]
 FULL = """\
 import socket
 out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -64,6 +77,25 @@ def new_ticket(pco: Installed, name: str) -> str:
     pco.host.systemctl("start", "pco-poll.service")
     pco.wait(f"{key} pending", lambda: pco.states().get(key) == "pending")
     return key
+
+
+def test_the_audit_record_is_known_to_the_journal_and_what_is_rewritten_is_found(pco, posted):
+    def verify(code: int) -> str:
+        pco.host.exec("journalctl", "--sync")
+        done = pco.host.exec("pco-audit", "verify", code=code)
+        return str(done.stdout + done.stderr)
+
+    assert re.search(
+        r"(\d+) records in 1 file: whole; the journal was told of \1 of them, and of nothing else", verify(0)
+    )
+    assert "not compared with the journal" in pco.run("pco-audit", "verify")
+    path = pco.host.exec("sh", "-c", "ls /var/lib/pco/audit/*.jsonl").stdout.strip()
+    whole = pco.host.read(path)
+    for rewritten in REWRITTEN:
+        pco.python(rewritten, path)
+        assert "is no longer there, or was changed" in verify(65), rewritten
+        pco.host.exec("tee", path, input=whole)
+    verify(0)
 
 
 def drop_in(pco: Installed, unit: str, text: str) -> None:

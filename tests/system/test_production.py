@@ -393,7 +393,13 @@ BREAKAGES = (
         *drop_in("pco-tools.slice", "[Slice]\nMemoryMax=infinity"),
         ("12.1",),
     ),
-    Breakage("nobody is told of failures", *drop_in("pco-post.service", "[Unit]\nOnFailure="), ("8.3",)),
+    Breakage(
+        "nobody is told of failures",
+        "sed /^OnFailure/d $(systemctl show -P FragmentPath pco-post.service) >/etc/systemd/system/pco-post.service; "
+        "systemctl daemon-reload",
+        "rm /etc/systemd/system/pco-post.service; systemctl daemon-reload",
+        ("8.3",),
+    ),
     Breakage(
         "messages do not arrive",
         "systemctl stop hooks; pco-notify --test || :",

@@ -1,38 +1,29 @@
 """Who did what, and who may: the audit record, the members of group pco, rules of sudo."""
 
 import grp
-import json
 import pwd
 import re
 from datetime import datetime
 
 from pco.checks import Finding, Site, checks, fail, not_applicable, ok, warn
-from pco.ground import audit, text, times
-
-_LINE = 1 << 20
+from pco.ground import audit, chain, text, times
+from pco.ground.audit import Record
 
 
 @checks("22.1")
 def chained(site: Site) -> Finding:
     """Whether the audit record is whole, and who was the last in it."""
-    months = sorted(site.config.paths.audit.glob("????-??.jsonl"))
-    if not months:
+    folder, last, total = site.config.paths.audit, None, 0
+    for total, last in enumerate(chain.links(folder), 1):  # noqa: B007 - how many there were, and the last of them
+        if not last.follows:
+            mend = f"sudo pco-audit verify; sed -n '{last.line - 1 or 1},{last.line}p' {folder / last.file}"
+            return fail(f"{last.file}: line {last.line} does not follow from the one before", mend)
+    if last is None:
         return warn("nothing was recorded yet", "approve a ticket, and look again")
-    before, lines, last, total = audit.BEGINNING, 0, b"", 0
-    for month in months:
-        lines = 0
-        with open(month, "rb") as file:
-            for line in iter(lambda: file.readline(_LINE), b""):
-                line = line.rstrip(b"\n")
-                prev = _prev(line)
-                lines, total = lines + 1, total + 1
-                # The months before may have been put away with backups.
-                if prev not in (before, None) and total > 1:
-                    mend = f"sed -n '{max(lines - 1, 1)},{lines}p' {month}; compare with the backup of that day"
-                    return fail(f"{month.name}: line {lines} does not follow from the one before", mend)
-                before, last = audit.line_hash(line), line
-    said = f"{text.count(total, 'record')} in {text.count(len(months), 'file')}, each follows from the one before"
-    return ok(f"{said}{_told(last, site.now)}")
+    files = text.count(len(audit.months(folder)), "file")
+    return ok(
+        f"{text.count(total, 'record')} in {files}, each follows from the one before{_told(last.record, site.now)}"
+    )
 
 
 @checks("22.3")
@@ -50,22 +41,10 @@ def people(site: Site) -> Finding:
     return ok(f"group pco: {', '.join(members)}{more}")
 
 
-def _prev(line: bytes) -> str | None:
-    """What a record is bound to; None for a torn one, to which the next is bound as it is."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return str(value.get("prev")) if isinstance(value, dict) else None
-
-
-def _told(line: bytes, now: datetime) -> str:
-    try:
-        value = json.loads(line)
-        said = f"{value['event']} by {value['by']} {times.ago(times.parse_time(value['at']), now)}"
-    except (ValueError, KeyError, TypeError, RecursionError):
+def _told(last: Record | None, now: datetime) -> str:
+    if last is None:
         return "; the last is torn"
-    return f"; the last: {text.line(said, 100)}"
+    return f"; the last: {text.line(f'{last.event} by {last.by} {times.ago(last.at, now)}', 100)}"
 
 
 def _sudoers(site: Site) -> str:

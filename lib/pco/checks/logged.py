@@ -1,14 +1,13 @@
 """What pco's programs and units have written into the journal, for the checks that look through it."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pco.checks import Site
 from pco.ground.errors import NotPermitted
-from pco.outside import process
+from pco.outside import journalctl, process
 
 WITHIN = timedelta(seconds=4)
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
@@ -38,7 +37,7 @@ def records(site: Site, since: datetime, priority: str, most: int) -> Records:
 
     Raises NotPermitted: who may not read the journal is shown a part of it by journalctl, and no error.
     """
-    if not _readable(site):
+    if not (site.root or journalctl.readable(site.top)):
         raise NotPermitted("the journal is for root and group systemd-journal", "sudo pco-doctor")
     asked = [f"--since=@{since.timestamp():.0f}", f"--priority={priority}", "--reverse", "--output=json"]
     asked += ["--all", f"--output-fields={_FIELDS}"]
@@ -87,21 +86,12 @@ def _words(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _readable(site: Site) -> bool:
-    if site.root:
-        return True
-    journals = [
-        path for top in ("/var/log/journal", "/run/log/journal") for path in site.at(top).glob("*/system.journal")
-    ]
-    return any(os.access(path, os.R_OK) for path in journals)
-
-
 def complaints(site: Site) -> list[tuple[str, datetime, str]]:
     """What systemd did not understand of the units of pco: file, time, message; the last for each file.
 
     Raises NotPermitted.
     """
-    if not _readable(site):
+    if not (site.root or journalctl.readable(site.top)):
         raise NotPermitted("the journal is for root and group systemd-journal", "sudo pco-doctor")
     paths = [path for path in _values("CONFIG_FILE") if "/pco" in path]
     if not paths:

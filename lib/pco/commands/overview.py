@@ -25,6 +25,7 @@ TASKS = (
             ("pco-complete", "hand over a session's summary"),
             ("pco-purge", "remove all that is known of a ticket; find where a text is"),
             ("pco-report", "what happened in some days: sessions, waiting, cost, people"),
+            ("pco-audit", "who did what; whether that record is whole"),
         ),
     ),
     (

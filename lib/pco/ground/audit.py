@@ -42,17 +42,20 @@ class Record:
     fields: dict[str, Any]
 
 
-def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: dict[str, Any]) -> None:
-    """Add one record, durably.  Raises SystemFault if it cannot be written, TryLater if another holds the file."""
+def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: dict[str, Any]) -> str:
+    """Add one record, durably; returns the hash of its line.
+
+    Raises SystemFault if it cannot be written, TryLater if another holds the file.
+    """
     path = folder / f"{at:%Y-%m}.jsonl"
     record = {"at": times.iso(at), "event": event, "by": by, "key": key, "fields": fields}
     try:
-        reserve.spare(folder, lambda: _append(path, record))
+        return reserve.spare(folder, lambda: _append(path, record))
     except OSError as error:
         raise SystemFault(f"audit: {path}: {error.strerror}") from error
 
 
-def _append(path: Path, record: dict[str, Any]) -> None:
+def _append(path: Path, record: dict[str, Any]) -> str:
     """Add a record, bound to the one before; what a full disk leaves of it is taken back.  Raises OSError, TryLater."""
     handle = os.open(path, _APPEND, 0o660)
     try:
@@ -64,6 +67,7 @@ def _append(path: Path, record: dict[str, Any]) -> None:
             os.ftruncate(handle, before)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
+        return line_hash(data[:-1])
     finally:
         os.close(handle)
 
@@ -86,7 +90,7 @@ def read(folder: Path, month: str, offset: int = 0) -> Iterator[tuple[Record | N
             for line in iter(lambda: file.readline(MOST_LINE), b""):
                 offset += len(line)
                 if line.endswith(b"\n"):
-                    yield (_record(line) if whole else None), offset
+                    yield (parse(line) if whole else None), offset
                 whole = line.endswith(b"\n")
     except OSError as error:
         raise SystemFault(f"audit: {path}: {error.strerror}") from error
@@ -108,7 +112,7 @@ def offset_of(folder: Path, month: str, at: datetime) -> int:
                 file.seek(middle)
                 file.readline(MOST_LINE)
                 start = file.tell()
-                record = _record(file.readline(MOST_LINE))
+                record = parse(file.readline(MOST_LINE))
                 if record is not None and record.at < edge:
                     low = start
                 else:
@@ -118,7 +122,8 @@ def offset_of(folder: Path, month: str, at: datetime) -> int:
     return low
 
 
-def _record(line: bytes) -> Record | None:
+def parse(line: bytes) -> Record | None:
+    """What a line says; None for one that says nothing: it was torn, or is no record."""
     try:
         value = json.loads(line)
         event, by, key = (str(value[name]) for name in ("event", "by", "key"))
