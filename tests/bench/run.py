@@ -17,7 +17,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:1] = [str(TOP / "lib"), str(TOP / "tests")]
 
-from bench import booted, growing, hooking, remembering, showing, starting, supervising, writing  # noqa: E402
+from bench import booted, growing, hooking, remembering, showing, starting, supervising, telling, writing  # noqa: E402
 from bench.measure import Figure  # noqa: E402
 
 BENCHES = {
@@ -27,6 +27,7 @@ BENCHES = {
     "finished": growing.finished,
     "requests": growing.requests,
     "dashboard": showing.dashboard,
+    "report": telling.report,
     "complete": supervising.summary,
     "hook": hooking.waited,
     "typed": hooking.typed,

@@ -125,7 +125,7 @@ def offset_of(folder: Path, month: str, at: datetime) -> int:
 def parse(line: bytes) -> Record | None:
     """What a line says; None for one that says nothing: it was torn, or is no record."""
     try:
-        value = json.loads(line)
+        value = json.loads(line.decode())
         event, by, key = (str(value[name]) for name in ("event", "by", "key"))
         return Record(times.parse_time(value["at"]), event, by, key, dict(value["fields"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -12,6 +12,10 @@ from pco.pages.html import Element, Node, document, el, style
 from pco.rules.report import DECISIONS, ENDED, Report, Top
 
 BAR = 20  # columns
+NBSP = "\N{NO-BREAK SPACE}"
+# What a column has: words that stay on one line (wherever there is room for that), a number, a text that takes the room
+# that is left, a bar; or what goes where there is little room, a bar or nothing.
+KINDS = {"w": "word", "l": "loose", "n": "number", "t": "rest", "b": "drawn", "a": "drawn aside"}
 
 
 def page(report: Report, clock: Clock, version: str, sheet: str) -> bytes:
@@ -25,7 +29,7 @@ def page(report: Report, clock: Clock, version: str, sheet: str) -> bytes:
         style(sheet),
         el("title", None, f"pco {named}"),
     ]
-    top = el("header", {"class": "top"}, el("h1", None, "pco ", el("span", {"class": "muted"}, named)))
+    top = el("header", {"class": "top"}, el("h1", None, "pco ", el("span", {"class": "muted period"}, named)))
     parts = [
         _section("Now", _now(report, clock)),
         _section("Tickets", _tickets(report)),
@@ -48,13 +52,17 @@ def _section(name: str, body: Node) -> Node:
     return el("section", None, el("h2", None, name), body) if body else None
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[Node]]) -> Node:
-    """A table; nothing if it has no row."""
-    made = [el("tr", None, [el("td", None, cell) for cell in row]) for row in rows]
+def _table(kinds: str, heads: Iterable[str], rows: Iterable[Iterable[Node]], more: str = "") -> Node:
+    """A table, with a letter of KINDS for each column; nothing if it has no row."""
+    classes = [{"class": KINDS[kind]} for kind in kinds]
+    made = [el("tr", None, [el("td", kind, cell) for kind, cell in zip(classes, row, strict=True)]) for row in rows]
     if not made:
         return None
-    named = el("thead", None, el("tr", None, [el("th", {"scope": "col"}, head) for head in heads]))
-    return el("table", {"class": "list figures"}, named, el("tbody", None, made))
+    named = [el("th", {"scope": "col", **kind}, head) for kind, head in zip(classes, heads, strict=True)]
+    table = el(
+        "table", {"class": f"figures {more}".strip()}, el("thead", None, el("tr", None, named)), el("tbody", None, made)
+    )
+    return el("div", {"class": "sideways"}, table)
 
 
 def _bar(value: float, most: float) -> Element:
@@ -63,7 +71,7 @@ def _bar(value: float, most: float) -> Element:
 
 def _listed(rows: Iterable[str]) -> Node:
     made = [el("li", None, row) for row in rows]
-    return el("ul", None, made) if made else None
+    return el("ul", {"class": "plain"}, made) if made else None
 
 
 def _now(report: Report, clock: Clock) -> Node:
@@ -76,7 +84,10 @@ def _now(report: Report, clock: Clock) -> Node:
             rows.append([badge(state), str(sum(projects.values())), oldest, _by_project(projects)])
     waits = [f"Waits for a person: {', '.join(now.blocked)}"] if now.blocked else []
     said = _listed([*waits, *(f"Not well: {reason}" for reason in now.reasons)])
-    return [_table(("State", "Tickets", "Oldest", "Projects"), rows) or el("p", None, "No ticket is open."), said]
+    return [
+        _table("wnnt", ("State", "Tickets", "Oldest", "Projects"), rows) or el("p", None, "No ticket is open."),
+        said,
+    ]
 
 
 def _tickets(report: Report) -> Node:
@@ -84,21 +95,25 @@ def _tickets(report: Report) -> Node:
     for state in ENDED:
         if projects := report.ended.get(state, {}):
             rows.append([badge(state, state.value), str(sum(projects.values())), _by_project(projects)])
-    return _table(("", "Tickets", "Projects"), rows)
+    return _table("wnt", ("", "Tickets", "Projects"), rows)
 
 
 def _sessions(report: Report) -> Node:
     most = max(report.outcomes.values(), default=0)
     rows: list[list[Node]] = [[outcome, str(number), _bar(number, most)] for outcome, number in report.outcomes.items()]
     words = f"{share(report.success)} of {report.sessions:,} with a summary"
-    return [el("p", None, words), _table(("Outcome", "Sessions", ""), rows)] if rows else None
+    return [el("p", None, words), _table("wnb", ("Outcome", "Sessions", ""), rows)] if rows else None
 
 
 def _waiting(report: Report) -> Node:
     gates = [gate for gate in report.gates if gate.count]
-    rows = [[gate.name, str(gate.count), span(gate.median), span(gate.p90)] for gate in gates]
+    rows = [[gate.name, str(gate.count), span(gate.median), span(gate.p90), ""] for gate in gates]
     waited = el("p", None, f"Sessions waited for people: {span(report.waited)}") if report.waited else None
-    return [_table(("For", "Tickets", "Half within", "9 of 10 within"), rows), waited] if rows or waited else None
+    return (
+        [_table("wnnna", ("For", "Tickets", "Half within", "9 of 10 within", ""), rows), waited]
+        if rows or waited
+        else None
+    )
 
 
 def _cost(report: Report) -> Node:
@@ -106,7 +121,7 @@ def _cost(report: Report) -> Node:
     rows: list[list[Node]] = []
     for project in report.projects:
         used = sum(number for kind, number in project.tokens.items() if kind != "output")
-        told = f"{short(used)} in, {short(project.tokens.get('output', 0))} out" if project.tokens else ""
+        told = f"{short(used)}{NBSP}in, {short(project.tokens.get('output', 0))}{NBSP}out" if project.tokens else ""
         cells = [project.name, usd(project.usd), str(project.tickets), f"{project.completed} of {project.sessions}"]
         rows.append([*cells, told, _bar(project.usd, most)])
     dearest = max(report.days.values(), default=0.0)
@@ -114,14 +129,14 @@ def _cost(report: Report) -> Node:
         [f"{DAYS[date.fromisoformat(day).weekday()]} {day}", usd(cost), _bar(cost, dearest)]
         for day, cost in report.days.items()
     ]
-    heads = ("Project", "Cost", "Tickets", "Sessions with a summary", "Tokens", "")
-    daily = _table(("Day", "Cost", ""), days) if dearest and 1 < len(days) <= MOST_DAYS else None
-    return [el("p", None, f"{usd(report.usd)} in all"), _table(heads, rows), daily] if rows else None
+    heads = ("Project", "Cost", "Tickets", "With a summary", "Tokens", "")
+    daily = _table("wnb", ("Day", "Cost", ""), days) if dearest and 1 < len(days) <= MOST_DAYS else None
+    return [el("p", None, f"{usd(report.usd)} in all"), _table("wnnnla", heads, rows), daily] if rows else None
 
 
 def _tops(tops: Iterable[Top]) -> Node:
     rows = [[top.key, usd(top.usd), span(top.seconds), top.state, top.title] for top in tops]
-    return _table(("Ticket", "Cost", "Worked", "State", "Title"), rows)
+    return _table("wnnwt", ("Ticket", "Cost", "Worked", "State", "Title"), rows, "tops")
 
 
 def _hours(report: Report) -> Node:
@@ -142,22 +157,22 @@ def _hour(number: int, most: int) -> Element:
 
 
 def _people(report: Report) -> Node:
-    rows = [[person.name, *(str(getattr(person, word) or "") for word in DECISIONS)] for person in report.people]
-    return _table(("", *(word.replace("_", " ") for word in DECISIONS)), rows)
+    rows = [[person.name, *(str(getattr(person, word) or "") for word in DECISIONS), ""] for person in report.people]
+    return _table("l" + "n" * len(DECISIONS) + "a", ("", *(word.replace("_", " ") for word in DECISIONS), ""), rows)
 
 
 def _readers(report: Report, clock: Clock) -> Node:
     rows: list[list[Node]] = [
         [reader.name, str(reader.visits), clock.at(reader.last)] for reader in report.readers or ()
     ]
-    return _table(("Who", "Pages", "Last"), rows)
+    return _table("lnt", ("Who", "Pages", "Last"), rows)
 
 
 def _refusals(report: Report, clock: Clock) -> Node:
     rows: list[list[Node]] = [[one.name, one.what, str(one.count), clock.at(one.last)] for one in report.refusals or ()]
-    return _table(("Who", "What", "Times", "Last"), rows)
+    return _table("llnt", ("Who", "What", "Times", "Last"), rows)
 
 
 def _by_project(projects: dict[str, int]) -> str:
     ordered = sorted(projects.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name} {number}" for name, number in ordered)
+    return ", ".join(f"{name}{NBSP}{number}" for name, number in ordered)

@@ -53,7 +53,7 @@ RAN = (60, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 WAITED = (60, 300, 900, 3600, 14400, 28800, 86400, 259200, 604800)
 BOUNDS: dict[str, tuple[float, ...]] = {REQUEST_SECONDS: ANSWERED, SESSION_SECONDS: RAN, GATE_SECONDS: WAITED}
 
-GATES = {
+GATES: dict[tuple[str, str], str] = {
     (State.PENDING, State.APPROVED): "approval",
     (State.APPROVED, State.ACTIVE): "launch",
     (State.COMPLETED, State.OUTBOX): "acceptance",

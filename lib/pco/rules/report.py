@@ -19,6 +19,7 @@ from pco.rules import counting, retry
 from pco.rules.period import Period
 
 SCHEMA = 1
+STATES = frozenset(state.value for state in State)
 ENDED = (State.POSTED, State.FAILED, State.REJECTED)
 # What a move means that a person made.
 WORDS: dict[tuple[str, str], str] = {
@@ -190,9 +191,9 @@ class Sums:
             self._events[record.event if messages.message_id(record.event) else counting.OTHER] += 1
             return
         came, to = record.fields.get("from"), record.fields.get("to")
-        if came in (*State, "") and to in tuple(State):
+        if isinstance(came, str) and isinstance(to, str) and to in STATES and came in (STATES if came else ("",)):
             told = record.fields.get("measured")
-            self._moved(record, str(came), str(to), told if isinstance(told, dict) else {})
+            self._moved(record, came, to, told if isinstance(told, dict) else {})
 
     def _moved(self, record: Record, came: str, to: str, told: dict[str, Any]) -> None:
         project = counting.prefix(record.key)
@@ -201,9 +202,9 @@ class Sums:
             self._ended[to][project] += 1
         if (came, to) == (State.OUTBOX, State.FAILED):
             self._refused += 1
-        for move, gate in counting.GATES.items():
-            if (came, to) == move and amount(told.get("stayed")):
-                self._waits[gate].append(told["stayed"])
+        gate = counting.GATES.get((came, to))
+        if gate and amount(told.get("stayed")):
+            self._waits[gate].append(told["stayed"])
         word = "rejected" if to == State.REJECTED else WORDS.get((came, to), "")
         if word and _person(record.by):
             self._people[record.by[:64]][word] += 1
