@@ -289,6 +289,10 @@ class Program(click.Command):
         run(self)
 
 
+class Verbs(Program, click.Group):
+    """A program with verbs."""
+
+
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every program has."""
     for option in (
@@ -336,6 +340,22 @@ def command(function: Callable[..., Any]) -> click.Command:
         raise SystemExit(pco.trouble)
 
     return click.command(program, cls=Program, context_settings=CONTEXT)(options(started))
+
+
+def verb(function: Callable[..., Any]) -> click.Command:
+    """Make a verb of `function(pco, ...)`: its name is the verb, its docstring the help."""
+    name = function.__name__.rstrip("_")
+
+    @wraps(function)
+    def run(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
+        pco: Pco = click.get_current_context().obj
+        pco.verb = name
+        configure(pco, config, verbose, quiet, color)
+        with pco.hidden():
+            function(pco, **given)
+        raise SystemExit(pco.trouble)
+
+    return click.command(name, context_settings=CONTEXT)(options(run))
 
 
 def run(program: click.Command) -> None:

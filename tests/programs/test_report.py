@@ -168,7 +168,7 @@ def left(past: Past) -> notice.Notice:
 def test_a_digest_of_yesterday_is_left_for_who_tells_people(past):
     yesterday = past.now.replace(hour=0, minute=30) - timedelta(hours=12)
     past.travelled("WEB-1", hours=(past.now - yesterday).total_seconds() / 3600)
-    past.travelled("WEB-2", hours=0)
+    past.travelled("WEB-2", hours=-2)  # today, whenever that began
 
     past.site.run("pco-report", "--digest")
 

@@ -259,6 +259,16 @@ def test_a_log_of_another_form_is_not_taken_for_silence(tmp_path):
     assert (found.status, "a form of its own" in found.evidence) == (Status.UNSEEN, True)
 
 
+def test_who_only_sends_something_does_not_make_the_log_another_form(tmp_path):
+    serves(tmp_path)
+    logged(tmp_path, (FOREIGN, "/health", 200, 20))
+    path = tmp_path / "var/log/nginx/access.log"
+    (line,) = path.read_text().splitlines()
+    path.write_text(f"{line}\n" + f"{line.replace('GET', 'POST')}\n" * 500)
+
+    assert look(site(tmp_path), "8.1").status is Status.OK
+
+
 # From another machine.
 
 

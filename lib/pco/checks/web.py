@@ -3,23 +3,19 @@
 Where it is served, and under which name, stands in nginx's configuration: sites-enabled/pco, and /etc/pco/nginx/*.inc.
 """
 
-import gzip
 import ipaddress
 import os
 import re
 import socket
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pco.checks import Finding, Site, asked, checks, fail, not_applicable, ok, remote, unseen, warn
 from pco.checks.remote import RELOAD
 from pco.ground import times
 from pco.ground.errors import BadData, TryLater
-from pco.outside import certificate, website
+from pco.outside import accesslog, certificate, website
 from pco.outside.certificate import Shown
 
 BRIEFLY = 3.0
@@ -28,28 +24,7 @@ NOT_SERVED = "pco's pages are not served from here (/etc/nginx/sites-enabled/pco
 OPEN = f"sudoedit /etc/pco/nginx/access.inc; {RELOAD}"
 MONITORS = f"sudoedit /etc/pco/nginx/monitors.inc; {RELOAD}; and have your monitoring ask /health each minute"
 SCRAPE = "have Prometheus ask /metrics each minute (see pco-runbook(7), Monitoring)"
-MOST_LOG = 8 << 20  # of its end
-MOST_STRANGE = 200  # lines in a row that are none of nginx's usual form
 RENEWED_BY_HAND = 60  # days
-_LINE = re.compile(r'^(\S+) \S+ \S+ \[([^\]]+)\] "(?:GET|HEAD) (\S+) [^"]*" (\d+)')
-
-
-@dataclass(frozen=True)
-class Visit:
-    """Somebody asked for something: a line of nginx's access log, in its usual form."""
-
-    who: str
-    at: datetime
-    path: str
-    status: int
-
-    @property
-    def foreign(self) -> bool:
-        """Whether it came from another machine."""
-        try:
-            return not ipaddress.ip_address(self.who).is_loopback
-        except ValueError:
-            return True
 
 
 @dataclass(frozen=True)
@@ -184,50 +159,11 @@ def scraped(site: Site) -> Finding:
     return _asked(site, ("/metrics", "/metrics.txt"), timedelta(minutes=5), SCRAPE, loopback=True)
 
 
-def visits(site: Site) -> Iterator[Visit]:
-    """What nginx logged, latest first, also before it rotated its log.  Raises OSError, BadData for another form."""
-    lines = _lines(site.at("/var/log/nginx"))
-    strange = 0
-    for line in lines:
-        found = _LINE.match(line)
-        if not found:
-            strange += 1
-            if strange == MOST_STRANGE:
-                raise BadData("nginx's log is in a form of its own: it cannot be read")
-            continue
-        strange = 0
-        try:
-            at = datetime.strptime(found[2], "%d/%b/%Y:%H:%M:%S %z")
-        except ValueError:
-            continue
-        yield Visit(found[1], at, urlsplit(found[3]).path, int(found[4]))
-
-
-def _lines(folder: Path) -> Iterator[str]:
-    for name in ("access.log", "access.log.1", *(f"access.log.{n}.gz" for n in range(2, 9))):
-        path = folder / name
-        try:
-            if name.endswith(".gz"):
-                with gzip.open(path) as packed:
-                    data = packed.read(MOST_LOG)
-            else:
-                with open(path, "rb") as log:
-                    log.seek(max(path.stat().st_size - MOST_LOG, 0))
-                    data = log.read(MOST_LOG)
-        except FileNotFoundError:
-            if name == "access.log":
-                raise
-            continue
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            continue
-        yield from (line for line in reversed(data.decode("utf-8", "replace").split("\n")) if line)
-
-
 def _asked(site: Site, paths: tuple[str, ...], within: timedelta, mend: str, *, loopback: bool = False) -> Finding:
     if served(site) is None:
         return not_applicable(NOT_SERVED)
     try:
-        for visit in visits(site):
+        for visit in accesslog.latest(site.at("/var/log/nginx")):
             if site.now - visit.at > within:
                 break
             # 503 is an answer of /health and /metrics, too: somebody was told.

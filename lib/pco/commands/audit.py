@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pco.command import CONTEXT, Pco, Program, configure, in_words, options
-from pco.commands.queue.verb import verb
+from pco.command import CONTEXT, Pco, Verbs, configure, in_words, options, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 
 FORMS = ("table", "json", "jsonl")
 MOST_TOLD = 20
-
-
-class Verbs(Program, click.Group):
-    """A program with verbs."""
 
 
 @click.group("pco-audit", cls=Verbs, context_settings=CONTEXT)

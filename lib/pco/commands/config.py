@@ -13,12 +13,8 @@ from typing import Any
 
 import click
 
-from pco.command import CONTEXT, Pco, Program, configure, options
+from pco.command import CONTEXT, Pco, Verbs, configure, options, verb
 from pco.ground.errors import BadConfig
-
-
-class Verbs(Program, click.Group):
-    """A program with verbs."""
 
 
 @click.group("pco-config", cls=Verbs, context_settings=CONTEXT)
@@ -36,22 +32,6 @@ def main(ctx: click.Context, /, config: str | None, verbose: int, quiet: bool, c
     """
     ctx.obj = Pco("pco-config")
     configure(ctx.obj, config, verbose, quiet, color)
-
-
-def verb(function: Any) -> click.Command:
-    """Make a verb of `function(pco, ...)`."""
-
-    def run(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
-        pco: Pco = click.get_current_context().obj
-        configure(pco, config, verbose, quiet, color)
-        function(pco, **given)
-        raise SystemExit(pco.trouble)
-
-    run.__doc__ = function.__doc__
-    run.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
-    made = click.command(function.__name__, context_settings=CONTEXT)(options(run))
-    main.add_command(made)
-    return made
 
 
 @verb
@@ -166,3 +146,8 @@ def diff(pco: Pco, file: Path | None, defaults: bool) -> None:
         pco.trouble = 1
     else:
         pco.say("nothing differs" if file or defaults else configuring.since(pco))
+
+
+main.add_command(check)
+main.add_command(show)
+main.add_command(diff)

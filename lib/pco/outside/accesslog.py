@@ -1,10 +1,13 @@
 """Who asked nginx for what, as its access logs tell: access.log, access.log.1, access.log.2.gz, …, newest first.
 
+Either all of it since a moment, in the order of the lines, or what was last, from the end of each file backwards.
+
 A line in nginx's usual form (`combined`): ADDRESS - USER [TIME] "METHOD PATH HTTP/1.1" STATUS SIZE "REFERER" "AGENT".
 <https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format>
 """
 
 import gzip
+import ipaddress
 import re
 import zlib
 from collections.abc import Generator, Iterator
@@ -14,22 +17,36 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import urlsplit
 
+from pco.ground.errors import BadData
+
 LOGS = Path("/var/log/nginx")
 MOST_BYTES = 256 << 20  # of all logs together, unpacked
+MOST_END = 8 << 20  # that is read backwards, of each log
 MOST_LINE = 16 << 10
+MOST_STRANGE = 200  # lines in a row that are none of the usual form
+CHUNK = 1 << 20
 MOST_FILES = 500
-_LINE = re.compile(rb'(\S{1,100}) \S+ (\S{1,100}) \[([^\]]{1,40})\] "(GET|HEAD) (\S+) [^"]*" (\d{3}) ')
+_LINE = re.compile(rb'(\S{1,100}) \S+ (\S{1,100}) \[([^\]]{1,40})\] "([A-Z]{1,20}) (\S+) [^"]*" (\d{3}) ')
 _NUMBERED = re.compile(r"access\.log(?:\.([0-9]{1,5})(\.gz)?)?")
 
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody asked for something; `who` is the name of a login, else an address."""
+    """Somebody asked for something; `who` is the name of a login, else the address."""
 
     who: str
     at: datetime
     path: str
     status: int
+    address: str = ""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it came from another machine."""
+        try:
+            return not ipaddress.ip_address(self.address).is_loopback
+        except ValueError:
+            return True
 
 
 @dataclass
@@ -50,6 +67,37 @@ def visits(since: datetime, reach: Reach, folder: Path | None = None) -> Iterato
         if left <= 0:
             reach.whole = False
             return
+
+
+def latest(folder: Path) -> Iterator[Visit]:
+    """The visits that the ends of the logs tell of, latest first.  Raises OSError, BadData for another form of log."""
+    strange = 0
+    for path in _files(folder):
+        for line in reversed(_end(path).split(b"\n")):
+            match = _LINE.match(line)
+            if match:
+                strange = 0
+                if visit := _visit(match):
+                    yield visit
+            elif line:
+                strange += 1
+                if strange == MOST_STRANGE:
+                    raise BadData("nginx's log is in a form of its own: it cannot be read")
+
+
+def _end(path: Path) -> bytes:
+    """The last MOST_END bytes of a log."""
+    data, left = b"", MOST_BYTES
+    with _opened(path) as file:
+        if path.suffix != ".gz":
+            file.seek(max(path.stat().st_size - MOST_END, 0))
+            return file.read(MOST_END)
+        try:
+            while left > 0 and (part := file.read(CHUNK)):
+                data, left = (data + part)[-MOST_END:], left - len(part)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            pass  # being packed just now, or torn
+    return data
 
 
 def _files(folder: Path) -> list[Path]:
@@ -77,9 +125,12 @@ def _read(file: IO[bytes], since: datetime, left: int) -> Generator[Visit, None,
 
 
 def _visit(match: "re.Match[bytes]") -> Visit | None:
-    address, user, at, _, target, status = (part.decode("utf-8", "replace") for part in match.groups())
+    """What a line says; None if it is no visit."""
+    address, user, at, method, target, status = (part.decode("utf-8", "replace") for part in match.groups())
+    if method not in ("GET", "HEAD"):
+        return None
     try:
         moment = datetime.strptime(at, "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC)
-        return Visit(address if user == "-" else user, moment, urlsplit(target).path, int(status))
+        return Visit(address if user == "-" else user, moment, urlsplit(target).path, int(status), address)
     except (ValueError, OverflowError):
         return None

@@ -6,9 +6,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-# What pco-session@.service does not show (ProtectHome=, PrivateTmp=, PrivateDevices=, TemporaryFileSystem=).
+# What no unit of pco sees (ProtectHome=, PrivateTmp=), and what pco-session@.service does not show beside that
+# (PrivateDevices=, TemporaryFileSystem=).
+PRIVATE = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 _STATE = ("/var/lib", "/var/spool", "/var/log", "/var/backups", "/run", "/etc/pco", "/dev")
-HIDDEN = (*_STATE, "/home", "/root", "/tmp", "/var/tmp")  # noqa: S108
+HIDDEN = (*_STATE, *PRIVATE)
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--")
 _MOST_LINKS = 40  # as Linux has it
 

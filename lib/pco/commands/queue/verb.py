@@ -1,34 +1,17 @@
-"""What makes a function a verb of pco-queue, and the options that several verbs share."""
+"""The arguments and options that several verbs of pco-queue share."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pco.command import CONTEXT, Pco, configure, options
+from pco.command import verb as verb
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 FORMATS = ("table", "json", "jsonl", "tsv", "keys")
 Function = Callable[..., Any]
-
-
-def verb(function: Function) -> click.Command:
-    """Make a verb of `function(pco, ...)`: its name is the verb, its docstring the help."""
-    name = function.__name__.rstrip("_")
-
-    @wraps(function)
-    def run(config: str | None, verbose: int, quiet: bool, color: str, **given: Any) -> None:
-        pco: Pco = click.get_current_context().obj
-        pco.verb = name
-        configure(pco, config, verbose, quiet, color)
-        with pco.hidden():
-            function(pco, **given)
-        raise SystemExit(pco.trouble)
-
-    return click.command(name, context_settings=CONTEXT)(options(run))
 
 
 class Keys(click.Argument):

@@ -17,15 +17,13 @@ from pco.ground import text
 from pco.ground.config import Config, Project, Triggers
 from pco.ground.errors import BadConfig, PcoError
 from pco.ground.ticket import PlaneState
-from pco.outside import upstream
+from pco.outside import reach, upstream
 from pco.outside.plane import ProjectInfo
 from pco.rules import answers, workflow
 from pco.rules.answers import Chosen, Wanted
 
 ANSWERS_WITHIN = timedelta(seconds=30)
 GROUPS = ("group:started", "group:completed", workflow.NONE)
-# What units with ProtectHome= and PrivateTmp= do not see.
-HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 _SSH = re.compile(r"ssh://|[^/:]+@[^/:]+:")
 
 
@@ -154,7 +152,7 @@ def _branch(id: str, said: str) -> str:
 
 def _looked(talk: Talk, label: str, repository: str, user: str) -> upstream.Heads | None:
     """What is in a repository, as the user who fetches reaches it; None, with a warning, if it does not."""
-    if user and any(repository == folder or repository.startswith(f"{folder}/") for folder in HIDDEN):
+    if user and any(repository == folder or repository.startswith(f"{folder}/") for folder in reach.PRIVATE):
         talk.warn(f"{label}: pco's units do not see what is under {repository}", "move it, to /srv/git say")
     try:
         return upstream.heads(repository, ANSWERS_WITHIN, user)
