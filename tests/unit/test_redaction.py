@@ -57,3 +57,10 @@ def test_a_line_that_is_very_long_is_looked_at_in_pieces():
     hide = Redaction([r"jane"])
 
     assert hide("x" * 10_000 + "jane").endswith("x(hidden)")
+
+
+@pytest.mark.parametrize("before", [*range(785, 805), *range(985, 1005)])
+def test_what_stands_where_two_pieces_meet_is_hidden_whole_and_once(before):
+    hide = Redaction([r"[a-z.]{1,40}@example\.org"])
+
+    assert hide(f"{'X' * before}jane.doe@example.org{'X' * 3000}") == f"{'X' * before}(hidden){'X' * 3000}"

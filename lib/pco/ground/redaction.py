@@ -15,6 +15,7 @@ HIDDEN = "(hidden)"
 MOST_PATTERNS = 50
 MOST_LENGTH = 500
 MOST_PIECE = 1000  # characters that are looked at together; a line is hardly ever longer
+STEP = 800  # from piece to piece: what is no longer than their difference is found wherever it stands in a long line
 MOST_WAYS = 50_000  # with each place of a piece some 50 million steps: a second, at the worst
 _REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
 _SINGLE = (code.LITERAL, code.NOT_LITERAL, code.ANY, code.IN)
@@ -51,19 +52,26 @@ class Redaction:
         self._forms = [re.compile(pattern) for pattern in patterns]
 
     def __call__(self, words: str) -> str:
-        """The text without what is to be hidden; line by line, and a very long line piece by piece."""
+        """The text without what is to be hidden; line by line, and a very long line by pieces that overlap."""
         if not self._forms:
             return words
-        return "\n".join("".join(map(self._piece, _pieces(line))) for line in words.split("\n"))
+        return "\n".join(map(self._line, words.split("\n")))
 
-    def _piece(self, piece: str) -> str:
+    def _line(self, line: str) -> str:
         for form in self._forms:
-            piece = form.sub(HIDDEN, piece)
-        return piece
+            line = form.sub(HIDDEN, line) if len(line) <= MOST_PIECE else _without(line, form)
+        return line
 
 
-def _pieces(line: str) -> list[str]:
-    return [line[at : at + MOST_PIECE] for at in range(0, len(line), MOST_PIECE)]
+def _without(line: str, form: "re.Pattern[str]") -> str:
+    """A long line without what a pattern finds in any of its pieces."""
+    pieces = (form.finditer(line, at, at + MOST_PIECE) for at in range(0, len(line), STEP))
+    kept, end = [], 0
+    for start, stop in sorted({match.span() for found in pieces for match in found}):
+        if start >= end:
+            kept += [line[end:start], HIDDEN]
+        end = max(end, stop)
+    return "".join([*kept, line[end:]])
 
 
 def _ways(parsed: Any, pattern: str) -> int:
