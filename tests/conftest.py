@@ -1,6 +1,5 @@
 """Fixtures for all tests."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 import checking
 from pco.spool import Spool
 from servers import Authority
-from support import Site
+from support import Site, laid_out
 
 # A machine that is busy makes nothing wrong.
 hypothesis.settings.register_profile("pco", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -39,16 +38,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """A laid-out pco without Plane: tests that need it configure plane themselves."""
-    home = tmp_path / "pco"
-    made = Site(home, home / "pco.yaml", {})
-    home.mkdir()
-    Spool(home / "spool", "pco-poll").lay_out()
-    for name in ("sessions", "mirrors", "plane", "audit", "metrics", "www", "run"):
-        (home / name).mkdir()
-    os.mkfifo(home / "run" / "trigger")
-    # The machine that runs the tests may have a full disk.
-    made.configure(paths={"root": str(home)}, health={"disk_free": "0%", "memory_free": "0M"})
-    return made
+    return laid_out(tmp_path / "pco")
 
 
 @pytest.fixture

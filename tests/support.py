@@ -86,6 +86,19 @@ class Site:
         return subprocess.Popen(command, env=self.environment(), text=True, **more)
 
 
+def laid_out(home: Path) -> Site:
+    """A pco without Plane, all below one folder."""
+    made = Site(home, home / "pco.yaml", {})
+    home.mkdir()
+    Spool(home / "spool", "pco-poll").lay_out()
+    for name in ("sessions", "mirrors", "plane", "audit", "metrics", "www", "run"):
+        (home / name).mkdir()
+    os.mkfifo(home / "run" / "trigger")
+    # The machine that runs the tests may have a full disk.
+    made.configure(paths={"root": str(home)}, health={"disk_free": "0%", "memory_free": "0M"})
+    return made
+
+
 @contextmanager
 def bound() -> Iterator[None]:
     """Let the modes of files bind this process, too, though it is root's: see capget(2)."""

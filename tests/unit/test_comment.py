@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import corpus
 from pco.ground import markup
 from pco.ground.errors import BadData
 from pco.ground.ticket import Commit, Ticket, Work
@@ -71,6 +72,17 @@ def body(ticket: Ticket, summary: str) -> str:
 
 def with_work(*commits: Commit, **more) -> Ticket:
     return a_ticket("WEB-12").with_round(work=Work(commits, branch="pco/WEB-12", **more))
+
+
+@pytest.mark.parametrize("kind", corpus.KINDS)
+def test_no_text_of_the_corpus_becomes_anything_that_acts(kind):
+    for words in map(corpus.encodable, corpus.KINDS[kind]):
+        try:
+            html = body(with_work(Commit("0" * 40, words, words), problem=words), words)
+        except BadData:
+            continue  # nothing that could be seen is left of it
+        assert_harmless(html)
+        assert not corpus.unseen(html)
 
 
 def test_markdown_becomes_html():
