@@ -92,6 +92,13 @@ class Cleaner(HTMLParser):
             self._open[-1].inside.append(data)
 
 
+@dataclass
+class End:
+    """The end of an element."""
+
+    tag: str
+
+
 def clean(tag: str, attrs: list[tuple[str, str | None]]) -> list[tuple[str, str]]:
     """Return the attributes without handlers and without addresses that run something; links get a `rel`."""
     kept = []
@@ -108,13 +115,21 @@ def clean(tag: str, attrs: list[tuple[str, str | None]]) -> list[tuple[str, str]
 
 
 def written(node: Element | str) -> str:
-    """Return a node as HTML."""
-    if isinstance(node, str):
-        return escape(node, quote=False)
-    attributes = "".join(f' {name}="{escape(value)}"' for name, value in node.attributes)
-    if node.tag in VOID:
-        return f"<{node.tag}{attributes}>"
-    return f"<{node.tag}{attributes}>{''.join(map(written, node.inside))}</{node.tag}>"
+    """Return a node as HTML, however deep it is."""
+    parts: list[str] = []
+    waiting: list[Element | str | End] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            parts.append(escape(one, quote=False))
+        elif isinstance(one, End):
+            parts.append(f"</{one.tag}>")
+        else:
+            attributes = "".join(f' {name}="{escape(value)}"' for name, value in one.attributes)
+            parts.append(f"<{one.tag}{attributes}>")
+            if one.tag not in VOID:
+                waiting += [End(one.tag), *reversed(one.inside)]
+    return "".join(parts)
 
 
 def sanitised(html: str) -> str:
