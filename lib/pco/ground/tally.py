@@ -26,6 +26,7 @@ FOLDER = "tally"
 MOST_BYTES = 16 << 20
 INFINITE = "+Inf"
 SUM = "sum"
+_MOST = 1e300  # whole numbers beyond that are no numbers for arithmetic with others
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _LABELS = re.compile(r'([a-z]+="([^"\\\x00-\x1f]|\\["\\])*"(,(?!$)|$))*')
 
@@ -71,7 +72,7 @@ class Tally:
 
 def amount(value: Any) -> bool:
     """Whether something can be added to a count, which never falls."""
-    return type(value) in (int, float) and math.isfinite(value) and value >= 0
+    return type(value) in (int, float) and 0 <= value < _MOST
 
 
 def labelled(**labels: str) -> str:
