@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 
 VOID = {"br", "hr", "link", "meta", "wbr"}
 HARMFUL = {
-    "script",
     "style",
     "iframe",
     "object",
@@ -15,8 +14,12 @@ HARMFUL = {
     "base",
     "form",
     "img",
-    "svg",
     "math",
+    "foreignobject",
+    "use",
+    "image",
+    "animate",
+    "set",
     "template",
     "link-import",
 }
@@ -39,10 +42,20 @@ BLOCKS = {
     "footer",
     "pre",
 }
-BLOCKS |= {"nav", "details", "h1", "h2", "h3", "h4", "article", "tbody", "summary"}
+BLOCKS |= {"nav", "details", "h1", "h2", "h3", "h4", "article", "tbody", "thead", "th", "summary", "figure", "aside"}
+DRAWN = {"svg", "g", "rect", "line", "path", "text"}
 PARENTS = {"li": {"ul", "ol"}, "tr": {"tbody", "thead"}, "td": {"tr"}, "tbody": {"table"}, "dt": {"dl"}, "dd": {"dl"}}
-PARENTS |= {"summary": {"details"}, "title": {"head"}, "head": {"html"}, "body": {"html"}, "main": {"body"}}
-ADDRESS = re.compile(r"https?://[^\s\"'<>]+|(\.\./)?[A-Za-z0-9_/-]*(\.(html|css|svg))?(#[a-z-]+)?")
+PARENTS |= {
+    "summary": {"details"},
+    "title": {"head"},
+    "figcaption": {"figure"},
+    "thead": {"table"},
+    "th": {"tr"},
+    "head": {"html"},
+    "body": {"html"},
+    "main": {"body"},
+}
+ADDRESS = re.compile(r"https?://[^\s\"'<>]+|(\.\./)?[A-Za-z0-9_/-]*(\.(html|css|svg|js))?(#[a-z-]+)?")
 
 
 @dataclass
@@ -52,6 +65,7 @@ class Page:
     skeleton: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
     text: str = ""
     title: str = ""
     refresh: bool = False
@@ -71,7 +85,10 @@ class _Reader(HTMLParser):
         names = [name for name, _ in attrs]
         assert len(set(names)) == len(names), f"<{tag}> has an attribute twice"
         assert tag not in HARMFUL, f"<{tag}>"
-        assert not [n for n in names if n.startswith("on") or n in ("style", "src", "srcset")], f"<{tag} {names}>"
+        if tag == "script":
+            self._check_script(dict(attrs))
+        else:
+            assert not [n for n in names if n.startswith("on") or n in ("style", "src", "srcset")], f"<{tag} {names}>"
         self._check_place(tag)
         for name, value in attrs:
             self._note(tag, name, value or "")
@@ -80,8 +97,18 @@ class _Reader(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
+    def _check_script(self, given: dict[str, str | None]) -> None:
+        """The one script of pco's own, and nothing in it."""
+        source = given.pop("src", "")
+        assert source in ("pco.js", "../pco.js") and given == {"defer": None} and self.open == ["html", "head"]
+        self.page.scripts.append(source)
+
     def _check_place(self, tag: str) -> None:
         parent = self.open[-1] if self.open else ""
+        if "svg" in self.open:
+            assert tag in DRAWN - {"svg"} or (tag == "title" and parent in DRAWN), f"<{tag}> in a picture"
+            return
+        assert tag not in DRAWN - {"svg"}, f"<{tag}> outside of a picture"
         assert parent in PARENTS.get(tag, {parent}), f"<{tag}> in <{parent}>"
         inside = [t for t in self.open if t in PHRASING_ONLY]
         assert not (inside and tag in BLOCKS), f"<{tag}> in {inside}"
@@ -104,8 +131,10 @@ class _Reader(HTMLParser):
         self.page.skeleton.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] == ["title"]:
+        if self.open[-2:] == ["head", "title"]:
             self.page.title += data
+        elif self.open[-1:] == ["script"] or (self.open[-1:] == ["title"] and "svg" in self.open):
+            assert self.open[-1] == "title", "words in a script"
         else:
             self.page.text += data
 
@@ -127,7 +156,9 @@ def walk(data: bytes) -> Page:
     reader.close()
     page = reader.page
     assert not reader.open, f"not closed: {reader.open}"
-    assert page.title and page.skeleton.count("<main >") == 1 and page.skeleton.count("<h1 >") <= 1
+    assert (
+        page.title and sum(tag.startswith("<main ") for tag in page.skeleton) == 1 and page.skeleton.count("<h1 >") <= 1
+    )
     assert len(set(page.ids)) == len(page.ids), "an id twice"
     anchors = {*(link[1:] for link in page.links if link.startswith("#")), *reader.refers}
     assert anchors <= set(page.ids), f"leads nowhere: {anchors - set(page.ids)}"

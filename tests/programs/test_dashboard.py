@@ -90,7 +90,7 @@ def post_by_program(site: Site, key: str) -> None:
 def test_an_empty_pco_gets_a_board(site):
     site.run("pco-dashboard")
 
-    assert set(files(site)) == FEEDS | {"index.html", "style.css", "icon.svg"}
+    assert set(files(site)) == FEEDS | {"index.html", "style.css", "pco.js", "icon.svg"}
     assert "Nothing waits for a person." in page(site)
     assert dead_links(site) == []
 
@@ -762,3 +762,49 @@ def test_a_hundred_finished_tickets_are_on_their_month_and_not_on_the_board(site
     finish(spool, a_ticket("WEB-101"), T0 + timedelta(minutes=200))
 
     assert written(site) == FEEDS | {"ticket/WEB-101.html", "2026-11.html", "index.html"}
+
+
+# Pictures.
+
+
+def test_the_pictures_are_drawn_from_audit_ledger_and_records(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    post_by_program(site, "WEB-1")
+    site.run("pco-queue", "reopen", "WEB-1")
+    site.run("pco-queue", "reject", "WEB-1", "--note", "no")
+    began = NOW - timedelta(hours=2)
+    attempt_ = Attempt(1, began, NOW - timedelta(hours=1), "completed")
+    put(spool, a_ticket("WEB-2").with_round(attempts=(attempt_,)), State.COMPLETED)
+    spent_today(site, 7.25)
+
+    site.run("pco-dashboard")
+
+    assert "0 posted, 1 rejected, 0 failed in 14 days." in page(site)
+    assert "$7.25 in 14 days" in page(site)
+    assert "1 session of 1 ticket." in page(site)
+
+
+def test_what_was_counted_is_not_counted_again_and_what_is_lost_is_counted_anew(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    for n in range(1, 4):
+        site.run("pco-queue", "reject" if n % 2 else "reopen", "WEB-1", "--note", "x")
+        site.run("pco-dashboard")
+
+    assert "2 rejected" in page(site)
+    (www(site) / ".built" / "trend.json").write_text("{")
+    site.run("pco-queue", "reopen", "WEB-1", "--note", "x")
+    site.run("pco-dashboard")
+
+    assert "2 rejected" in page(site)
+
+
+def test_a_ticket_that_is_gone_leaves_no_session_in_the_picture(site, spool):
+    attempt_ = Attempt(1, NOW - timedelta(hours=2), NOW - timedelta(hours=1), "died")
+    put(spool, a_ticket("WEB-1").with_round(attempts=(attempt_,)), State.FAILED)
+    site.run("pco-dashboard")
+    assert "1 session of 1 ticket" in page(site)
+
+    spool.path("WEB-1", State.FAILED).unlink()
+    site.run("pco-dashboard")
+
+    assert "session of" not in page(site) and "WEB-1" not in (www(site) / ".built" / "now.json").read_text()

@@ -162,14 +162,15 @@ def test_http_leads_to_https(web):
     assert (answer.status, answer.headers["location"]) == (301, "https://localhost/ticket/WEB-1.html?x=1")
 
 
-def test_the_board_is_served_with_its_style_and_icon_by_their_types(web):
-    board, style, icon = web.get("/"), web.get("/style.css"), web.get("/icon.svg")
+def test_the_board_is_served_with_style_script_and_icon_by_their_types(web):
+    answers = [web.get(path) for path in ("/", "/style.css", "/pco.js", "/icon.svg")]
 
-    assert [a.status for a in (board, style, icon)] == [200, 200, 200]
-    assert "<!DOCTYPE html>" in board.body
-    assert [a.headers["content-type"] for a in (board, style, icon)] == [
+    assert [answer.status for answer in answers] == [200] * 4
+    assert "<!DOCTYPE html>" in answers[0].body
+    assert [answer.headers["content-type"] for answer in answers] == [
         "text/html; charset=utf-8",
         "text/css; charset=utf-8",
+        "application/javascript; charset=utf-8",
         "image/svg+xml; charset=utf-8",
     ]
 
@@ -210,10 +211,10 @@ def test_what_leads_to_https_has_all_headers_too(web):
     assert all(answer.headers.keys() >= ALWAYS for answer in answers)
 
 
-def test_the_pages_may_load_nothing_but_their_style_and_images(web):
+def test_the_pages_may_load_nothing_but_their_own_style_script_and_images(web):
     policy = dict(part.split(" ", 1) for part in web.get("/").headers["content-security-policy"].split("; "))
 
-    assert policy.pop("style-src") == policy.pop("img-src") == "'self'"
+    assert [policy.pop(f"{kind}-src") for kind in ("script", "style", "img")] == ["'self'"] * 3
     assert set(policy) == {"default-src", "form-action", "base-uri", "frame-ancestors"}
     assert set(policy.values()) == {"'none'"}
 

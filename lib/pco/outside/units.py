@@ -53,10 +53,26 @@ def status(*units: str) -> str:
     return _systemctl("status", "--no-pager", "--lines=0", *units).out.decode("utf-8", "replace")
 
 
+def _asked() -> bool:
+    """Whether this is a unit itself: only then do systemd's units belong to this pco."""
+    # Not INVOCATION_ID: a desktop's terminal hands that down, and a checkout would tell of the installed pco.
+    return os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
+
+
+def next_start(timer: str) -> datetime | None:
+    """When a timer will start its unit; None when this is no unit itself, or systemd does not say."""
+    if not _asked():
+        return None
+    try:
+        said = show(timer, properties=("NextElapseUSecRealtime",))
+    except PcoError:
+        return None
+    return calendar(said.get(timer, {}).get("NextElapseUSecRealtime", ""))
+
+
 def failed() -> tuple[str, ...] | None:
     """The units of pco that have failed; None when this is no unit itself, or systemd does not answer."""
-    # Not INVOCATION_ID: a desktop's terminal hands that down, and a checkout would tell of the installed pco.
-    if os.environ.get("SYSTEMD_EXEC_PID") != str(os.getpid()):
+    if not _asked():
         return None
     try:
         said = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "--full", "pco*", patience=_BRIEFLY)

@@ -1,6 +1,6 @@
 """The folder that the web server gives out, written so that a reader sees each file whole, the old or the new.
 
-    www/*.html *.json *.css *.svg, www/ticket/KEY.html   what readers see, mode 0644
+    www/*.html *.json *.css *.svg *.js, www/ticket/KEY.html   what readers see, mode 0644
     www/.built/NAME.json                                 what the writer remembers of its last run; www/.built/new
 
 All of it is made anew from the spool at any time, so nothing is flushed: a thousand pages take a fraction of a second.

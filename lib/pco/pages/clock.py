@@ -6,6 +6,8 @@ from datetime import datetime, timedelta, tzinfo
 from pco.ground import times
 from pco.pages.html import Element, el
 
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -20,6 +22,19 @@ class Clock:
         form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
         exact = times.iso(moment)
         return el("time", {"datetime": exact, "title": exact}, f"{moment.astimezone(self.zone):{form}}")
+
+    def brief(self, moment: datetime) -> Element:
+        """`13:00` for a time of today, `22 Nov, 13:00` for another day; for pages that are written every minute."""
+        exact = times.iso(moment)
+        there, now = moment.astimezone(self.zone), self.now.astimezone(self.zone)
+        year = "" if there.year == now.year else f" {there.year}"
+        day = "" if there.date() == now.date() else f"{there.day} {MONTHS[there.month - 1]}{year}, "
+        return el("time", {"datetime": exact, "title": f"{there:%Y-%m-%d %H:%M:%S}"}, f"{day}{there:%H:%M}")
+
+    def old(self, moment: datetime) -> Element:
+        """How old it is, with the time itself for machines and for who points at it."""
+        at = f"since {moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        return el("time", {"datetime": times.iso(moment), "title": at, "class": "age"}, self.age(moment))
 
     def age(self, moment: datetime) -> str:
         """How old it is as the page is made: `3h`."""

@@ -4,7 +4,7 @@ from functools import cache, lru_cache
 
 from pco.ground.ticket import State
 from pco.pages.clock import Clock
-from pco.pages.html import Element, Node, document, el
+from pco.pages.html import Element, Node, document, el, script
 
 REFRESH = 30  # seconds after which a browser asks again for a page that may change by itself
 NAMES = {
@@ -30,7 +30,19 @@ TONES = {
 
 def page(title: str, up: str, foot: Node, *content: Node, refresh: bool = False) -> bytes:
     """A page; `up` is the way to the top folder, empty or `../`."""
-    return document([*_head(up, refresh), el("title", None, title)], [*content, el("footer", None, foot)])
+    return document([*_head(up, refresh), el("title", None, title)], [_skip(), *content, el("footer", None, foot)])
+
+
+@cache
+def top(up: str) -> Element:
+    """The way back to the board."""
+    return el("nav", {"aria-label": "Board"}, el("a", {"href": f"{up}index.html"}, "Board"))
+
+
+@cache
+def _skip() -> Element:
+    """For who reads with the keyboard: past the head, to what the page is about."""
+    return el("a", {"class": "skip", "href": "#main"}, "To the content")
 
 
 @cache
@@ -44,6 +56,7 @@ def _head(up: str, refresh: bool) -> tuple[Node, ...]:
         el("meta", {"http-equiv": "refresh", "content": str(REFRESH)}) if refresh else None,
         el("link", {"rel": "icon", "href": f"{up}icon.svg"}),
         el("link", {"rel": "stylesheet", "href": f"{up}style.css"}),
+        script(f"{up}pco.js"),
     )
 
 

@@ -2,7 +2,8 @@
 
 Text from outside can only become text, or the value of an attribute: `el` escapes both, drops control, format and bidi
 characters, and takes no address that leads elsewhere than to http, https or a page beside this one.  There is no
-way to write a script or a handler: their names are not known here; a style is pco's own file.  <https://html.spec.whatwg.org/>
+way to write a script or a handler: their names are not known here; script and style are files of pco's own.
+<https://html.spec.whatwg.org/>
 """
 
 import re
@@ -15,13 +16,17 @@ from pco.ground import text
 VOID = frozenset(["br", "hr", "link", "meta", "wbr"])
 # fmt: off
 TAGS = VOID | frozenset([
-    "a", "article", "b", "bdi", "body", "code", "dd", "details", "div", "dl", "dt", "em", "footer", "h1", "h2",
-    "h3", "h4", "head", "header", "html", "li", "main", "nav", "ol", "p", "pre", "section", "small", "span",
-    "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "title", "tr", "ul"
+    "a", "article", "aside", "b", "bdi", "body", "caption", "code", "dd", "details", "div", "dl", "dt", "em",
+    "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "head", "header", "html", "li", "main", "nav", "ol", "p",
+    "pre", "section", "small", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "title",
+    "tr", "ul",
+    # Of SVG, <https://www.w3.org/TR/SVG2/>: nothing that leads out of the picture but a link.
+    "g", "line", "path", "rect", "svg", "text",
 ])
 ATTRIBUTES = frozenset([
-    "aria-current", "aria-label", "aria-labelledby", "charset", "class", "content", "datetime", "dir", "href",
-    "http-equiv", "id", "lang", "name", "open", "rel", "role", "scope", "tabindex", "title"
+    "aria-current", "aria-hidden", "aria-label", "aria-labelledby", "charset", "class", "content", "datetime", "dir",
+    "href", "http-equiv", "id", "lang", "name", "open", "rel", "role", "scope", "tabindex", "title",
+    "d", "height", "rx", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
 ])
 # fmt: on
 _HARMLESS = re.compile(r"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e\n\t]*")  # plain ASCII without & < >: shown as it is
@@ -73,6 +78,13 @@ def style(sheet: str) -> Element:
     if "<" in sheet:
         raise ValueError("this is no style of pco")
     return Element(f"<style>{sheet}</style>")
+
+
+def script(source: str) -> Element:
+    """pco's own script, which lies beside the pages; nothing else ever.  Raises ValueError for any other place."""
+    if not _BESIDE.fullmatch(source):
+        raise ValueError("this is no script of pco")
+    return Element(f'<script src="{source}" defer></script>')
 
 
 def address(value: str) -> str | None:

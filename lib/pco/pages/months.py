@@ -6,10 +6,10 @@ The oldest PER_PAGE tickets are on page 1, and stay there: a ticket that finishe
 from collections.abc import Iterator
 
 from pco.ground.ticket import State
-from pco.pages.board import finished_cells
 from pco.pages.clock import Clock
-from pco.pages.frame import dotted, foot, page, several, usd
+from pco.pages.frame import dotted, foot, page, several, top, usd
 from pco.pages.html import Element, Node, el
+from pco.pages.lanes import finished_cells
 from pco.spool.index import Finished
 
 PER_PAGE = 500
@@ -35,12 +35,12 @@ def month_page(month: str, name: str, count: int, done: tuple[Finished, ...], cl
     head = el(
         "header",
         {"class": "top"},
-        el("p", None, el("a", {"href": "index.html"}, "Board")),
+        top(""),
         el("h1", None, month, el("span", {"class": "muted"}, f" (UTC) {several(len(done), 'finished ticket')}")),
         el("nav", {"aria-label": "Pages"}, el("p", {"class": "months"}, dotted(*turns))) if turns else None,
     )
     rows = [_row(one, clock) for one in done]
-    body = el("main", None, el("table", {"class": "list"}, el("tbody", None, rows)))
+    body = el("main", {"id": "main"}, el("table", {"class": "list tickets"}, el("tbody", None, rows)))
     return page(f"{month} - pco", "", foot(clock, version), head, body)
 
 

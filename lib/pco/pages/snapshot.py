@@ -6,11 +6,13 @@ from datetime import datetime
 from pco.ground import text
 from pco.ground.polled import Head
 from pco.ground.tally import Tally
-from pco.ground.ticket import Note, State, Ticket
+from pco.ground.ticket import Blocked, Note, State, Ticket
 from pco.pages.clock import Clock
 from pco.rules import hearing
 from pco.rules.health import Health
 from pco.rules.prompt import Target
+from pco.rules.report import Gate
+from pco.rules.trend import Day
 from pco.spool.index import Finished
 
 MOST_TITLE = 300
@@ -73,11 +75,31 @@ class Month:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """A session of the last day: `blocked` are the times in which it waited for a person; no end: it goes on."""
+
+    key: str
+    start: datetime
+    end: datetime | None = None
+    outcome: str = ""
+    blocked: tuple[Blocked, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trends:
+    """What the last days were like, for the pictures."""
+
+    days: tuple[Day, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    ran: tuple[Ran, ...] = ()
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All that the board shows.  `spent` is what today's sessions have cost of `daily` (0.0: no limit), USD.
 
     `total` is what was counted since the beginning.  `requests` to Plane are allowed in a minute, `requests_left` left.
-    `contacts` are whom to turn to, by name.
+    `contacts` are whom to turn to, by name.  `next_poll` is when systemd will start the next one, if it says so.
     """
 
     clock: Clock
@@ -96,6 +118,8 @@ class Snapshot:
     requests: int = 0
     requests_left: int | None = None
     contacts: tuple[tuple[str, str], ...] = ()
+    next_poll: datetime | None = None
+    trends: Trends = Trends()
 
 
 @dataclass(frozen=True)
@@ -171,6 +195,23 @@ def card(ticket: Ticket) -> Card:
         noted=sum(1 for noted in ticket.noted if not noted.given),
         approved_by=current.approval.by if current.approval else "",
     )
+
+
+def ran(ticket: Ticket, since: datetime) -> tuple[Ran, ...]:
+    """Its sessions that run, or ended after `since`."""
+    found = []
+    for round in ticket.rounds:
+        for attempt in round.attempts:
+            end = attempt.end or (None if attempt is ticket.attempt else attempt.start)
+            if end is not None and end < since:
+                continue
+            waits = tuple(Blocked(b.from_, b.to or end) for b in round.blocked if _during(b.from_, attempt.start, end))
+            found.append(Ran(ticket.key, attempt.start, end, text.line(attempt.outcome, 30), waits))
+    return tuple(found)
+
+
+def _during(moment: datetime, start: datetime, end: datetime | None) -> bool:
+    return start <= moment and (end is None or moment <= end)
 
 
 def waiting_since(cards: tuple[Card, ...]) -> dict[State, datetime | None]:

@@ -3,13 +3,45 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from pco.ground.ticket import Attempt, Round, State, Ticket
+from pco.pages.amounts import span
 from pco.pages.clock import Clock, took
+from pco.pages.drawing import WIDE, bar, picture
 from pco.pages.frame import TONES, dotted
 from pco.pages.html import Element, Node, el
 
 MOST_MOMENTS = 200
+GATES = {
+    State.PENDING: "to be approved",
+    State.APPROVED: "to be started",
+    State.ACTIVE: "at work",
+    State.COMPLETED: "to be accepted",
+    State.OUTBOX: "to be posted",
+    State.POSTED: "posted",
+    State.FAILED: "failed",
+    State.REJECTED: "rejected",
+    State.CORRUPT: "corrupt",
+}
+WORDS = {
+    ("", "pending"): "came from Plane",
+    ("pending", "approved"): "approved",
+    ("approved", "active"): "started",
+    ("active", "completed"): "ended with a summary",
+    ("active", "approved"): "to be started again",
+    ("active", "failed"): "failed",
+    ("completed", "outbox"): "accepted",
+    ("failed", "outbox"): "accepted",
+    ("outbox", "posted"): "posted",
+    ("outbox", "completed"): "called back",
+    ("outbox", "failed"): "could not be posted",
+    ("completed", "approved"): "sent back for another round",
+    ("failed", "approved"): "tried again",
+    ("approved", "pending"): "has to be approved again",
+    ("posted", "pending"): "came again",
+    ("rejected", "pending"): "came again",
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +65,34 @@ def timeline(ticket: Ticket, clock: Clock) -> Element:
     return el("ol", {"class": "timeline"}, first, (_shown(moment, clock) for moment in shown))
 
 
+def gates(ticket: Ticket) -> Node:
+    """How long it stood in each state so far, as a bar and in words; nothing before its first move."""
+    spans: list[tuple[State, float]] = []
+    for before, after in pairwise(ticket.history):
+        if before.to in {*State}:
+            spans.append((State(before.to), max((after.at - before.at).total_seconds(), 0.0)))
+    total = sum(seconds for _, seconds in spans)
+    if not total:
+        return None
+    sums = {state: sum(s for one, s in spans if one is state) for state in dict(spans)}
+    said = ", ".join(f"{GATES[state]} {span(seconds)}" for state, seconds in sums.items())
+    # What was short is seen, too: each part has its least width, the rest is shared by time.
+    least = min(4.0, WIDE / len(spans) / 2)
+    shapes, x = [], 0.0
+    for state, seconds in spans:
+        wide = least + seconds / total * (WIDE - least * len(spans))
+        shapes.append(bar(x, 0, max(wide - 1, 0.5), 14, TONES.get(state, "calm"), f"{GATES[state]} {span(seconds)}"))
+        x += wide
+    return [picture(f"Time in each state: {said}", 14, shapes), el("p", {"class": "muted"}, said)]
+
+
 def _moves(ticket: Ticket) -> Iterator[Moment]:
     before: datetime | None = None
     for entry in ticket.history:
         gate = f"{entry.from_} for {took(before, entry.at)}" if entry.from_ and before else ""
         tone = TONES.get(State(entry.to), "calm") if entry.to in {*State} else "calm"
-        yield Moment(entry.at, f"{entry.from_ or 'new'} → {entry.to}", entry.by, entry.why, tone, gate)
+        what = WORDS.get((entry.from_, entry.to), entry.to)
+        yield Moment(entry.at, what, entry.by, entry.why, tone, gate)
         before = entry.at
 
 

@@ -23,14 +23,14 @@ import click
 from pco import __version__
 from pco.command import Pco, command
 from pco.commands import purse
-from pco.commands.dashboard import facts, finished, lists, opened
+from pco.commands.dashboard import facts, finished, lists, opened, trends
 from pco.commands.dashboard.run import Run, progress
 from pco.ground import attempt, shape
 from pco.ground.config import Config
 from pco.ground.errors import TryLater
 from pco.outside.www import Site, signature
 
-LOOK = 1  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
+LOOK = 2  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
 MOST_AGAIN = 5
 
 
@@ -88,8 +88,9 @@ def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
     if run.anew:
         opened.sweep(run)
     known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": attempt.boot_id()}
-    listed = lists.show(run, memory.get("listed", {}), seen, done)
-    site.remember("now", {**known, "open": seen, "finished": done, "listed": listed})
+    ran = trends.sessions(run, memory.get("ran", {}), seen)
+    listed = lists.show(run, memory.get("listed", {}), seen, done, ran)
+    site.remember("now", {**known, "open": seen, "finished": done, "ran": ran, "listed": listed})
 
 
 def _index(pco: Pco) -> None:

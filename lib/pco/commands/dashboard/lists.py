@@ -12,11 +12,12 @@ from typing import Any
 
 from pco import __version__
 from pco.command import share
-from pco.commands.dashboard import facts, telling, totals
+from pco.commands.dashboard import facts, telling, totals, trends
 from pco.commands.dashboard.run import Run
 from pco.ground import durable, shape, times
 from pco.ground.ticket import FINISHED, State
-from pco.pages import board, feeds, metrics
+from pco.outside import units
+from pco.pages import board, feeds, lanes, metrics
 from pco.pages.snapshot import Card, Month, Snapshot
 from pco.rules import health
 from pco.spool.index import Finished
@@ -29,13 +30,14 @@ _OURS = re.compile(r"index\.html|lane-[a-z]+\.html|[0-9]{4}-[0-9]{2}(-[0-9]+)?\.
 Known = dict[str, Any]
 
 
-def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
-    """Write the lists if anything on them has changed; returns what to remember."""
+def show(run: Run, known: Known, seen: Known, done: Known, ran: Known) -> Known:
+    """Write the lists if anything on them has changed; `ran` are the sessions of the last day.  What to remember."""
     heads, complaints = facts.heads(run.pco)
     found = facts.gather(run.pco, run.clock.now, seen, heads, complaints)
     judged = health.judge(found, run.pco.config.health)
     telling.tell(run.pco, judged)
     counts = _counts(run, seen)
+    drawn = trends.gather(run, ran)
     total, left = totals.gather(run.pco), totals.requests_left(run.pco)
     contacts = tuple(run.pco.config.contacts.given().items())
     shown = [
@@ -51,6 +53,7 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         done,
         total,
         left,
+        drawn,
     ]
     digest = hashlib.sha256(repr([__version__, run.clock.named, *shown]).encode()).hexdigest()
     if known.get("digest") == digest and not run.doubted and _young(run, known) and _said(run, judged):
@@ -72,6 +75,8 @@ def show(run: Run, known: Known, seen: Known, done: Known) -> Known:
         requests=run.pco.config.plane.requests_per_minute,
         requests_left=left,
         contacts=contacts,
+        trends=drawn,
+        next_poll=units.next_start("pco-poll.timer"),
     )
     _write(run, snapshot, [entry["row"] for entry in seen.values()])
     return {"digest": digest, "at": times.iso(run.clock.now)}
@@ -101,10 +106,10 @@ def _write(run: Run, snapshot: Snapshot, rows: list[Known]) -> None:
     well = snapshot.health.status == "ok"
     if not well:
         site.remove(WELL)  # first, as it comes last below: at no moment is pco called well that is not
-    for name in ("style.css", "icon.svg"):
+    for name in ("style.css", "icon.svg", "pco.js"):
         site.put(name, durable.read(share(f"www/{name}"), 1 << 20))
-    lanes = dict(board.lane_pages(snapshot))
-    for name, content in lanes.items():
+    long = dict(lanes.lane_pages(snapshot))
+    for name, content in long.items():
         site.put(name, content)
     site.put("index.html", board.index(snapshot))
     site.put("board.json", feeds.board(snapshot, rows))
@@ -112,7 +117,7 @@ def _write(run: Run, snapshot: Snapshot, rows: list[Known]) -> None:
     site.put("health.json", health_json)
     if well:
         site.put(WELL, health_json)
-    wanted = {"index.html", *lanes, *(page for month in snapshot.months for page in month.pages)}
+    wanted = {"index.html", *long, *(page for month in snapshot.months for page in month.pages)}
     for name in site.names():
         if name not in wanted and _OURS.fullmatch(name):
             site.remove(name)

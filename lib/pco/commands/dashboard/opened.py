@@ -16,8 +16,9 @@ from pco.ground import attempt, durable, shape
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import OPEN, State, Ticket
 from pco.outside.www import signature
+from pco.pages.charts import DAY
 from pco.pages.frame import home
-from pco.pages.snapshot import Card, Papers, Story, Unreadable, card
+from pco.pages.snapshot import Card, Papers, Story, Unreadable, card, ran
 from pco.pages.story import ticket_page, unreadable_page
 from pco.rules import budget, prompt, rows
 
@@ -64,6 +65,7 @@ def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     comment = proposed(run.pco, ticket) if ticket.state is State.COMPLETED else ""
     story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket), money, short, comment)
     run.site.put(home(ticket.key), ticket_page(story))
+    run.ran[ticket.key] = [shape.dump(one) for one in ran(ticket, run.clock.now - DAY)]
     return watch, stamp
 
 

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ PROGRESS_FROM = 500  # tickets; fewer take less than a second
 class Run:
     """The run.  `step` is called for each ticket whose page is made; `anew`: nothing is known of an earlier run;
     `doubted`: the machine was started since, and pages that are there may be empty.  `purse` has the limits alone.
+    `ran` takes the sessions of the last day of each ticket that is read, by key.
     """
 
     pco: Pco
@@ -29,6 +31,7 @@ class Run:
     anew: bool = False
     doubted: bool = False
     purse: Purse = Purse()
+    ran: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @contextmanager

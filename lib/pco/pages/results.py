@@ -1,0 +1,82 @@
+"""What came of a ticket's session: the comment, the work that it left, or why there is none."""
+
+from pco.ground import markup
+from pco.ground.ticket import State, Ticket, Work
+from pco.pages.frame import dotted, several
+from pco.pages.html import Node, el
+from pco.pages.pieces import MOST_LISTED, MOST_TEXT, folded, words
+from pco.pages.snapshot import Story
+
+
+def outcome(ticket: Ticket, proposed: str) -> tuple[str, Node]:
+    """The exact comment, as it was or will be sent, or as it would be; before there is one, the summary.
+
+    Where there is none of both, the last words of the agent, which nobody has taken for a summary.
+    """
+    post = ticket.round.post
+    title, body = ("Comment", post.body) if post else ("Comment, as it would be posted", proposed)
+    if post and post.posted_at:
+        title = "Comment, as posted"
+    if not body and not ticket.round.summary and ticket.round.draft:
+        return "Draft: what the agent said last; it handed over no summary", words(ticket.round.draft)
+    if not body:
+        return "Summary", _summary(ticket)
+    told = folded("Show the summary that it was made of", _summary(ticket))
+    return title, [words(markup.plain(body[:MOST_TEXT])), told, folded("Show its HTML", words(body, "code"))]
+
+
+def _summary(ticket: Ticket) -> Node:
+    current = ticket.round
+    if not current.summary:
+        return None
+    by = el("p", {"class": "by"}, "by ", el("bdi", None, current.summary_by)) if current.summary_by else None
+    return [by, words(current.summary)]
+
+
+def failure(story: Story) -> Node:
+    """Why it failed, what can be done; and what Plane refused."""
+    ticket = story.ticket
+    post, attempt = ticket.round.post, ticket.attempt
+    said: list[Node] = []
+    if ticket.state is State.FAILED and attempt:
+        said.append(el("p", None, f"Attempt {attempt.n}: {story.meaning or attempt.outcome or 'unknown'}"))
+    if ticket.state is State.FAILED:
+        why = ticket.history[-1].why if ticket.history else ""
+        said += [
+            el("p", None, why) if why else None,
+            el("p", None, f"What can be done: {story.remedy}") if story.remedy else None,
+        ]
+    if post and post.state.outcome in ("left", "refused"):
+        said.append(el("p", None, f"State in Plane {post.state.outcome}: {post.state.why}"))
+    return said or None
+
+
+def work(ticket: Ticket) -> Node:
+    """Commits, branch and diff stat that the last session left, and whether they were pushed."""
+    left = ticket.round.work
+    if left is None:
+        return None
+    commits = [
+        el("li", None, el("code", None, c.id[:10]), " ", el("bdi", None, c.subject)) for c in left.commits[:MOST_LISTED]
+    ]
+    more = len(left.commits) - len(commits)
+    rest = several(left.uncommitted, "uncommitted change") + " left behind" if left.uncommitted else None
+    branch = el("code", None, left.branch or "no branch")
+    return [
+        el("p", None, dotted(several(len(left.commits), "commit"), branch, rest)),
+        el("p", {"class": "flag bad"}, left.problem) if left.problem else None,
+        el("ul", {"class": "commits"}, commits) if commits else None,
+        el("p", {"class": "muted"}, f"and {several(more, 'more commit')}") if more else None,
+        words(left.diffstat, "code") if left.diffstat else None,
+        _pushed(left),
+    ]
+
+
+def _pushed(work: Work) -> Node:
+    known = work.pushed
+    if known is None:
+        return None
+    if known.outcome == "done":
+        return el("p", None, "Pushed to ", el("bdi", None, known.url))
+    refused = known.outcome == "refused"
+    return el("p", {"class": "flag bad"}, f"{'Its push was refused' if refused else 'Not pushed yet'}: {known.why}")
