@@ -30,6 +30,9 @@ def finished(folder: Path) -> Iterator[Figure]:
             few(), lot()
             floor, value = in_turns(TIMES, few, lot)
             yield beside(f"{name}, {FINISHED} finished", value, floor, 1.2, "with none")
+        floor, value = in_turns(5, *(program(site, "pco-doctor", codes=(0, 65)) for site in (none, many)))
+        # It looks at what there is, so it may take longer; but nobody should wait.
+        yield Figure(f"pco-doctor, {FINISHED} finished", value, "s", 5, floor, "<= 5 s")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pco.ground.ticket import Note, State
+from pco.ground.ticket import Entry, Note, State, to_bytes
 from pco.spool import Spool
 from support import T0, a_ticket, put
 
@@ -54,3 +54,18 @@ def test_a_rebuilt_index_says_the_same(finished):
     finished.index.rebuild()
 
     assert finished.index.month(MONTH) == before
+
+
+def test_the_latest_and_the_oldest_of_a_state_are_found_without_those_that_are_gone(spool):
+    for number, (month, state) in enumerate([(1, "posted"), (2, "posted"), (2, "rejected"), (3, "posted")], 1):
+        entered = T0.replace(month=month)
+        ticket = a_ticket(f"WEB-{number}")
+        ticket = replace(ticket, history=(Entry(entered, "outbox", state, "test", 1),), state=State(state))
+        spool.path(ticket.key, State(state)).write_bytes(to_bytes(ticket))
+    spool.index.rebuild()
+
+    assert [one.key for one in spool.index.latest(State.POSTED)] == ["WEB-4", "WEB-2", "WEB-1"]
+    assert [spool.index.oldest(state).key for state in (State.POSTED, State.REJECTED)] == ["WEB-1", "WEB-3"]
+    spool.path("WEB-1", State.POSTED).unlink()
+    spool.path("WEB-3", State.REJECTED).unlink()
+    assert spool.index.oldest(State.POSTED).key == "WEB-2" and spool.index.oldest(State.REJECTED) is None

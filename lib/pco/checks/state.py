@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,37 +12,40 @@ from pco.checks import Finding, Site, checks, fail, ok, unseen, warn
 from pco.ground import durable, spend, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import State
+from pco.outside import process
 from pco.rules import retention as rules
 from pco.spool import Spool
 
 FLEETING = ("tmpfs", "ramfs", "overlay", "squashfs", "iso9660")
 FAR = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs")
 LAZY = {"nobarrier", "barrier=0"}
-MOST_WALKED = 200_000  # files
+KEPT = ("spool", "sessions", "mirrors", "plane", "audit", "metrics", "www")
+COUNTED = timedelta(seconds=3)
 GRACE = timedelta(days=2)  # pco-retention clears up once a day
 PURGES = "control/purge"
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 _ENDED = (State.POSTED, State.REJECTED, State.FAILED)
 
 
 @checks("9.2")
 def sizes(site: Site) -> Finding:
     """How much lies in each folder; what pco keeps should not outgrow what is left of its disk."""
-    paths = site.config.paths
-    told, large, closed, left = [], [], [], MOST_WALKED
-    for name in ("spool", "sessions", "mirrors", "plane", "audit", "metrics", "www"):
-        path = getattr(paths, name)
-        if not path.is_dir():
+    paths = {name: getattr(site.config.paths, name) for name in KEPT}
+    there = {name: path for name, path in paths.items() if path.is_dir()}
+    closed = [name for name, path in there.items() if not os.access(path, os.R_OK | os.X_OK)]
+    seen = [name for name in there if name not in closed]
+    told, large = [], []
+    with ThreadPoolExecutor(len(KEPT)) as crew:
+        weights = crew.map(lambda name: _weight(there[name]), seen)
+    for name, size in zip(seen, weights, strict=True):
+        if size is None:
+            told.append(f"{name} too many files to be counted in {COUNTED.total_seconds():g} s")
             continue
-        if not os.access(path, os.R_OK | os.X_OK):
-            closed.append(name)
-            continue
-        size, seen = _weight(path, left)
-        left -= seen
         told.append(f"{name} {size >> 20} MiB" if size >> 20 else f"{name} {size >> 10} KiB")
-        facts = os.statvfs(path)
+        facts = os.statvfs(there[name])
         if size > facts.f_bavail * facts.f_frsize:
-            large.append((name, path))
-    said = ", ".join(told) + (f" (more than {MOST_WALKED} files: at least)" if left <= 0 else "")
+            large.append((name, there[name]))
+    said = ", ".join(told)
     if large:
         name, path = large[0]
         more = f"{said}; {name} takes more than is left on its disk"
@@ -109,15 +113,20 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 def _kinds(site: Site) -> list[tuple[str, list[float], timedelta]]:
     """What is kept, when each of it was written, and for how long it is kept."""
     paths, limits = site.config.paths, site.config.retention
+    index = Spool(paths.spool, "pco-doctor").index
+    ended = []
+    for state, kept in ((State.POSTED, limits.posted), (State.REJECTED, limits.rejected)):
+        # These grow for ever: the index knows the oldest.
+        oldest = index.oldest(state)
+        ended.append((str(state), [oldest.at.timestamp()] if oldest else [], kept))
     files = [
-        (State.POSTED, paths.spool / State.POSTED, limits.posted),
-        (State.REJECTED, paths.spool / State.REJECTED, limits.rejected),
         (State.FAILED, paths.spool / State.FAILED, limits.failed),
         ("audit", paths.audit, limits.audit),
         ("ledgers", paths.metrics / spend.FOLDER, limits.ledgers),
     ]
     folders = [entry.stat().st_mtime for entry in os.scandir(paths.sessions)]
     return [
+        *ended,
         *((str(kind), [entry.stat().st_mtime for entry in _entries(folder)], kept) for kind, folder, kept in files),
         ("attempts", folders, limits.attempts),
     ]
@@ -153,21 +162,13 @@ def _file_system(site: Site, path: Path) -> tuple[str, list[str]]:
     return kind, options.split(",")
 
 
-def _weight(path: Path, most: int) -> tuple[int, int]:
-    """Bytes on disk below a folder, and how many files were counted."""
-    size, seen, left = 0, 0, [str(path)]
-    while left and seen < most:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
-                    seen += 1
-                    facts = entry.stat(follow_symlinks=False)
-                    size += facts.st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        left.append(entry.path)
-        except OSError:
-            continue
-    return size, seen
+def _weight(path: Path) -> int | None:
+    """Bytes on disk below a folder, as du(1) counts them; None if it takes too long: there may be many files."""
+    try:
+        said = process.run(["du", "-skx", "--", str(path)], _ENVIRONMENT, COUNTED)
+    except process.TooSlow:
+        return None
+    return int(said.out.split()[0]) << 10 if said.out.strip() else 0
 
 
 def _age(now: datetime, stamp: float) -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from pco.checks import Finding, Site, checks, fail, ok, warn
@@ -85,14 +86,10 @@ def _finished(site: Site) -> list[Ticket]:
 
     def read() -> list[Ticket]:
         spool = Spool(site.config.paths.spool, "pco-doctor")
-        places = []
-        for entry in os.scandir(site.config.paths.spool / State.POSTED):
-            with suppress(FileNotFoundError):
-                places.append((entry.stat().st_mtime, entry.name))
         found = []
-        for _, name in sorted(places, reverse=True)[:MOST_READ]:
+        for one in islice(spool.index.latest(State.POSTED), MOST_READ):
             try:
-                found.append(spool.read(name.removesuffix(".json"), State.POSTED))
+                found.append(spool.read(one.key, State.POSTED))
             except (PcoError, KeyError):
                 continue  # pco itself says so
         return found

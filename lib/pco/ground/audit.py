@@ -14,10 +14,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -134,14 +135,16 @@ def parse(line: bytes) -> Record | None:
 
 def line_hash(line: bytes) -> str:
     """The hash that the next record carries; `line` without its newline."""
-    return str(_sha256(line).hexdigest())
+    return str(_sha256()(line).hexdigest())
 
 
-def _sha256(data: bytes) -> Any:
+@cache
+def _sha256() -> Callable[[bytes], Any]:
     """SHA-256 as Python itself brings it: hashlib would load OpenSSL, which the resident pco-watch had to carry."""
     for name in ("_sha2", "_sha256", "hashlib"):  # since Python 3.12; before; where Python was built without
         with suppress(ImportError):
-            return import_module(name).sha256(data)
+            found: Callable[[bytes], Any] = import_module(name).sha256
+            return found
     raise AssertionError("hashlib is always there")
 
 

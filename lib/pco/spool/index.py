@@ -105,6 +105,23 @@ class Index:
         found = [made for value in latest.values() if (made := _finished(value))]
         return sorted(found, key=lambda f: f.at, reverse=True)
 
+    def latest(self, state: State) -> Iterator[Finished]:
+        """The tickets of a finished state, the one that came into it last first."""
+        for name in self.months():
+            yield from (one for one in self.month(name) if self._is_in(one, state))
+
+    def oldest(self, state: State) -> Finished | None:
+        """The ticket that has been in a finished state for longest; None if there is none."""
+        sign = json.dumps({"state": state.value})[1:-1].encode()
+        for name in reversed(self.months()):
+            with suppress(FileNotFoundError):
+                # A state that few tickets are in stands in few months.
+                if sign in (self.folder / f"{name}.jsonl").read_bytes():
+                    found = next((one for one in reversed(self.month(name)) if self._is_in(one, state)), None)
+                    if found:
+                        return found
+        return None
+
     def whole(self) -> bool:
         """Whether the index exists; if not, `rebuild` it."""
         return (self.folder / "counts.json").exists()
@@ -121,6 +138,9 @@ class Index:
         for month, texts in months.items():
             self._replace(f"{month}.jsonl", "".join(f"{text}\n" for text in texts))
         self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
+
+    def _is_in(self, one: Finished, state: State) -> bool:
+        return one.state == state and (self.root / state / f"{one.key}.json").exists()
 
     def _records(self, state: State) -> Iterator[tuple[Ticket, datetime]]:
         from pco.ground.errors import PcoError
