@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb pictures walk-through
+.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb pictures board-pictures walk-through
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -54,11 +54,16 @@ walk-through: .venv/.ready  ## record the demo as a terminal session, to be play
 	@share/need tmux git
 	@$(PY) share/demo/record.py share/doc/walk-through.cast
 
-pictures: .venv/.claude  ## play scenes with Claude Code, keep its screens for pco-claude(7) and README; about 3 min
+pictures: .venv/.claude board-pictures  ## play scenes with Claude Code, keep its screens for pco-claude(7) and README; about 3 min
 	@share/need tmux git chromium
 	@share/need --install fonts-symbola fonts-dejavu-core
 	$(PY) share/demo/scenes.py share/doc/screens
 	$(PY) share/demo/pictures.py share/doc/screens share/doc inbox blocked complete
+
+board-pictures: .venv/.ready  ## picture the dashboard of a pco that looks lived in, for README and pco-tutorial(7)
+	@share/need chromium
+	@share/need --install fonts-dejavu-core fonts-noto-cjk fonts-noto-color-emoji
+	$(PY) share/demo/pictures.py share/doc
 
 man: $(if $(filter $(PY),$(MAKER)),.venv/.ready)  ## make the manual pages into build/man
 	@mkdir -p build/man

@@ -6,6 +6,7 @@ the real thing: the spool, the files of the audit record and of money, and pco-d
 The same number gives the same tickets; their times count back from now.
 """
 
+import fcntl
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "lib"))
@@ -48,6 +50,7 @@ from pco.spool import Spool  # noqa: E402
 WEB, INF = "0d5a8a52-2b0b-4a51-9d1c-7f6d1f0a0001", "0d5a8a52-2b0b-4a51-9d1c-7f6d1f0a0002"
 TODO = PlaneState("8b01c52a-86c6-4a52-9e23-90f646e5f7f1", "Todo", "unstarted")
 REPOSITORIES = {WEB: "https://git.example.org/shop/web.git", INF: "https://git.example.org/shop/infra.git"}
+ZONE = ZoneInfo("Europe/Berlin")
 REVIEW = PlaneState("8b01c52a-86c6-4a52-9e23-90f646e5f7f2", "In Review", "started")
 CONFIG = """\
 plane:
@@ -170,7 +173,8 @@ class Maker:
         key = f"{prefix}-{n + 1}"
         title = ODD[n % len(ODD)] if n > 12 and n % 9 == 4 else TITLES[n % len(TITLES)]
         spans = self._spans(state)
-        last = self.minutes(200) if state in (State.PENDING, State.COMPLETED, State.FAILED) else self.minutes(20)
+        slow = state in (State.PENDING, State.COMPLETED, State.FAILED)
+        last = self.minutes(200 if slow else 1 if state is State.OUTBOX else 20)
         if state in (State.POSTED, State.REJECTED):
             last = timedelta(minutes=dice.uniform(3, 60 * 24 * (DAYS if n >= len(FIRST) else 1.5)))
         at = self.now - last - sum((span for _, span in spans), timedelta())
@@ -258,7 +262,7 @@ class Maker:
 
     def spent(self, key: str, at: datetime, usd: float) -> None:
         """A session has cost something."""
-        self.books.setdefault(f"{at:%Y-%m-%d}", {})[spend.name_of(key, 1, 1)] = Spent(0.0, usd)
+        self.books.setdefault(f"{times.day(at, ZONE):%Y-%m-%d}", {})[spend.name_of(key, 1, 1)] = Spent(0.0, usd)
 
     def _told(self, came: State, to: State, stayed: timedelta) -> dict[str, object]:
         """What the audit record has of a move."""
@@ -303,9 +307,13 @@ def _work(key: str, dice: random.Random) -> Work:
 
 
 def main() -> int:
+    """Make one where the command line says."""
+    make(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 120)
+    return 0
+
+
+def make(home: Path, count: int) -> None:
     """Make it all."""
-    home = Path(sys.argv[1]).resolve()
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 120
     now = datetime.now(UTC).replace(microsecond=0)
     lay_out(home)
     maker = Maker(now)
@@ -315,8 +323,9 @@ def main() -> int:
     spool = Spool(home / "spool", "pco-poll")
     spool.index.rebuild()
     environ = {**os.environ, "PCO_CONFIG": str(home / "pco.yaml")}
-    subprocess.run([sys.executable, str(TOP / "bin" / "pco-dashboard"), "--full"], env=environ, check=True)
-    return 0
+    with open(home / "spool" / ".watch.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as pco-watch holds it, without which pco is not well
+        subprocess.run([sys.executable, str(TOP / "bin" / "pco-dashboard"), "--full"], env=environ, check=True)
 
 
 def lay_out(home: Path) -> None:

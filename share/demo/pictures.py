@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Make pictures of kept screens, as pco's pages show them: pictures.py SCREENS FOLDER NAME...
+"""Make pictures: pictures.py SCREENS FOLDER NAME..., of kept screens, as pco's pages show them; pictures.py FOLDER.
 
-SCREENS/NAME.ansi becomes FOLDER/NAME.png.  A browser draws them, in a profile of its own that is thrown away.
+SCREENS/NAME.ansi becomes FOLDER/NAME.png.  With FOLDER alone, board.png and ticket.png are made in it: the dashboard of
+a pco that looks lived in.  A browser draws them, in a profile of its own that is thrown away.
 """
 
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "lib"))
+
+import exhibit  # noqa: E402
 
 from pco.pages import screen  # noqa: E402
 from pco.pages.html import document, el  # noqa: E402
@@ -27,8 +30,11 @@ body { padding: 0; max-width: none; background: #14161a; }
 
 def main() -> int:
     """Draw each."""
-    screens, folder, *names = sys.argv[1:]
     with tempfile.TemporaryDirectory() as scratch:
+        if len(sys.argv) == 2:
+            dashboard(Path(scratch), Path(sys.argv[1]).resolve())
+            return 0
+        screens, folder, *names = sys.argv[1:]
         (Path(scratch) / "style.css").write_text((TOP / "share" / "www" / "style.css").read_text() + STYLE)
         for name in names:
             draw(Path(scratch), (Path(screens) / f"{name}.ansi").read_text(), Path(folder).resolve() / f"{name}.png")
@@ -45,9 +51,22 @@ def draw(scratch: Path, drawn: str, to: Path) -> None:
         [el("meta", {"charset": "utf-8"}), sheet, el("title", None, to.stem)], [screen.picture(text.encode())]
     )
     (scratch / "page.html").write_bytes(page)
+    shoot(scratch, scratch / "page.html", to, size)
+
+
+def dashboard(scratch: Path, folder: Path) -> None:
+    """The board, and the page of a ticket that waits to be accepted."""
+    exhibit.make(scratch / "pco", 60)
+    www = scratch / "pco" / "www"
+    shoot(scratch, www / "index.html", folder / "board.png", (1680, 1150))
+    shoot(scratch, www / "ticket" / "WEB-3.html", folder / "ticket.png", (1280, 1000))
+
+
+def shoot(scratch: Path, page: Path, to: Path, size: tuple[int, int]) -> None:
+    """Have the browser draw a page."""
     argv = ["chromium", "--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={scratch}/profile"]
     argv += ["--no-sandbox"] if os.geteuid() == 0 else []
-    argv += [f"--window-size={size[0]},{size[1]}", f"--screenshot={to}", f"file://{scratch}/page.html"]
+    argv += [f"--window-size={size[0]},{size[1]}", f"--screenshot={to}", f"file://{page}"]
     subprocess.run(argv, check=True, capture_output=True, timeout=120)
 
 

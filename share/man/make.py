@@ -24,8 +24,10 @@ import screens  # noqa: E402
 from pco import __version__  # noqa: E402
 from pco.commands import overview  # noqa: E402
 from pco.ground import ticket  # noqa: E402
+from pco.pages import feeds  # noqa: E402
 from pco.pages.metrics import GAUGES  # noqa: E402
 from pco.rules import counting, retry  # noqa: E402
+from pco.rules import rows as listed  # noqa: E402
 from pco.spool import MOVES  # noqa: E402
 
 CONFIGURATION = ("/etc/pco/pco.yaml, pco.yaml.d/*.yaml", "the configuration; /etc/pco/pco.yaml.example shows all of it")
@@ -262,14 +264,16 @@ def clean(page: str) -> str:
 def from_markdown(name: str, text: str) -> str:
     """A page of man(7) from the little Markdown that pages for people are written in: headings, paragraphs, blocks.
 
-    The first line is `# NAME - what it is`; further `# ` and `## ` are sections and subsections.  A paragraph that
-    begins with `See: `, `Why: `, `Do: ` or `Over: ` gets that word as its tag.
+    A picture becomes a line with what it shows, for a page on a terminal has none.  The first line is
+    `# NAME - what it is`; further `# ` and `## ` are sections and subsections.  A paragraph that begins with `See: `,
+    `Why: `, `Do: ` or `Over: ` gets that word as its tag.
     """
     first, _, rest = text.partition("\n")
     title, _, section = name.rpartition(".")
     parts = [f'.TH {title.upper()} {section} "" "pco {__version__}" "pco"', ".SH NAME", plain(first.removeprefix("# "))]
     parts += [".SH DESCRIPTION"]
     for block in re.split(r"\n\s*\n", rest.strip()):
+        picture = re.fullmatch(r"!\[([^\]]+)\]\([^)\s]+\)", block.replace("\n", " "))
         tag = re.match(r"(See|Why|Do|Over): ", block)
         if block.startswith("## "):
             parts += [f".SS {plain(block[3:])}"]
@@ -277,6 +281,8 @@ def from_markdown(name: str, text: str) -> str:
             parts += [f".SH {plain(block[2:].upper())}"]
         elif block.startswith("    "):
             parts += [".PP", ".RS 4", ".nf", *(plain(line[4:]) for line in block.split("\n")), ".fi", ".RE"]
+        elif picture:
+            parts += [".PP", ".I " + plain(f"Picture: {picture[1]}")]
         elif tag:
             parts += [".TP", f".B {tag[1]}", plain(block[tag.end() :].replace("\n", " "))]
         else:
@@ -311,6 +317,8 @@ def page(name: str, program: str, description: str, command: click.Command) -> s
         parts += [".SH EXAMPLES", ".nf", *map(plain, examples(help_text)), ".fi"]
     if program == "overview":
         parts += [".SH JOURNAL", *paragraphs(JOURNAL)]
+    if program == "dashboard":
+        parts += [".SH FEEDS", *paragraphs(feeds.__doc__ or ""), *paragraphs(listed.__doc__ or "")]
     parts += [".SH ENVIRONMENT"]
     parts += [line for names, what in ENVIRONMENT for line in (".TP", f".B {plain(names)}", plain(what))]
     if FILES[program]:

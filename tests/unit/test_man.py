@@ -1,6 +1,7 @@
 """The manual pages say what the code does."""
 
 import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -14,8 +15,13 @@ from pco.commands import overview
 from pco.ground import config, ticket
 from pco.ground.ticket import State
 from pco.outside.agents.claude import program
+from pco.pages import feeds
+from pco.pages.clock import Clock
+from pco.pages.snapshot import Snapshot
+from pco.rules import rows
+from pco.rules.health import Health
 from pco.spool import MOVES
-from support import TOP
+from support import T0, TOP
 
 PROGRAMS = ["overview", *(row[0].removeprefix("pco-") for _, rows in overview.TASKS for row in rows)]
 
@@ -132,3 +138,19 @@ def test_pco_names_every_field_that_a_record_of_the_journal_can_have(pages):
 
     assert [name for name in named if name not in pages["pco.1"]] == []
     assert "systemd-journal" in pages["pco.1"]
+
+
+def test_pco_dashboard_names_every_field_of_its_feeds(pages):
+    page = pages["pco-dashboard.1"].replace("\\-", "-").partition(".SH FEEDS")[2]
+    snapshot = Snapshot(Clock(T0), "1", Health("ok"), {})
+    board, health = (json.loads(feed) for feed in (feeds.board(snapshot, []), feeds.health(snapshot)))
+
+    told = [*board, *health, *health["ages"], *rows.NAMES, "finished_at"]
+    assert not [name for name in told if not re.search(rf"\b{name}\b", page)]
+
+
+def test_a_picture_becomes_a_line_with_what_it_shows(pages):
+    page = pages["pco-tutorial.7"]
+
+    assert page.count(".I Picture: The ") == 2
+    assert "![" not in page and ".png" not in page

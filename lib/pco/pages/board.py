@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pco.ground.ticket import FINISHED, State
 from pco.pages import charts, lanes
-from pco.pages.frame import dotted, foot, page
+from pco.pages.frame import command, dotted, foot, page
 from pco.pages.html import Element, Node, el
 from pco.pages.lanes import finished_cells
 from pco.pages.masthead import masthead
@@ -21,11 +21,24 @@ def index(snapshot: Snapshot) -> bytes:
     shown = lanes.lanes(snapshot)
     waiting = sum(len(lane.cards) for lane in shown if lane.group == lanes.WAITS)
     title = f"({waiting}) pco" if waiting else "pco"
-    work = el("div", {"class": "work"}, lanes.groups(shown, snapshot), _finished(snapshot))
+    tickets = [*lanes.groups(shown, snapshot), _finished(snapshot)]
+    work = el("div", {"class": "work"}, tickets if any(tickets) else _none())
     drawn = list(charts.figures(snapshot))
-    aside = el("aside", {"class": "figures", "aria-label": "Figures"}, drawn) if drawn else None
+    aside = el("aside", {"class": "pictures", "aria-label": "Figures"}, drawn) if drawn else None
     body = el("main", {"id": "main", "class": "board"}, work, aside)
     return page(title, "", foot(snapshot.clock, snapshot.version), masthead(snapshot, shown), body, refresh=True)
+
+
+def _none() -> Node:
+    """What somebody wants to know who looks at it for the first time."""
+    return el(
+        "p",
+        {"class": "muted first"},
+        "There is no ticket yet. An item of Plane becomes one when it is new, is moved, or gets a comment, as pco.yaml "
+        "says; ",
+        command("pco-queue add"),
+        " makes one by hand.",
+    )
 
 
 def _finished(snapshot: Snapshot) -> Node:

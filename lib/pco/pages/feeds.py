@@ -1,14 +1,27 @@
-"""The snapshot for programs: board.json and health.json.  Times are ISO 8601 with Z.
+"""The snapshot for programs: board.json, health.json and ok.json lie beside the pages.
 
-board.json   {"schema", "generated_at", "version", "status", "counts": {STATE: N}, "tickets": [a row for each open
-             ticket, as `pco-queue list --format json` prints it], "finished": [{"key", "state", "title", "project",
-             "round", "cost_usd", "finished_at"}, the latest first]}
-health.json  {"status": "ok" or "degraded", "tmux_service": "running", "stopped" or "unknown" (pco-watch, which
-             watches over the sessions), "pending_count", "active_count", "completed_count", "counts", "reasons",
-             "notes", "last_poll" (of the project that waits longest; null: never), "ages" (in seconds, as of
-             generated_at, null for what is not: {"last_poll", "oldest_pending", "oldest_completed",
-             "oldest_outbox"}), "paused" (null, or {"by", "at", "why"}), "generated_at", "version"}
-ok.json      the same, there only while the status is "ok"
+Times are ISO 8601 with Z, money is in USD, what is not there is null.  A schema grows by new names only; `schema` is
+raised where a name goes or changes its meaning.
+
+    board.json
+      schema         1
+      generated_at   when all this was so            version   of pco
+      status         ok or degraded, as in health.json
+      counts         {STATE: how many tickets}, all nine states
+      tickets        [a row for each open ticket, as `pco-queue list --format json` prints it]
+      finished       [the latest 20, newest first: {key, state, title, project (UUID), round, cost_usd, finished_at}]
+
+    health.json
+      status         ok or degraded                  reasons   [why it is degraded, in words]
+      notes          [what is good to know]          paused    null, or {by, at, why}
+      tmux_service   running, stopped or unknown: pco-watch, which watches over the sessions
+      pending_count, active_count, completed_count, counts     as in board.json
+      last_poll      the last successful one, of the project that waits longest
+      next_poll      when systemd will start the next one, as far as it says so
+      ages           {last_poll, oldest_pending, oldest_completed, oldest_outbox}: seconds, as of generated_at
+      generated_at, version
+
+    ok.json          the same as health.json, there only while the status is ok
 """
 
 import json
@@ -55,6 +68,7 @@ def health(snapshot: Snapshot) -> bytes:
         "reasons": list(snapshot.health.reasons),
         "notes": list(snapshot.health.notes),
         "last_poll": times.iso(last) if last else None,
+        "next_poll": times.iso(snapshot.next_poll) if snapshot.next_poll else None,
         "ages": _ages(snapshot, last),
         "paused": {"by": paused.by, "at": times.iso(paused.at), "why": paused.text} if paused else None,
         "generated_at": times.iso(snapshot.clock.now),
