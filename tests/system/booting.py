@@ -125,7 +125,7 @@ def announce(folder: Path, message: str) -> None:
         said.sendto(message.encode(), str(folder / "notify" / "socket"))
 
 
-def remove_groups(name: str, trees: list[machine.Tree], patience: float = 5) -> None:
+def remove_groups(name: str, trees: list[machine.Tree], patience: float = 30) -> None:
     """Remove the control groups of a host whose processes have ended; a moment passes until the kernel lets go."""
     until = time.monotonic() + patience
     for tree in trees:

@@ -234,7 +234,9 @@ def sweep() -> None:
         supervisor = alive(folder / "supervisor")
         kept = owner.exists() and not owner.read_text()
         if not alive(owner) and not (kept and supervisor):
-            Host(folder.name).down()
+            # A process of it may still be dying in the kernel: whoever comes next tries again.
+            with contextlib.suppress(OSError, HostError):
+                Host(folder.name).down()
 
 
 def main() -> int:

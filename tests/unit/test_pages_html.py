@@ -112,3 +112,13 @@ def test_the_strict_reader_refuses_what_is_wrong(broken):
     page = f'<!DOCTYPE html>\n<html lang="en"><head><title>x</title></head><body>{broken}</body></html>'
     with pytest.raises(AssertionError):
         walk(page.encode())
+
+
+@pytest.mark.parametrize(
+    "words", ["the key is sk-ant-api03-0123456789abcdefghij, keep it", "https://me:hunter22@git.example.org"]
+)
+def test_what_looks_like_a_secret_is_on_no_page(words):
+    shown = str(el("p", {"title": words}, words, ["and ", words]))
+
+    assert "0123456789abcdefghij" not in shown and "hunter22" not in shown
+    assert shown.count("(a ") == 3

@@ -32,6 +32,7 @@ from pco.ground import times
 from pco.ground.ticket import State
 from pco.pages.board import MOST_RECENT
 from pco.pages.snapshot import Snapshot, waiting_since
+from pco.rules import secrets
 from pco.spool.index import Finished
 
 SCHEMA = 1
@@ -91,7 +92,7 @@ def _finished(done: Finished) -> dict[str, Any]:
     return {
         "key": done.key,
         "state": done.state,
-        "title": done.title,
+        "title": secrets.masked(done.title),
         "project": done.project,
         "round": done.round,
         "cost_usd": done.usd,

@@ -1,9 +1,9 @@
 """Elements of HTML, escaped by construction: a page is built of elements, never of strings.
 
 Text from outside can only become text, or the value of an attribute: `el` escapes both, drops control, format and bidi
-characters, and takes no address that leads elsewhere than to http, https or a page beside this one.  There is no
-way to write a script or a handler: their names are not known here; script and style are files of pco's own.
-<https://html.spec.whatwg.org/>
+characters, masks what looks like a secret, and takes no address that leads elsewhere than to http, https or a page
+beside this one.  There is no way to write a script or a handler: their names are not known here; script and style are
+files of pco's own.  <https://html.spec.whatwg.org/>
 """
 
 import re
@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Union
 
 from pco.ground import text
+from pco.rules import secrets
 
 VOID = frozenset(["br", "hr", "link", "meta", "wbr"])
 # fmt: off
@@ -105,7 +106,8 @@ def _render(children: Iterable[Node], parts: list[str]) -> None:
         if isinstance(child, Element):
             parts.append(child.markup)
         elif isinstance(child, str):
-            parts.append(child if _HARMLESS.fullmatch(child) else _escaped(text.lines(child)))
+            shown = secrets.masked(child)
+            parts.append(shown if _HARMLESS.fullmatch(shown) else _escaped(text.lines(shown)))
         elif child is not None:
             _render(child, parts)
 
@@ -120,7 +122,8 @@ def _attributes(attributes: tuple[tuple[str, str | None], ...]) -> str:
         if name == "href" and value is not None:
             value = address(value)
         if value is not None:
-            parts.append(f' {name}="{_escaped(text.line(value)).replace(chr(34), "&quot;")}"')
+            shown = text.line(secrets.masked(value))
+            parts.append(f' {name}="{_escaped(shown).replace(chr(34), "&quot;")}"')
     return "".join(parts)
 
 

@@ -6,6 +6,9 @@ A finding never repeats the secret: it names the kind, and shows the first chara
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
 
 KINDS = (
     ("a token of Plane", re.compile(r"\bplane_api_[0-9a-f]{16,}")),
@@ -17,6 +20,10 @@ KINDS = (
     ("a key of AWS", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?s:.*?-----END [A-Z0-9 ]*-----)?")),
     ("a password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]{1,100}:[^\s/@]{3,200}@")),
+)
+# What each of them has: most texts have nothing of it, and are looked through once.
+_HINT = re.compile(
+    r"plane_api_|sk-ant-|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hooks\.slack|A[KS]IA|PRIVATE KEY|:[^\s/@]+@"
 )
 # What its name calls a secret, though it has no form of its own; a path or a variable only says where one is.
 _NAMED = re.compile(
@@ -45,9 +52,22 @@ def masked(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
     for kind, value in known:
         if len(value) >= LEAST:
             text = text.replace(value, f"({kind})")
-    for kind, form in KINDS:
-        text = form.sub(f"({kind})", text)
+    if _HINT.search(text):
+        for kind, form in KINDS:
+            text = form.sub(f"({kind})", text)
     return text
+
+
+def masked_all(value: T) -> T:
+    """A value of JSON with every text in it masked."""
+    found: Any = value
+    if isinstance(value, str):
+        found = masked(value)
+    elif isinstance(value, dict):
+        found = {name: masked_all(one) for name, one in value.items()}
+    elif isinstance(value, list | tuple):
+        found = [masked_all(one) for one in value]
+    return cast(T, found)
 
 
 def stripped(text: str) -> str:

@@ -20,7 +20,7 @@ from pco.pages.charts import DAY
 from pco.pages.frame import home
 from pco.pages.snapshot import Card, Papers, Story, Unreadable, card, ran
 from pco.pages.story import ticket_page, unreadable_page
-from pco.rules import budget, prompt, rows
+from pco.rules import budget, prompt, rows, secrets
 
 MOST_PROMPT = 16 << 20  # bytes; a page shows the first part of it
 Seen = dict[str, Any]
@@ -99,7 +99,8 @@ def _show(run: Run, key: str, state: State) -> Seen | None:
         return _show_broken(run, Card(key, state, reason=str(error)), "")
     watch, papers = show_record(run, ticket)
     made = shape.dump(card(ticket))
-    return {"stamp": f"{state} {record} {papers}", "watch": watch, "card": made, "row": rows.row(ticket)}
+    row = secrets.masked_all(rows.row(ticket))
+    return {"stamp": f"{state} {record} {papers}", "watch": watch, "card": secrets.masked_all(made), "row": row}
 
 
 def _show_corrupt(run: Run, key: str) -> Seen:
@@ -116,7 +117,7 @@ def _show_corrupt(run: Run, key: str) -> Seen:
 def _show_broken(run: Run, shown: Card, stamp: str) -> Seen:
     show_unreadable(run, shown)
     row = rows.unreadable(shown.key, shown.state, shown.reason)
-    return {"stamp": stamp, "watch": [], "card": shape.dump(shown), "row": row}
+    return {"stamp": stamp, "watch": [], "card": shape.dump(shown), "row": secrets.masked_all(row)}
 
 
 def _stamp(run: Run, key: str, state: State, watch: list[str]) -> str:
