@@ -26,11 +26,15 @@ test: check oldest .venv/.claude  ## set up, run all checks and tests (as root a
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/claude tests/system
 
-check: .venv/.test  ## ruff, mypy, import directions, tests that need nothing
+SHIPPED = lib bin share etc systemd README.md SECURITY.md Makefile setup.cfg .ci
+check: .venv/.test  ## ruff, mypy, bandit, detect-secrets, import directions, tests that need nothing
 	@share/need tmux git strace setpriv:util-linux man:man-db mandoc
 	$(PY) -m ruff check lib tests share bin/pco*
 	$(PY) -m ruff format --check lib tests share bin/pco*
 	$(PY) -m mypy
+	$(PY) -m bandit -q -ll -r lib bin share
+	$(PY) -m detect_secrets.pre_commit_hook --disable-plugin HexHighEntropyString --exclude-lines 'USER:TOKEN@' \
+		$$(find $(SHIPPED) -type f ! -name '*.png' ! -name '*.pyc')
 	$(PY) -m pytest -q -n $(WORKERS) tests/unit
 
 oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of all packages

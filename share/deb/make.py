@@ -82,6 +82,11 @@ def document(root: Path, version: str, at: datetime) -> None:
         page.unlink()
 
 
+def _md5(path: Path) -> str:
+    """What deb-md5sums(5) wants of a file."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
 def control(root: Path, tree: Tree, version: str) -> None:
     """DEBIAN/: control, conffiles, md5sums, the scripts."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
@@ -90,7 +95,7 @@ def control(root: Path, tree: Tree, version: str) -> None:
     words = {"VERSION": version, "SIZE": str(size), "LIBRARY": tree.library_name()}
     words |= {"PLAIN": " ".join(plain), "STATE": " ".join(STATE), "GLOBS": " ".join(STATE_GLOBS)}
     names = [str(path.relative_to(root)) for path in files]
-    sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {name}" for path, name in zip(files, names, strict=True)]
+    sums = [f"{_md5(path)}  {name}" for path, name in zip(files, names, strict=True)]
     written = {name: (HERE / name).read_text() for name in SCRIPTS}
     written |= {"control": (HERE / "control.in").read_text(), "md5sums": "".join(f"{line}\n" for line in sums)}
     written["conffiles"] = "".join(f"/{name}\n" for name in names if name.startswith("etc/"))

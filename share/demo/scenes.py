@@ -220,7 +220,7 @@ def down(model: str, how: dict[str, Any]) -> None:
     import json
     from urllib.request import Request, urlopen
 
-    urlopen(Request(f"{model}/_down", json.dumps(how).encode(), method="PUT"), timeout=10).close()
+    urlopen(Request(f"{model}/_down", json.dumps(how).encode(), method="PUT"), timeout=10).close()  # of a stand-in here  # nosec B310
 
 
 def rules(sessions: Path) -> list[dict[str, Any]]:
@@ -285,9 +285,8 @@ def main() -> int:
     """Play all, keep all, end all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "--home", type=Path, default=Path("/tmp/acme"), help="where it all happens; it can be read on the screens"
-    )
+    home = Path("/tmp/acme")  # short, for it is read on the screens  # nosec B108
+    parser.add_argument("--home", type=Path, default=home, help="where it all happens; it can be read on the screens")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(given.home)

@@ -151,7 +151,7 @@ def _sha256() -> Callable[[bytes], Any]:
 def _lock(handle: int, path: Path, patience: float = 10.0) -> None:
     """Take the file's own lock; `make_ours` first, since a file of another user keeps its mode."""
     if os.fstat(handle).st_uid == os.geteuid():
-        os.fchmod(handle, 0o660)
+        os.fchmod(handle, 0o660)  # of group pco each may add to it  # nosec B103
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 # What no unit of pco sees (ProtectHome=, PrivateTmp=), and what pco-session@.service does not show beside that
 # (PrivateDevices=, TemporaryFileSystem=).
-PRIVATE = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
+PRIVATE = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used  # nosec B108
 _STATE = ("/var/lib", "/var/spool", "/var/log", "/var/backups", "/run", "/etc/pco", "/dev")
 HIDDEN = (*_STATE, *PRIVATE)
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--")
