@@ -17,6 +17,7 @@ from pco.ground.ticket import (
     Commit,
     Cost,
     Entry,
+    Fetched,
     Forward,
     Hold,
     Note,
@@ -453,6 +454,13 @@ def test_it_is_shown_where_the_branch_is_or_why_it_is_not_there():
     assert "Not pushed yet: away" in page(Pushed("0" * 40, "/srv", T0, "later", "away", 3))
     assert "Its push was refused: theirs" in page(Pushed("0" * 40, "/srv", T0, "refused", "theirs", 1))
     assert "ush" not in page(None).partition("Work")[2].partition("What ")[0]
+
+
+def test_it_is_shown_who_has_fetched_the_branch():
+    work = Work((Commit("0" * 40, "x"),), branch="pco/WEB-1", tip="0" * 40, fetched=Fetched("0" * 40, "<ann>", T0))
+    ticket = a_ticket(state=State.COMPLETED).with_round(work=work)
+
+    assert "Fetched by <ann>" in walk(ticket_page(Story(ticket, CLOCK, "1"))).text
 
 
 def test_the_way_tells_how_long_a_ticket_stood_at_each_gate():
