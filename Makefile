@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest bench soak release-check install needed uninstall clean man completion deb pictures board-pictures walk-through
+.PHONY: help demo test check fast oldest faults bench soak release-check install needed uninstall clean man completion deb pictures board-pictures walk-through
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -25,6 +25,7 @@ demo: .venv/.ready $(if $(filter claude,$(AGENT)),.venv/.claude)  ## set up, run
 test: check oldest .venv/.claude  ## set up, run all checks and tests (as root also those that boot a systemd)
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/claude tests/system
+	$(PY) -m pytest -q -s tests/faults
 
 SHIPPED = lib bin share etc systemd README.md SECURITY.md Makefile setup.cfg .ci
 check: .venv/.test  ## ruff, mypy, bandit, detect-secrets, import directions, tests that need nothing
@@ -41,6 +42,10 @@ oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of 
 	@share/need tmux git zsh
 	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
 
+faults: .venv/.test  ## kill every program at each call that touches its files, refuse each call; about 2 h (ARGS=)
+	@share/need git strace
+	$(PY) tests/faults/kills.py --workers $(WORKERS) $(ARGS)
+
 bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
 	@share/need tmux git
 	$(PY) tests/bench/run.py $(if $(JSON),--json $(JSON))
@@ -50,7 +55,7 @@ soak: .venv/.test  ## as root: wake-ups as the figures ask, 20 test tickets at o
 	PCO_SOAK=1 $(PY) -m pytest -q --timeout 1800 tests/system/test_waking.py \
 		tests/system/test_trials.py tests/system/test_production.py
 
-release-check: test bench soak  ## what is too long for CI: everything, with coverage
+release-check: test faults bench soak  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
 	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
 

@@ -128,6 +128,20 @@ def test_what_a_crash_left_half_written_goes_after_a_day(site):
     assert os.listdir(site.home / "spool/control/push") == [".WEB-2.4712"]
 
 
+def test_what_a_crash_left_half_written_goes_wherever_pco_writes(site):
+    known = site.home / "plane" / "6fb4192b-77e8-4d8e-85fe-ed3a8609522a" / "known"
+    known.mkdir(parents=True)
+    (site.home / "metrics/tally").mkdir()
+    places = [site.home / name for name in ("plane", "audit", "metrics", "metrics/tally")] + [known, known.parent]
+    for place in places:
+        (place / ".x.json.4711").write_text("{")
+        os.utime(place / ".x.json.4711", ((NOW - 2 * DAY).timestamp(),) * 2)
+
+    site.run("pco-retention")
+
+    assert [place for place in places if (place / ".x.json.4711").exists()] == []
+
+
 def test_the_name_that_it_had_before_still_says_how_long_workspaces_are_kept(site):
     placed(site, "WEB-1", State.POSTED, 5)
     site.configure(sessions={"keep": "4d"})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pco.ground import durable
 from pco.ground.ticket import Entry, Note, State, to_bytes
 from pco.spool import Spool
 from support import T0, a_ticket, put
@@ -69,3 +70,50 @@ def test_the_latest_and_the_oldest_of_a_state_are_found_without_those_that_are_g
     spool.path("WEB-1", State.POSTED).unlink()
     spool.path("WEB-3", State.REJECTED).unlink()
     assert spool.index.oldest(State.POSTED).key == "WEB-2" and spool.index.oldest(State.REJECTED) is None
+
+
+@pytest.mark.parametrize("state", [State.POSTED, State.REJECTED])
+def test_a_ticket_whose_program_died_before_it_was_listed_is_listed_by_the_next_change(finished, state):
+    put_there(finished, a_ticket("WEB-2"), state)
+
+    finished.mend_index()
+
+    assert sorted(one.key for one in finished.index.month(f"{T0:%Y-%m}")) == ["WEB-1", "WEB-2"]
+    assert finished.count(state) == len(finished.keys(state))
+
+
+def test_a_ticket_that_was_taken_away_before_it_was_noted_is_not_listed_any_more(finished):
+    finished.path("WEB-1", State.REJECTED).unlink()
+
+    assert finished.mend_index()
+
+    assert finished.index.month(MONTH) == []
+    assert finished.count(State.REJECTED) == 0
+    assert not finished.mend_index(), "nothing is left to do"
+
+
+def test_a_record_that_was_rewritten_before_it_was_noted_is_listed_as_it_is(finished):
+    path = finished.path("WEB-1", State.REJECTED)
+    before = finished.read("WEB-1")
+    durable.replace(path, to_bytes(replace(before, rev=before.rev + 1, title="Another")))
+
+    finished.mend_index()
+
+    assert [(one.rev, one.title) for one in finished.index.month(MONTH)] == [(before.rev + 1, "Another")]
+
+
+def test_what_is_listed_as_it_is_gets_no_second_line(finished):
+    put_there(finished, a_ticket("WEB-2"), State.REJECTED)
+    finished.mend_index()
+    lines = (finished.index.folder / f"{MONTH}.jsonl").read_text()
+    (finished.root / "rejected" / "WEB-9.txt").touch()
+
+    assert finished.mend_index()
+
+    assert (finished.index.folder / f"{MONTH}.jsonl").read_text() == lines
+
+
+def put_there(spool: Spool, ticket, state: State) -> None:
+    """A ticket comes into a state, and nothing else happens: its program was killed."""
+    entry = Entry(T0, "pending", state.value, "test", 1)
+    durable.write_new(spool.path(ticket.key, state), to_bytes(replace(ticket, state=state, history=(entry,))))

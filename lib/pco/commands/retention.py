@@ -34,6 +34,7 @@ from pco.spool import Stale
 
 _ATTEMPT = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?|current|\.current")
 _WRITTEN = ("index", "notify", "corrupt", "control", "control/import", "control/clean", "control/push", "control/purge")
+_KNOWN = ("*", "*/known")  # below plane/: what is known of each project
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
@@ -202,8 +203,16 @@ class Retention:
     def _sweep(self) -> None:
         """What crashes left half written, and nobody writes any more: `.NAME.PID`, see `ground.durable`."""
         paths, edge = self.pco.config.paths, (self.pco.now() - timedelta(days=1)).timestamp()
-        for folder in (paths.metrics / spend.FOLDER, *(paths.spool / name for name in _WRITTEN)):
-            for path in folder.glob(".*.[0-9]*"):
+        places = [paths.spool / name for name in _WRITTEN]
+        places += [
+            paths.audit,
+            paths.plane,
+            paths.metrics,
+            *(place for place in paths.metrics.glob("*") if place.is_dir()),
+        ]
+        places += [place for pattern in _KNOWN for place in paths.plane.glob(pattern) if place.is_dir()]
+        for place in places:
+            for path in place.glob(".*.[0-9]*"):
                 with suppress(OSError):
                     if path.lstat().st_mtime < edge:
                         path.unlink()

@@ -67,6 +67,7 @@ def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
         if clock >= looked + RESCAN:
             with suppress(TryLater):
                 halting.heed(pco, runner)
+                mend_index(pco)
             looked, later = clock, frozenset()
         if clock >= swept + SWEEP:
             sweep(pco)
@@ -88,6 +89,7 @@ def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
         if desk.scan(trigger.rung) > attempt.clock() or trigger.ended:
             break
     cleaning.of_dropped(pco, runner)
+    mend_index(pco)
     sweep(pco)
 
 
@@ -125,9 +127,12 @@ def wake_retries(pco: Pco, desk: Desk, clock: float) -> float:
 
 
 def sweep(pco: Pco) -> None:
-    """Once a day: what crashes left goes; an index that somebody removed is made again."""
+    """Once a day: what crashes left goes."""
     for name in pco.spool.control.sweep():
         pco.log("info", f"removed tmp/{name}, left by a crash")
-    if not pco.spool.index.whole():
-        with pco.spool.lock():
-            pco.spool.index.rebuild()
+
+
+def mend_index(pco: Pco) -> None:
+    """What a crash left out of the index of finished tickets comes in, and then onto the pages."""
+    if pco.spool.mend_index():
+        pco.spool.control.wake("dashboard")

@@ -5,8 +5,9 @@
                             "project", "round", "usd", "rev"}, and again when its record was rewritten;
                             {"key", "left": true} when it was reopened or dropped; the last line counts
 
-Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it; a count that does not fit the folder's
-mtime is made anew, and so are the months when they are absent.
+Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it: first the months, then the counts.  So a
+count that does not fit its folder's mtime says that somebody died in between, or changed the folder by hand: then the
+months are compared with the folder, and it is counted anew.  Where there are none, all is made from the records.
 """
 
 import json
@@ -20,6 +21,8 @@ from typing import Any
 
 from pco.ground import durable, times
 from pco.ground.ticket import FINISHED, KEY, State, Ticket, from_bytes
+
+SLACK = 1_000_000_000  # nanoseconds: a record is written somewhat before it comes into its folder
 
 
 @dataclass(frozen=True)
@@ -48,29 +51,36 @@ class Index:
         known = self._counts().get(state.value)
         return known[0] if known and known[1] == self._mtime(state) else self._listed(state)
 
+    def true(self, *states: State) -> bool:
+        """Whether it says of these states, if they are finished ones, what was there after pco's last change."""
+        counts = self._counts()
+        return all(counts.get(state.value, [0, 0])[1] == self._mtime(state) for state in states if state in FINISHED)
+
     def check(self, *states: State) -> None:
-        """Before a change, under the lock: count a finished state anew if somebody changed its folder by hand."""
+        """Before a change, under the lock: mend what a crash, or somebody by hand, made of a finished state."""
         for state in states:
-            if state in FINISHED and self._counts().get(state.value, [0, 0])[1] != self._mtime(state):
-                self.recount(state)
+            if not self.true(state):
+                self._mend(state)
 
     def moved(self, after: Ticket, before: Ticket) -> None:
         """Take note of a move that was just made, under the lock."""
-        for state, step in ((before.state, -1), (after.state, 1)):
-            if state in FINISHED:
-                self._step(state, step)
-        self.left(before)
-        self.rewritten(after)
+        if self.left(before) and self.rewritten(after):
+            for state, step in ((before.state, -1), (after.state, 1)):
+                if state in FINISHED:
+                    self._step(state, step)
 
-    def left(self, ticket: Ticket) -> None:
-        """A finished ticket is no longer what it was: reopened, or dropped."""
-        if ticket.state in FINISHED and (entered := ticket.entered()):
-            self._append(entered, {"key": ticket.key, "left": True})
+    def left(self, ticket: Ticket) -> bool:
+        """A finished ticket is no longer what it was: reopened, or dropped.  False if that cannot be written."""
+        entered = ticket.entered() if ticket.state in FINISHED else None
+        return entered is None or self._append(entered, {"key": ticket.key, "left": True})
 
-    def rewritten(self, ticket: Ticket) -> None:
-        """A ticket has finished, or its record was rewritten since: who shows it learns so without reading them all."""
-        if ticket.state in FINISHED and (entered := ticket.entered()):
-            self._append(entered, line_of(ticket, entered))
+    def rewritten(self, ticket: Ticket) -> bool:
+        """A ticket has finished, or its record was rewritten since: who shows it learns so without reading them all.
+
+        False if that cannot be written; then it must not be counted, which says that there is something to mend.
+        """
+        entered = ticket.entered() if ticket.state in FINISHED else None
+        return entered is None or self._append(entered, line_of(ticket, entered))
 
     def forget(self, key: str) -> None:
         """Take every line of a key away, under the lock; also from what a crash left half written.  Raises OSError."""
@@ -128,24 +138,44 @@ class Index:
 
     def rebuild(self) -> None:
         """Make it all anew from the records, under the lock."""
-        for old in self.folder.glob("????-??.jsonl"):
-            old.unlink()
+        for old in ("counts.json", *(path.name for path in self.folder.glob("????-??.jsonl"))):
+            (self.folder / old).unlink(missing_ok=True)
         months: dict[str, list[str]] = {}
         for state in FINISHED:
             for ticket, entered in self._records(state):
                 text = json.dumps(line_of(ticket, entered))
                 months.setdefault(f"{entered:%Y-%m}", []).append(text)
-        for month, texts in months.items():
-            self._replace(f"{month}.jsonl", "".join(f"{text}\n" for text in texts))
-        self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
+        written = [self._replace(f"{m}.jsonl", "".join(f"{text}\n" for text in texts)) for m, texts in months.items()]
+        if all(written):
+            self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
 
     def _is_in(self, one: Finished, state: State) -> bool:
         return one.state == state and (self.root / state / f"{one.key}.json").exists()
 
-    def _records(self, state: State) -> Iterator[tuple[Ticket, datetime]]:
+    def _mend(self, state: State) -> None:
+        """Have the months list what is in a folder, and count it: only what is new to them is read."""
+        since = self._counts().get(state.value, [0, 0])[1] - SLACK
+        listed = {one.key: one for name in self.months() for one in self.month(name) if one.state == state}
+        there: dict[str, int] = {}
+        with suppress(FileNotFoundError), os.scandir(self.root / state) as entries:
+            for entry in entries:
+                if KEY.fullmatch(key := entry.name.removesuffix(".json")):
+                    there[key] = entry.stat(follow_symlinks=False).st_mtime_ns
+        doubtful = [f"{key}.json" for key, written in there.items() if key not in listed or written >= since]
+        done = True
+        for ticket, entered in self._records(state, doubtful):
+            if (known := listed.get(ticket.key)) is None or (known.rev, known.at) != (ticket.rev, entered):
+                done = self.rewritten(ticket) and done
+        for key, one in listed.items():
+            if key not in there:
+                done = self._append(one.at, {"key": key, "left": True}) and done
+        if done:
+            self.recount(state)
+
+    def _records(self, state: State, names: list[str] | None = None) -> Iterator[tuple[Ticket, datetime]]:
         from pco.ground.errors import PcoError
 
-        for name in os.listdir(self.root / state):
+        for name in os.listdir(self.root / state) if names is None else names:
             if not KEY.fullmatch(name.removesuffix(".json")):
                 continue
             with suppress(OSError, PcoError):  # what cannot be read is counted, and set aside by who meets it
@@ -173,20 +203,29 @@ class Index:
     def _listed(self, state: State) -> int:
         return sum(1 for name in os.listdir(self.root / state) if name.endswith(".json"))
 
-    def _append(self, at: datetime, value: dict[str, Any]) -> None:
+    def _append(self, at: datetime, value: dict[str, Any]) -> bool:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        with suppress(OSError), open(os.open(self.folder / f"{at:%Y-%m}.jsonl", flags, 0o660), "w") as file:
-            file.write(json.dumps(value) + "\n")
+        try:
+            with open(os.open(self.folder / f"{at:%Y-%m}.jsonl", flags, 0o660), "w") as file:
+                file.write(json.dumps(value) + "\n")
+        except OSError:
+            return False
+        return True
 
     def _write(self, counts: dict[str, list[int]]) -> None:
         self._replace("counts.json", json.dumps(counts))
 
-    def _replace(self, name: str, content: str) -> None:
+    def _replace(self, name: str, content: str) -> bool:
         temporary = self.folder / f".{name}.{os.getpid()}"
-        with suppress(OSError):
+        try:
             temporary.write_text(content)
             temporary.chmod(0o660)
             temporary.rename(self.folder / name)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            return False
+        return True
 
     def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
         with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:

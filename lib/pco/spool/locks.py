@@ -49,6 +49,8 @@ class Lock:
             ) from None
         except OSError as error:
             raise SystemFault(f"{self.path}: {error.strerror}") from error
+        except RuntimeError as error:  # newer filelocks, once the system has refused to release it
+            raise SystemFault(str(error)) from error
         return self._lock
 
     def _inode(self) -> int:

@@ -250,7 +250,8 @@ class Spool:
         with self.lock():
             self._compare(ticket)
             recorded = self._put(ticket)
-            self.index.rewritten(recorded)
+            if self.index.rewritten(recorded):
+                self.index.touched(recorded.state)
             return recorded
 
     def move(self, ticket: Ticket, to: State, by: str = "", why: str = "") -> Ticket:
@@ -293,6 +294,14 @@ class Spool:
             self._rename(key, state, State.CORRUPT)
             self.index.recount(state)
 
+    def mend_index(self) -> bool:
+        """See that the index of finished tickets is there and true; says whether something had to be done."""
+        if self.index.whole() and self.index.true(*FINISHED):
+            return False
+        with self.lock():
+            self.index.check(*FINISHED) if self.index.whole() else self.index.rebuild()
+        return True
+
     def aside(self, key: str) -> Aside | None:
         """Why `key` was set aside; None if nothing says so."""
         try:
@@ -324,14 +333,16 @@ class Spool:
             if state is None:
                 raise KeyError(key)
             self.permit(state, None)
-            path = self.path(key, state)
+            path, dropped = self.path(key, state), None
+            self.index.check(state)
             with suppress(PcoError, FileNotFoundError):
-                self.index.left(self._load(key, state))
+                dropped = self._load(key, state)
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
             durable.sync_folder(path.parent)
             with suppress(FileNotFoundError):
                 os.unlink(self.root / State.CORRUPT / f"{key}.why")
-            self.index.recount(state)
+            if dropped is None or self.index.left(dropped):
+                self.index.recount(state)
 
     def _compare(self, ticket: Ticket) -> None:
         """Raise Stale unless the file still is in the state and of the `rev` that `ticket` was read with."""
@@ -366,7 +377,6 @@ class Spool:
                 os.unlink(temporary)
             raise SystemFault(f"{ticket.key}: {folder}: {error.strerror}") from error
         durable.sync_folder(folder)
-        self.index.touched(where or ticket.state)
         return following
 
     def write_temporary(self, ticket: Ticket) -> Path:

@@ -36,7 +36,9 @@ class Hashed(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        """All of it."""
+        """All of it; once it is closed nothing, for what was given up still writes its end when it is collected."""
+        if self.closed:
+            return len(data)
         self._file.write(data)
         self._hash.update(data)
         self.size += len(data)

@@ -1,0 +1,221 @@
+"""Kill every program of pco at every call that touches its files, and have the system refuse each: `make faults`.
+
+    tests/faults/kills.py                                       all points of all scenes
+    tests/faults/kills.py --budget 180 --changing               as CI does: as many as there is time for, spread evenly
+    tests/faults/kills.py --only SCENE --point POINT            one again, as it was printed, with all that was said
+
+A point is a call of a program of which an undisturbed run was traced.  For each the scene is laid out anew, strace(1)
+kills the program as it enters that call, or has the call fail, and the next ordinary runs come.  A point whose fault
+did not fire, at just that call, is vacuous, and an error as a violation is.
+"""
+
+import argparse
+import gc
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from multiprocessing import get_context
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "tests"), *([] if "PCO_FAULTS_LIB" in os.environ else [str(TOP / "lib")])]
+
+from faults import running, worlds  # noqa: E402
+from faults.calls import EIO, ENOSPC, KILL, ORDER  # noqa: E402
+from faults.engine import Bench, Point, Seen  # noqa: E402
+from faults.scenes import SCENES, Scene  # noqa: E402
+
+FAULTS = (ORDER, KILL, EIO, ENOSPC)
+_bench: Bench | None = None  # of a worker
+
+
+@dataclass
+class Tally:
+    """What came of the points of one scene."""
+
+    scene: Scene
+    points: int = 0
+    fired: int = 0
+    vacuous: int = 0
+    violations: int = 0
+    seconds: float = 0.0
+
+    def take(self, seen: Seen) -> None:
+        """One more."""
+        self.fired += seen.fired
+        self.vacuous += not seen.fired
+        self.violations += bool(seen.wrong)
+        self.seconds += seen.seconds
+
+
+@dataclass
+class Outcome:
+    """Of all: `wrong` are the points at which something was."""
+
+    tallies: dict[str, Tally]
+    wrong: list[Seen] = field(default_factory=list)
+    left: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Nothing was violated, and nothing vacuous."""
+        return not self.wrong and all(not t.vacuous and not t.violations for t in self.tallies.values())
+
+    def table(self) -> str:
+        """The table for people."""
+        from tabulate import tabulate
+
+        rows = [
+            [t.scene.promise, t.scene.name, t.points, t.fired, t.vacuous, t.violations, f"{t.seconds:.0f}"]
+            for t in self.tallies.values()
+        ]
+        sums = [
+            sum(getattr(t, name) for t in self.tallies.values())
+            for name in ("points", "fired", "vacuous", "violations")
+        ]
+        rows.append(["", "all", *sums, f"{sum(t.seconds for t in self.tallies.values()):.0f}"])
+        return tabulate(rows, headers=["PROMISE", "SCENE", "POINTS", "FIRED", "VACUOUS", "VIOLATIONS", "SECONDS"])
+
+
+def run(
+    chosen: list[Scene],
+    faults: tuple[str, ...],
+    *,
+    changing: bool,
+    budget: float,
+    workers: int,
+    point: str = "",
+    loud: bool = True,
+) -> Outcome:
+    """Play points of scenes, in parallel; those of all scenes are spread evenly over the time there is."""
+    begun = time.monotonic()
+    running.load()
+    gc.collect()
+    gc.freeze()
+    outcome = Outcome({scene.name: Tally(scene) for scene in chosen})
+    with worlds.scratch() as top, ProcessPoolExecutor(workers, get_context("fork"), _begin, (top,)) as pool:
+        lists = pool.map(_points, [scene.name for scene in chosen], [faults] * len(chosen))
+        planned = [
+            [p for p in found if (not changing or p.call.changes or p.fault == ORDER) and point in ("", p.told)]
+            for found in lists
+        ]
+        total = sum(map(len, planned))
+        todo, under_way, done = iter(_interleaved(planned)), set[Future[Seen]](), 0
+        while True:
+            while len(under_way) < 2 * workers and (time.monotonic() - begun < budget) and (one := next(todo, None)):
+                under_way.add(pool.submit(_play, one))
+            if not under_way:
+                break
+            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in ended:
+                done += 1
+                _took(outcome, future.result(), f"{done}/{total}", begun, loud)
+        outcome.left = total - done
+    return outcome
+
+
+def _took(outcome: Outcome, seen: Seen, where: str, begun: float, loud: bool) -> None:
+    tally = outcome.tallies[seen.point.scene]
+    tally.points += 1
+    tally.take(seen)
+    if seen.wrong or not seen.fired:
+        outcome.wrong.append(seen)
+        print(told(seen), flush=True)
+    if not loud:
+        return
+    if sys.stderr.isatty():
+        print(
+            f"\r{where} {time.monotonic() - begun:.0f} s, {len(outcome.wrong)} wrong: {seen.point.scene:30.30}",
+            end="",
+            file=sys.stderr,
+        )
+    elif int(where.partition("/")[0]) % 500 == 0:
+        print(f"{where} {time.monotonic() - begun:.0f} s, {len(outcome.wrong)} wrong", file=sys.stderr, flush=True)
+
+
+def told(seen: Seen) -> str:
+    """A point at which something was wrong, for people."""
+    why = list(seen.wrong) or ["vacuous: the fault did not fire"]
+    return "\n    ".join([f"--only '{seen.point.scene}' --point '{seen.point.told}'", *why])
+
+
+def _interleaved(planned: list[list[Point]]) -> Iterator[Point]:
+    """All points, in an order of which each beginning is spread evenly over every scene; two kills to one refusal."""
+    for row in zip_longest(*(_order(found) for found in planned)):
+        yield from (point for point in row if point is not None)
+
+
+def _order(found: list[Point]) -> Iterator[Point]:
+    yield from (point for point in found if point.fault == ORDER)
+    kills = iter(_spread([point for point in found if point.fault == KILL]))
+    others = iter(_spread([point for point in found if point.fault not in (KILL, ORDER)]))
+    for row in zip_longest(kills, kills, others):
+        yield from (point for point in row if point is not None)
+    yield from others
+
+
+def _spread(found: list[Point]) -> list[Point]:
+    return [found[n] for n in _halving(len(found))]
+
+
+def _halving(size: int) -> list[int]:
+    """0 .. size-1, such that the first few already lie everywhere."""
+    bits = max(size - 1, 1).bit_length()
+    return [n for n in (int(f"{i:0{bits}b}"[::-1], 2) for i in range(1 << bits)) if n < size]
+
+
+def _begin(top: Path) -> None:
+    """In a worker: a bench of its own."""
+    global _bench
+    _bench = Bench(top / str(os.getpid()))
+
+
+def _points(name: str, faults: tuple[str, ...]) -> list[Point]:
+    assert _bench
+    stage = _bench.stage(_named(name))
+    return [point for fault in faults for point in stage.points(fault)]
+
+
+def _play(point: Point) -> Seen:
+    assert _bench
+    return _bench.stage(_named(point.scene)).play(point)
+
+
+def _named(name: str) -> Scene:
+    return next(scene for scene in SCENES if scene.name == name)
+
+
+def main() -> int:
+    """Run; 1 if anything was violated or vacuous."""
+    given = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    given.add_argument(
+        "--only", action="append", default=[], metavar="WORDS", help="scenes with these words in their name"
+    )
+    given.add_argument(
+        "--budget", type=float, default=float("inf"), metavar="SECONDS", help="begin no point after so long"
+    )
+    given.add_argument("--errno", action="append", choices=FAULTS, help="only this fault; repeatable")
+    given.add_argument("--changing", action="store_true", help="only calls that change something")
+    given.add_argument("--point", default="", metavar="POINT", help="only this one")
+    given.add_argument("--workers", type=int, default=2)
+    asked = given.parse_args()
+    chosen = [scene for scene in SCENES if not asked.only or any(words in scene.name for words in asked.only)]
+    faults = tuple(asked.errno or ([asked.point.partition(":")[0]] if asked.point else FAULTS))
+    outcome = run(
+        chosen, faults, changing=asked.changing, budget=asked.budget, workers=asked.workers, point=asked.point
+    )
+    print(file=sys.stderr)
+    if asked.point:
+        print(*(seen.ended for seen in outcome.wrong), sep="\n")
+    print(outcome.table())
+    if outcome.left:
+        print(f"{outcome.left} points were left out: the time was up")
+    return 0 if outcome.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

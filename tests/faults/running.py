@@ -1,0 +1,171 @@
+"""Programs of pco, started quickly: a fork of this process, which has loaded all of it, runs the real `main`.
+
+What runs is what `bin/` runs, in a process of its own that strace(1) can look at; only the interpreter's start and the
+imports are done once.  `traced` has one call of it go wrong.
+"""
+
+import io
+import os
+import pkgutil
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from faults.calls import KILL, STOP, TRACED
+from support import TOP
+
+LIMIT = 60.0  # seconds for one run
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: `code` as a shell says it, -9 for a kill; `late` if it did not end by itself."""
+
+    code: int
+    out: str
+    err: str
+    late: bool = False
+
+
+def load() -> None:
+    """Import what programs import, and what they import late."""
+    import pco
+
+    for module in pkgutil.walk_packages(pco.__path__, "pco."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for name in ("requests", "filelock", "tabulate", "yaml", "sdnotify", "click", "zoneinfo", "tarfile", "gzip"):
+        import_module(name)
+
+
+class Started:
+    """A program that runs; `gate` keeps it from beginning until `go`."""
+
+    def __init__(self, command: tuple[str, ...], environ: dict[str, str], scratch: Path, *, stdin: str = "") -> None:
+        self.out, self.err = scratch / f"out.{time.monotonic_ns()}", scratch / f"err.{time.monotonic_ns()}"
+        given = scratch / "stdin"
+        given.write_text(stdin)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        self.pid = os.fork()
+        if not self.pid:
+            _run(command, environ, given, self.out, self.err)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._ends = os.pidfd_open(self.pid)
+
+    def go(self) -> None:
+        """Let it begin."""
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ends within so many seconds."""
+        return bool(select.select([self._ends], [], [], seconds)[0])
+
+    def stopped(self) -> bool:
+        """Whether it was stopped."""
+        with suppress(OSError):
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "tT"
+        return False
+
+    def end(self, seconds: float = LIMIT) -> Ended:
+        """Wait for its end; what it left running of its own goes with it, as with a unit."""
+        late = not self.wait(seconds)
+        for group in (os.killpg, os.kill) if late else (os.killpg,):
+            with suppress(ProcessLookupError, PermissionError):
+                group(self.pid, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self._ends)
+        said = [path.read_text(errors="replace") for path in (self.out, self.err)]
+        for path in (self.out, self.err):
+            path.unlink()
+        return Ended(code, *said, late)
+
+
+def run(command: tuple[str, ...], environ: dict[str, str], scratch: Path, stdin: str = "") -> Ended:
+    """Run a program to its end."""
+    started = Started(command, environ, scratch, stdin=stdin)
+    started.go()
+    return started.end()
+
+
+class Tracer:
+    """strace(1) at a program that has not begun yet; `fault` befalls its `nth` call of a name."""
+
+    def __init__(self, started: Started, trace: Path, fault: str = "", call: str = "", nth: int = 0) -> None:
+        self.trace = trace
+        words = ["strace", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={TRACED}", "-p", str(started.pid)]
+        if fault:
+            what = {KILL: "signal=SIGKILL", STOP: "signal=SIGSTOP"}.get(fault, f"error={fault}")
+            words += ["-e", f"inject={call}:{what}:when={nth}"]
+        self._strace = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert self._strace.stderr
+        # From this word on no call of the program passes unseen.
+        said = self._strace.stderr.readline().decode()
+        if "attached" not in said:
+            raise RuntimeError(f"strace cannot trace: {said}{self._strace.stderr.read().decode()}")
+        started.go()
+
+    def told(self) -> str:
+        """What it wrote down, once the program has ended."""
+        self._strace.communicate(timeout=20)
+        return self.trace.read_text(errors="replace")
+
+
+def _run(command: tuple[str, ...], environ: dict[str, str], given: Path, out: Path, err: Path) -> None:
+    """In the child: become the program.  Does not return."""
+    code = 70
+    try:
+        os.setpgid(0, 0)
+        for path, flags, number in (
+            (given, os.O_RDONLY, 0),
+            (out, os.O_WRONLY | os.O_CREAT, 1),
+            (err, os.O_WRONLY | os.O_CREAT, 2),
+        ):
+            handle = os.open(path, flags, 0o600)
+            os.dup2(handle, number)
+            os.close(handle)
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True)
+        os.environ.clear()
+        os.environ.update(environ)
+        os.chdir("/")
+        os.umask(0o022)
+        sys.argv = [str(TOP / "bin" / command[0]), *command[1:]]
+        signal.sigwait([signal.SIGUSR1])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+        code = _main(command[0])
+    finally:
+        os._exit(code)
+
+
+def _main(program: str) -> int:
+    try:
+        if program == "pco-hook":
+            from pco.commands import hook
+
+            code: object = hook.main()
+        else:
+            from pco import start
+
+            start.main(program.removeprefix("pco-"))
+            code = 0
+    except SystemExit as end:
+        code = end.code
+        if isinstance(code, str):
+            sys.stderr.write(f"{code}\n")
+            code = 1
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    try:
+        sys.stdout.flush()
+    except OSError:
+        code = code or 120
+    return int(code or 0)  # type: ignore[call-overload, no-any-return]

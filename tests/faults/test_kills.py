@@ -1,0 +1,90 @@
+"""Every program, killed and refused at the calls that touch its files: as many points as there is time for in CI.
+
+`make faults` has all of them.  How many were left out here stands in what is printed.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faults import calls
+from faults.engine import Point, Seen
+from faults.kills import Outcome, Tally, _halving
+from faults.scenes import SCENES
+from support import TOP
+
+KILLS = Path(__file__).with_name("kills.py")
+BUDGET = 170  # seconds
+TRACE = """\
+openat(AT_FDCWD</>, "/w/live/pco/spool/tmp/WEB-1.4711", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600) = 7</w/live/pco/spool/tmp/WEB-1.4711>
+write(2</tmp/err>, ""..., 61) = 61
+write(7</w/live/pco/spool/tmp/WEB-1.4711>, ""..., 900) = 900
+openat(9</w/live/pco/sessions>, "WEB-1", O_RDONLY) = 10</w/live/pco/sessions/WEB-1>
+sendto(5<socket:[77]>, ""..., 200, 0, NULL, 0) = 200
+rename("/w/live/pco/spool/tmp/WEB-1.4711", "/w/live/pco/spool/pending/WEB-1.json" <unfinished ...>
++++ killed by SIGKILL +++
+"""
+
+
+@pytest.mark.timeout(900)
+def test_whatever_a_program_is_killed_or_refused_at_the_next_runs_make_good():
+    done = subprocess.run(
+        [sys.executable, str(KILLS), "--changing", "--budget", str(BUDGET)], capture_output=True, text=True, check=False
+    )
+
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = done.stdout.partition("PROMISE")[2]
+    assert all(scene.name in table for scene in SCENES)
+    assert not re.search(r"^\d.*\s0\s+0\s+0\s+0\s+\d+$", table, re.M), "a program without a single point"
+
+
+def test_a_call_is_known_by_its_number_and_by_its_paths_without_what_passes():
+    made = calls.read(TRACE, Path("/w/live"))
+
+    assert [(call.name, call.nth) for call in made] == [
+        ("openat", 1),
+        ("write", 1),
+        ("write", 2),
+        ("openat", 2),
+        ("sendto", 1),
+        ("rename", 1),
+    ]
+    assert made[0].label == "openat(~/pco/spool/tmp/WEB-1.PID O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC)"
+    assert made[3].paths == ("~/pco/sessions/WEB-1",)
+    assert made[5].label == "rename(~/pco/spool/tmp/WEB-1.PID ~/pco/spool/pending/WEB-1.json)"
+
+
+def test_points_lie_at_calls_that_touch_the_site_and_kills_at_what_goes_out_too():
+    made = calls.read(TRACE, Path("/w/live"))
+
+    kills = [(call.name, call.nth) for call in calls.points(made, calls.KILL)]
+    assert kills == [("openat", 1), ("write", 2), ("openat", 2), ("sendto", 1), ("rename", 1)]
+    assert [call.name for call in calls.points(made, calls.EIO)] == ["openat", "write", "openat", "rename"]
+    assert [call.name for call in calls.points(made, calls.ENOSPC)] == ["openat", "write", "rename"]
+
+
+def test_a_beginning_of_the_order_lies_everywhere():
+    assert sorted(_halving(11)) == list(range(11))
+    assert sorted(_halving(16)[:4]) == [0, 4, 8, 12]
+
+
+def test_a_fault_that_did_not_fire_is_as_bad_as_a_violation():
+    call = calls.read(TRACE, Path("/w/live"))[0]
+    for seen in (Seen(Point("poll", "KILL", call), False), Seen(Point("poll", "KILL", call), True, ("lost: WEB-1",))):
+        tally = Tally(SCENES[0], points=1)
+        tally.take(seen)
+        assert not Outcome({"poll": tally}).good
+    tally = Tally(SCENES[0], points=1)
+    tally.take(Seen(Point("poll", "KILL", call), True))
+    assert Outcome({"poll": tally}).good
+
+
+def test_every_program_that_writes_has_a_scene():
+    programs = {scene.command[0] for scene in SCENES}
+    writing = "poll queue launch session hook complete watch post push dashboard notify backup restore retention purge"
+    assert programs == {f"pco-{name}" for name in writing.split()}
+    assert all((TOP / "bin" / program).exists() for program in programs)
