@@ -100,7 +100,7 @@ class Call:
     @property
     def changes(self) -> bool:
         """Whether the disk, or the world, is another one after it."""
-        return self.creates or self.name in CHANGES or self.name in ("sendto", *CHILDREN)
+        return self.creates or self.name in CHANGES or self.name in ("sendto", "flock", *CHILDREN)
 
     def can(self, fault: str) -> bool:
         """Whether the system may answer so."""
@@ -159,7 +159,9 @@ def name(path: str) -> str:
     path = re.sub(r"[0-9]{8}T[0-9]{12}-[0-9]{5}-[0-9a-f]{8}", "ID", path.removesuffix(" (deleted)"))
     path = re.sub(r"[0-9]{17,20}", "TIME", path)
     path = re.sub(r"\b[0-9]{8}T[0-9]{6}Z", "TIME", path)
-    return f"~{re.sub(r'(?<=[.-])[0-9]{2,}(?=$|/|[.]json|[.]part)', 'PID', re.sub('TIME-[0-9]+', 'TIME-PID', path))}"
+    path = re.sub(r"(/known/\.?)[0-9a-f]{2}(?=\.json)", r"\1XX", path)
+    path = re.sub("TIME-[0-9]+", "TIME-PID", path)
+    return f"~{re.sub(r'(?<=[.])[0-9]{2,}(?=$|/|[.]json|[.]part)', 'PID', path)}"
 
 
 def _told(words: str, paths: tuple[str, ...]) -> str:

@@ -5,14 +5,15 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faults import calls, invariants, orders
-from faults.calls import KILL, ORDER, Call
+from faults.calls import KILL, ORDER, STOP, Call
 from faults.running import Ended, Started, Tracer
 from faults.scenes import Command, Scene
-from faults.worlds import lay_out
+from faults.worlds import World, lay_out
 from pco.ground.ticket import State
 
 REFUSED = (71, 75, 78)  # how a program may end that the machine refuses something
@@ -22,6 +23,10 @@ MAY_MISS = re.compile(r"^~/pco/(audit/|metrics/tally)")
 # These go with what they lie in: an attempt has its time, and the one name for an unfinished page is taken again.
 LASTS = re.compile(r"^~/pco/(sessions/[A-Z0-9_-]+/|www/\.built/new$)")
 CLEANERS: tuple[Command, ...] = (("pco-watch", "--once"), ("pco-retention",), ("pco-notify",), ("pco-dashboard",))
+
+
+class Ill(Exception):
+    """A scene is wrong before anything has befallen it."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +68,33 @@ class Bench:
     def __init__(self, top: Path) -> None:
         self.top = top
         self._made: dict[str, Stage] = {}
+        self._world: World | None = None
 
     def stage(self, scene: Scene) -> "Stage":
         """A scene, ready to be played."""
         if scene.name not in self._made:
-            self._made[scene.name] = Stage(scene, self.top)
+            from faults.races import Race
+
+            self._made[scene.name] = (Race if scene.meanwhile else Stage)(scene, self.top, self._fresh())
         return self._made[scene.name]
+
+    def _fresh(self) -> World:
+        """A world without tickets; made once, for that takes long."""
+        if self._world is None:
+            self._world = lay_out(self.top)
+            self._world.keep(self.top / "kept")
+        self._world.bring(self.top / "kept")
+        return replace(self._world, values=deepcopy(self._world.values))
 
 
 class Stage:
     """A scene in its world: `calls` are those of a run to which nothing happens."""
 
-    def __init__(self, scene: Scene, top: Path) -> None:
+    def __init__(self, scene: Scene, top: Path, world: World) -> None:
         self.scene = scene
         self.kept = top / f"kept.{re.sub('[^a-z]+', '-', scene.name)}"
         self.trace = top / "trace"
-        top.mkdir(parents=True, exist_ok=True)
-        self.world = lay_out(top)
+        self.world = world
         scene.prepare(self.world)
         self.keys = frozenset(self.world.spooled.keys(*State))
         self.world.keep(self.kept)
@@ -87,6 +102,8 @@ class Stage:
 
     def points(self, fault: str) -> list[Point]:
         """Where a fault can be put; the order of the calls is one point."""
+        if fault == STOP:
+            return []
         if fault == ORDER:
             return [Point(self.scene.name, ORDER, self.calls[0])]
         return [Point(self.scene.name, fault, call) for call in calls.points(self.calls, fault)]
@@ -119,7 +136,7 @@ class Stage:
     def _undisturbed(self) -> tuple[list[Call], End]:
         ended, trace = self._run()
         if ended.code not in self.scene.codes:
-            raise RuntimeError(f"{self.scene.name}: it does not even run undisturbed: {ended}")
+            raise Ill(f"{self.scene.name}: it does not even run undisturbed: {ended}")
         made = calls.read(trace, self.world.live)
         wrong = [*self._after(ended), *invariants.standing(self.world, frozenset()), *self._settled()]
         self.keys &= frozenset(self.world.spooled.keys(*State))
@@ -127,7 +144,7 @@ class Stage:
         wrong += [*self._cleaned(), *invariants.indexed(self.world)]
         self.end_cleaned = self._reached()
         if wrong:
-            raise RuntimeError(f"{self.scene.name}: it does not even end well undisturbed: {wrong}")
+            raise Ill(f"{self.scene.name}: it does not even end well undisturbed: {'; '.join(wrong)}")
         self.world.hush()
         return made, end
 

@@ -14,8 +14,10 @@ import gc
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from multiprocessing import get_context
@@ -25,11 +27,11 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), *([] if "PCO_FAULTS_LIB" in os.environ else [str(TOP / "lib")])]
 
 from faults import running, worlds  # noqa: E402
-from faults.calls import EIO, ENOSPC, KILL, ORDER  # noqa: E402
-from faults.engine import Bench, Point, Seen  # noqa: E402
+from faults.calls import EIO, ENOSPC, KILL, ORDER, STOP  # noqa: E402
+from faults.engine import Bench, Ill, Point, Seen  # noqa: E402
 from faults.scenes import SCENES, Scene  # noqa: E402
 
-FAULTS = (ORDER, KILL, EIO, ENOSPC)
+FAULTS = (ORDER, KILL, STOP, EIO, ENOSPC)
 _bench: Bench | None = None  # of a worker
 
 
@@ -89,7 +91,7 @@ def run(
     budget: float,
     workers: int,
     point: str = "",
-    loud: bool = True,
+    first: bool = False,
 ) -> Outcome:
     """Play points of scenes, in parallel; those of all scenes are spread evenly over the time there is."""
     begun = time.monotonic()
@@ -97,36 +99,45 @@ def run(
     gc.collect()
     gc.freeze()
     outcome = Outcome({scene.name: Tally(scene) for scene in chosen})
-    with worlds.scratch() as top, ProcessPoolExecutor(workers, get_context("fork"), _begin, (top,)) as pool:
-        lists = pool.map(_points, [scene.name for scene in chosen], [faults] * len(chosen))
-        planned = [
-            [p for p in found if (not changing or p.call.changes or p.fault == ORDER) and point in ("", p.told)]
-            for found in lists
-        ]
-        total = sum(map(len, planned))
-        todo, under_way, done = iter(_interleaved(planned)), set[Future[Seen]](), 0
+    with worlds.scratch() as top, ExitStack() as opened:
+        fork = get_context("fork")
+        crews = [opened.enter_context(ProcessPoolExecutor(1, fork, _begin, (top / str(n),))) for n in range(workers)]
+        # Each scene has a worker of its own, where it is laid out; who has done with his helps the others.
+        lists = [crews[n % workers].submit(_points, scene.name, faults) for n, scene in enumerate(chosen)]
+        planned = [[p for p in found.result() if _wanted(p, changing, point)] for found in lists]
+        shares = [deque(_interleaved(planned[n::workers])) for n in range(workers)]
+        total, begins, done, under_way = sum(map(len, planned)), 0, 0, dict[Future[Seen], int]()
         while True:
-            while len(under_way) < 2 * workers and (time.monotonic() - begun < budget) and (one := next(todo, None)):
-                under_way.add(pool.submit(_play, one))
+            for n, crew in enumerate(crews):
+                busy = sum(one == n for one in under_way.values())
+                while busy < 2 and (begins < 2 * len(chosen) or time.monotonic() - begun < budget):
+                    share = shares[n] or max(shares, key=len)
+                    if not share or (first and outcome.wrong):
+                        break
+                    begins += 1
+                    under_way[crew.submit(_play, share.popleft())] = n
+                    busy += 1
             if not under_way:
                 break
-            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in ended:
+            for future in wait(under_way, return_when=FIRST_COMPLETED)[0]:
+                del under_way[future]
                 done += 1
-                _took(outcome, future.result(), f"{done}/{total}", begun, loud)
+                _took(outcome, future.result(), f"{done}/{total}", begun)
         outcome.left = total - done
     return outcome
 
 
-def _took(outcome: Outcome, seen: Seen, where: str, begun: float, loud: bool) -> None:
+def _wanted(point: Point, changing: bool, asked: str) -> bool:
+    return (not changing or point.call.changes or point.fault == ORDER) and asked in ("", point.told)
+
+
+def _took(outcome: Outcome, seen: Seen, where: str, begun: float) -> None:
     tally = outcome.tallies[seen.point.scene]
     tally.points += 1
     tally.take(seen)
     if seen.wrong or not seen.fired:
         outcome.wrong.append(seen)
         print(told(seen), flush=True)
-    if not loud:
-        return
     if sys.stderr.isatty():
         print(
             f"\r{where} {time.monotonic() - begun:.0f} s, {len(outcome.wrong)} wrong: {seen.point.scene:30.30}",
@@ -151,8 +162,8 @@ def _interleaved(planned: list[list[Point]]) -> Iterator[Point]:
 
 def _order(found: list[Point]) -> Iterator[Point]:
     yield from (point for point in found if point.fault == ORDER)
-    kills = iter(_spread([point for point in found if point.fault == KILL]))
-    others = iter(_spread([point for point in found if point.fault not in (KILL, ORDER)]))
+    kills = iter(_spread([point for point in found if point.fault in (KILL, STOP)]))
+    others = iter(_spread([point for point in found if point.fault in (EIO, ENOSPC)]))
     for row in zip_longest(kills, kills, others):
         yield from (point for point in row if point is not None)
     yield from others
@@ -171,7 +182,8 @@ def _halving(size: int) -> list[int]:
 def _begin(top: Path) -> None:
     """In a worker: a bench of its own."""
     global _bench
-    _bench = Bench(top / str(os.getpid()))
+    top.mkdir()
+    _bench = Bench(top)
 
 
 def _points(name: str, faults: tuple[str, ...]) -> list[Point]:
@@ -193,21 +205,35 @@ def main() -> int:
     """Run; 1 if anything was violated or vacuous."""
     given = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     given.add_argument(
-        "--only", action="append", default=[], metavar="WORDS", help="scenes with these words in their name"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this scene, or those with these words in their names",
     )
     given.add_argument(
-        "--budget", type=float, default=float("inf"), metavar="SECONDS", help="begin no point after so long"
+        "--budget",
+        type=float,
+        default=float("inf"),
+        metavar="SECONDS",
+        help="after so long begin no more, once each scene has two",
     )
     given.add_argument("--errno", action="append", choices=FAULTS, help="only this fault; repeatable")
     given.add_argument("--changing", action="store_true", help="only calls that change something")
     given.add_argument("--point", default="", metavar="POINT", help="only this one")
+    given.add_argument("--first", action="store_true", help="end with the first point at which something is wrong")
     given.add_argument("--workers", type=int, default=2)
     asked = given.parse_args()
-    chosen = [scene for scene in SCENES if not asked.only or any(words in scene.name for words in asked.only)]
+    exact = [scene for scene in SCENES if scene.name in asked.only]
+    chosen = exact or [s for s in SCENES if not asked.only or any(words in s.name for words in asked.only)]
     faults = tuple(asked.errno or ([asked.point.partition(":")[0]] if asked.point else FAULTS))
-    outcome = run(
-        chosen, faults, changing=asked.changing, budget=asked.budget, workers=asked.workers, point=asked.point
-    )
+    try:
+        outcome = run(
+            chosen, faults, changing=asked.changing, budget=asked.budget, workers=asked.workers, point=asked.point
+        )
+    except Ill as error:
+        print(error)
+        return 1
     print(file=sys.stderr)
     if asked.point:
         print(*(seen.ended for seen in outcome.wrong), sep="\n")

@@ -67,12 +67,6 @@ class Started:
         """Whether it ends within so many seconds."""
         return bool(select.select([self._ends], [], [], seconds)[0])
 
-    def stopped(self) -> bool:
-        """Whether it was stopped."""
-        with suppress(OSError):
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "tT"
-        return False
-
     def end(self, seconds: float = LIMIT) -> Ended:
         """Wait for its end; what it left running of its own goes with it, as with a unit."""
         late = not self.wait(seconds)
@@ -99,6 +93,7 @@ class Tracer:
 
     def __init__(self, started: Started, trace: Path, fault: str = "", call: str = "", nth: int = 0) -> None:
         self.trace = trace
+        trace.unlink(missing_ok=True)
         words = ["strace", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={TRACED}", "-p", str(started.pid)]
         if fault:
             what = {KILL: "signal=SIGKILL", STOP: "signal=SIGSTOP"}.get(fault, f"error={fault}")
@@ -110,6 +105,12 @@ class Tracer:
         if "attached" not in said:
             raise RuntimeError(f"strace cannot trace: {said}{self._strace.stderr.read().decode()}")
         started.go()
+
+    def stands(self) -> bool:
+        """Whether the program was stopped."""
+        with suppress(OSError):
+            return "--- stopped by SIGSTOP ---" in self.trace.read_text(errors="replace")
+        return False
 
     def told(self) -> str:
         """What it wrote down, once the program has ended."""

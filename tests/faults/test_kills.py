@@ -12,7 +12,7 @@ import pytest
 
 from faults import calls
 from faults.engine import Point, Seen
-from faults.kills import Outcome, Tally, _halving
+from faults.kills import FAULTS, Outcome, Tally, _halving
 from faults.scenes import SCENES
 from support import TOP
 
@@ -88,3 +88,10 @@ def test_every_program_that_writes_has_a_scene():
     writing = "poll queue launch session hook complete watch post push dashboard notify backup restore retention purge"
     assert programs == {f"pco-{name}" for name in writing.split()}
     assert all((TOP / "bin" / program).exists() for program in programs)
+
+
+def test_the_manual_explains_each_promise_and_each_fault():
+    page = (TOP / "share/man/pco-promises.7.md").read_text()
+
+    assert {scene.promise for scene in SCENES} == set(re.findall(r"^## (.*)$", page, re.M))
+    assert all(re.search(rf"\b{fault}\b", page) for fault in FAULTS)

@@ -52,6 +52,7 @@ class World(Site):
     live: Path = Path()
     scratch: Path = Path()
     port: int = 0
+    race: float = 0.05  # seconds, see pco.sim.call.Settings
     _plane: int = 0
 
     # Programs.
@@ -97,7 +98,7 @@ class World(Site):
         reader, writer = os.pipe()
         self._plane = os.fork()
         if not self._plane:
-            _serve(self.live / "plane", self.port, writer)
+            _serve(self.live / "plane", self.port, writer, self.race)
         os.close(writer)
         said = os.read(reader, 1)
         os.close(reader)
@@ -247,7 +248,7 @@ def lay_out(top: Path) -> World:
     return world
 
 
-def _serve(data: Path, port: int, ready: int) -> None:
+def _serve(data: Path, port: int, ready: int, race: float) -> None:
     """In a child: be Plane until killed, or until who forked it is gone."""
     import ctypes
     import threading
@@ -257,7 +258,7 @@ def _serve(data: Path, port: int, ready: int) -> None:
 
     try:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        Sim(world(data, None, Settings(rate=0, race=0.2), 1.0), port)
+        Sim(world(data, None, Settings(rate=0, race=race), 1.0), port)
         os.write(ready, b"!")
         os.close(ready)
         threading.Event().wait()

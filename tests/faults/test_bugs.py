@@ -1,0 +1,39 @@
+"""The harness proves itself: each of these bugs, put into a copy of pco, is caught, and by the invariant that is meant."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faults.bugs import BUGS, Bug
+from faults.scenes import SCENES
+from support import TOP
+
+KILLS = Path(__file__).with_name("kills.py")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
+def test_a_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
+    lib = tmp_path / "lib"
+    shutil.copytree(TOP / "lib", lib, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "share").symlink_to(TOP / "share")
+    for file, old, new in bug.changes:
+        path = lib / "pco" / file
+        said = path.read_text()
+        assert said.count(old) == 1, f"{file} has changed: where is {old!r}?"
+        path.write_text(said.replace(old, new))
+
+    command = [sys.executable, str(KILLS), "--only", bug.scene, "--errno", bug.fault, "--changing", "--first"]
+    environ = {**os.environ, "PYTHONPATH": str(lib), "PCO_FAULTS_LIB": "1"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert bug.invariant in done.stdout, done.stdout + done.stderr
+
+
+def test_each_bug_is_looked_for_where_there_is_a_scene_for_it() -> None:
+    assert {bug.scene for bug in BUGS} <= {scene.name for scene in SCENES}
