@@ -69,6 +69,7 @@ def work(ticket: Ticket) -> Node:
         el("p", {"class": "muted"}, f"and {several(more, 'more commit')}") if more else None,
         words(left.diffstat, "code") if left.diffstat else None,
         _pushed(left),
+        el("p", None, "Fetched by ", el("bdi", None, left.fetched.by)) if left.fetched else None,
     ]
 
 
