@@ -808,3 +808,17 @@ def test_a_ticket_that_is_gone_leaves_no_session_in_the_picture(site, spool):
     site.run("pco-dashboard")
 
     assert "session of" not in page(site) and "WEB-1" not in (www(site) / ".built" / "now.json").read_text()
+
+
+def test_a_long_lane_is_written_again_only_if_a_ticket_of_it_has_changed(site, spool):
+    for n in range(1, 41):
+        put(spool, a_ticket(f"WEB-{n}"), State.PENDING)
+        put(spool, a_ticket(f"INF-{n}"), State.FAILED)
+    site.run("pco-dashboard")
+    assert {"lane-pending.html", "lane-failed.html"} < set(files(site))
+
+    spool.update("WEB-3", lambda t: (replace(t, title="another title"), None))
+
+    changed = written(site)
+    assert "lane-pending.html" in changed and "lane-failed.html" not in changed
+    assert dead_links(site) == []

@@ -14,8 +14,8 @@ _CONTROLS = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
 def lines(text: str, limit: int = 1_000_000) -> str:
     """Drop control, format, bidi and unassigned characters; keep newline and tab.  At most `limit` characters."""
     text = text[:limit]
-    if _PLAIN.fullmatch(text):
-        return text
+    if _PLAIN.fullmatch(text) or text.replace("\n", "").replace("\t", "").isprintable():
+        return text  # printable is what is in none of these categories, nor a space of another kind
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _CONTROLS)
 
 

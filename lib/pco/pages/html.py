@@ -30,6 +30,7 @@ ATTRIBUTES = frozenset([
     "d", "height", "rx", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
 ])
 # fmt: on
+_EDGES = {tag: (f"<{tag}>", "" if tag in VOID else f"</{tag}>") for tag in TAGS}
 _HARMLESS = re.compile(r"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e\n\t]*")  # plain ASCII without & < >: shown as it is
 _OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
 _BESIDE = re.compile(r"(\.\./)?([A-Za-z0-9_-]+/)*([A-Za-z0-9_-]+\.[a-z]{1,5})?(#[A-Za-z0-9_-]*)?")
@@ -55,16 +56,16 @@ def el(tag: str, attributes: Attributes | None = None, *children: Node) -> Eleme
 
     Raises ValueError for a tag or an attribute that is not known here: that is a mistake in pco, not in what it shows.
     """
-    if tag not in TAGS:
+    edges = _EDGES.get(tag)
+    if edges is None:
         raise ValueError(f"<{tag}> is not known here")
-    start = f"<{tag}{_attributes(tuple(attributes.items()))}>" if attributes else f"<{tag}>"
-    if tag in VOID:
-        if children:
+    start, end = edges
+    parts = [f"{start[:-1]}{_attributes(tuple(attributes.items()))}>" if attributes else start]
+    if children:
+        if tag in VOID:
             raise ValueError(f"<{tag}> holds nothing")
-        return Element(start)
-    parts = [start]
-    _render(children, parts)
-    parts.append(f"</{tag}>")
+        _render(children, parts)
+    parts.append(end)
     return Element("".join(parts))
 
 
@@ -103,18 +104,28 @@ def web(value: str) -> str | None:
 
 def _render(children: Iterable[Node], parts: list[str]) -> None:
     for child in children:
-        if isinstance(child, Element):
-            parts.append(child.markup)
-        elif isinstance(child, str):
-            shown = secrets.masked(child)
-            parts.append(shown if _HARMLESS.fullmatch(shown) else _escaped(text.lines(shown)))
+        kind = type(child)
+        if kind is Element:
+            parts.append(child.markup)  # type: ignore[union-attr]
+        elif kind is str:
+            parts.append(_short(child) if len(child) < 80 else _text(child))  # type: ignore[arg-type]
+        elif isinstance(child, str):  # of a kind of its own, such as a State
+            parts.append(_text(str(child)))
         elif child is not None:
-            _render(child, parts)
+            _render(child, parts)  # type: ignore[arg-type]
+
+
+def _text(words: str) -> str:
+    shown = secrets.masked(words)
+    return shown if _HARMLESS.fullmatch(shown) else _escaped(text.lines(shown))
+
+
+_short = lru_cache(maxsize=4096)(_text)  # most come again and again: the pages of a thousand tickets look alike
 
 
 @lru_cache(maxsize=4096)
 def _attributes(attributes: tuple[tuple[str, str | None], ...]) -> str:
-    """The attributes as written.  Most come again and again: the pages of a thousand tickets look alike."""
+    """The attributes as written."""
     parts = []
     for name, value in attributes:
         if name not in ATTRIBUTES:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pco.ground.ticket import State
+from pco.pages.clock import Clock
 from pco.pages.frame import badge, command, dotted, foot, home, page, several, top, usd
 from pco.pages.html import Element, Node, el
 from pco.pages.snapshot import Card, Snapshot, blocked_now, held_now, waits_now
@@ -62,11 +63,22 @@ def groups(shown: tuple[Lane, ...], snapshot: Snapshot) -> Iterator[Node]:
             yield el("section", {"class": "group"}, el("h2", None, group), made)
 
 
-def lane_pages(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the page of each lane that is too long for the board."""
-    for lane in lanes(snapshot):
-        if len(lane.cards) > MOST_CARDS:
-            yield f"lane-{lane.id}.html", _lane_page(lane, snapshot)
+def long(snapshot: Snapshot) -> dict[str, Lane]:
+    """The lanes that are too long for the board, by the names of their pages."""
+    return {f"lane-{lane.id}.html": lane for lane in lanes(snapshot) if len(lane.cards) > MOST_CARDS}
+
+
+def lane_page(lane: Lane, clock: Clock, version: str) -> bytes:
+    """The page of a long lane; it depends on the lane's tickets alone, not on the hour."""
+    rows = [
+        el("tr", None, *finished_cells(card.key, card.title, card.state), _since(card, clock))
+        for card in lane.cards[:MOST_ROWS]
+    ]
+    more = len(lane.cards) - MOST_ROWS
+    said = el("p", None, f"and {more:,} more: ", command(f"pco-queue list --state {lane.state}")) if more > 0 else None
+    head = el("header", {"class": "top"}, top(""), _lane_title(lane, "h1"))
+    body = el("main", {"id": "main"}, el("table", {"class": "list tickets"}, el("tbody", None, rows)), said)
+    return page(f"{lane.title} - pco", "", foot(clock, version), head, body)
 
 
 def finished_cells(key: str, title: str, state: State) -> list[Node]:
@@ -183,21 +195,5 @@ def _labels(card: Card) -> Node:
     return [[" ", el("bdi", {"class": "label"}, label)] for label in card.labels]
 
 
-# The page of a long lane.
-
-
-def _lane_page(lane: Lane, snapshot: Snapshot) -> bytes:
-    rows = [
-        el("tr", None, *finished_cells(card.key, card.title, card.state), _since(card, snapshot))
-        for card in lane.cards[:MOST_ROWS]
-    ]
-    more = len(lane.cards) - MOST_ROWS
-    said = el("p", None, f"and {more:,} more: ", command(f"pco-queue list --state {lane.state}")) if more > 0 else None
-    head = el("header", {"class": "top"}, top(""), _lane_title(lane, "h1"))
-    body = el("main", {"id": "main"}, el("table", {"class": "list tickets"}, el("tbody", None, rows)), said)
-    return page(f"{lane.title} - pco", "", foot(snapshot.clock, snapshot.version), head, body)
-
-
-def _since(card: Card, snapshot: Snapshot) -> Element:
-    since: Node = [snapshot.clock.at(card.since), f" ({snapshot.clock.age(card.since)})"] if card.since else None
-    return el("td", {"class": "when"}, since)
+def _since(card: Card, clock: Clock) -> Element:
+    return el("td", {"class": "when"}, clock.at(card.since) if card.since else None)

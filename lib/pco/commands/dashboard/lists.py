@@ -2,7 +2,7 @@
 
 ok.json is the same as health.json, and is there only while pco is well: a web server cannot read what a file says.
 
-Remembered: {"digest": of all that they show, "at": when they were written}.
+Remembered: {"digest": of all that they show, "at": when they were written, "lanes": {NAME: digest of a long lane}}.
 """
 
 import hashlib
@@ -78,8 +78,19 @@ def show(run: Run, known: Known, seen: Known, done: Known, ran: Known) -> Known:
         trends=drawn,
         next_poll=units.next_start("pco-poll.timer"),
     )
-    _write(run, snapshot, [entry["row"] for entry in seen.values()])
-    return {"digest": digest, "at": times.iso(run.clock.now)}
+    long = _lanes(run, snapshot, known.get("lanes", {}))
+    _write(run, snapshot, [entry["row"] for entry in seen.values()], long)
+    return {"digest": digest, "at": times.iso(run.clock.now), "lanes": long}
+
+
+def _lanes(run: Run, snapshot: Snapshot, known: Known) -> Known:
+    """Write the pages of long lanes on which something has changed; returns their digests by name."""
+    digests = {}
+    for name, lane in lanes.long(snapshot).items():
+        digests[name] = hashlib.sha256(repr([__version__, lane.cards]).encode()).hexdigest()
+        if known.get(name) != digests[name] or run.doubted:
+            run.site.put(name, lanes.lane_page(lane, run.clock, __version__))
+    return digests
 
 
 def _young(run: Run, known: Known) -> bool:
@@ -100,17 +111,14 @@ def _counts(run: Run, seen: Known) -> dict[State, int]:
     return counts
 
 
-def _write(run: Run, snapshot: Snapshot, rows: list[Known]) -> None:
-    """Write all lists, then remove what nothing leads to any more."""
+def _write(run: Run, snapshot: Snapshot, rows: list[Known], long: Known) -> None:
+    """Write all other lists, then remove what nothing leads to any more."""
     site, health_json = run.site, feeds.health(snapshot)
     well = snapshot.health.status == "ok"
     if not well:
         site.remove(WELL)  # first, as it comes last below: at no moment is pco called well that is not
     for name in ("style.css", "icon.svg", "pco.js"):
         site.put(name, durable.read(share(f"www/{name}"), 1 << 20))
-    long = dict(lanes.lane_pages(snapshot))
-    for name, content in long.items():
-        site.put(name, content)
     site.put("index.html", board.index(snapshot))
     site.put("board.json", feeds.board(snapshot, rows))
     site.put("metrics.txt", metrics.text_of(snapshot))
