@@ -24,6 +24,7 @@ demo: .venv/.ready $(if $(filter claude,$(AGENT)),.venv/.claude)  ## set up, run
 
 test: check oldest .venv/.claude  ## set up, run all checks and tests (as root also those that boot a systemd)
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
+	@[ "$$(id -u)" != 0 ] || { share/need chromium npm && tests/browser/fetch build/browser; }
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests/programs tests/claude tests/system
 	$(PY) -m pytest -q -s tests/faults
 

@@ -113,6 +113,8 @@ class _Reader(HTMLParser):
         inside = [t for t in self.open if t in PHRASING_ONLY]
         assert not (inside and tag in BLOCKS), f"<{tag}> in {inside}"
         assert not (tag == "a" and "a" in self.open), "a link in a link"
+        if parent == "noscript":
+            assert tag == "meta" and self.open == ["html", "head", "noscript"], f"<{tag}> in <noscript>"
         if parent in ("ul", "ol"):
             assert tag == "li", f"<{tag}> in <{parent}>"
 

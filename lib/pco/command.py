@@ -445,7 +445,7 @@ def share(name: str) -> "Path":
     from pathlib import Path
 
     lib = Path(__file__).resolve().parents[1]  # of the checkout, or PREFIX/lib/pco/VERSION
-    places = (lib.parent / "share", lib.parents[2] / "share" / "pco", Path(sys.prefix) / "share" / "pco")
+    places = (lib.parent / "share", *(up / "share" / "pco" for up in (*lib.parents[2:3], Path(sys.prefix))))
     found = next((place / name for place in places if (place / name).exists()), None)
     if found is None:
         raise BadConfig(f"{name} is not in {places[1]}", "install pco again")

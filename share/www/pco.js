@@ -1,6 +1,7 @@
-// What the pages can do more in a browser that runs scripts: a filter over cards and lists, and buttons that copy a
-// command.  Without it everything is there to read.  It asks nothing of any server and keeps nothing but the filter's
-// words, in the address of the page, where they outlast the refresh and can be handed on.
+// What the pages can do more in a browser that runs scripts: a filter over cards and lists, buttons that copy a command,
+// and a refresh that waits for who types or has marked a text.  Without it everything is there to read.  It asks no
+// server for anything but the page itself.  The filter's words stand in the address of the page, where they outlast the
+// refresh and can be handed on; what else is to outlast it, in the browser's memory of this tab.
 "use strict";
 
 (function () {
@@ -115,6 +116,40 @@
     }
   }
 
+  // The refresh: as often as the page asks for without scripts.
+
+  function again() {
+    const asked = document.querySelector("head noscript");
+    const found = asked && /http-equiv="refresh" content="(\d+)"/.exec(asked.textContent);
+    if (!found) {
+      return;
+    }
+    let due = Date.now() + Number(found[1]) * 1000;
+    document.addEventListener("keydown", () => (due = Math.max(due, Date.now() + 10000)));
+    setInterval(() => {
+      const marked = getSelection() && !getSelection().isCollapsed;
+      if (Date.now() >= due && !document.hidden && !marked) {
+        due = Date.now() + 10000;
+        location.reload();
+      }
+    }, 1000);
+  }
+
+  function unfolded() {
+    const parts = Array.from(document.querySelectorAll("details"));
+    const name = "unfolded " + location.pathname;
+    const kept = (sessionStorage.getItem(name) || "").split("\n");
+    for (const part of parts) {
+      part.open = part.open || kept.includes(part.querySelector("summary").textContent);
+    }
+    addEventListener("pagehide", () => {
+      const open = parts.filter((part) => part.open).map((part) => part.querySelector("summary").textContent);
+      sessionStorage.setItem(name, open.join("\n"));
+    });
+  }
+
   filter();
   copying();
+  unfolded();
+  again();
 })();

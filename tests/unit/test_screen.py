@@ -19,7 +19,7 @@ NAMES = {"bold", "dim", "italic", "strike", "swapped-text", "swapped-ground", *"
 def drawn(data: str | bytes) -> str:
     """What is inside the <pre>."""
     made = str(screen.picture(data.encode() if isinstance(data, str) else data))
-    return made.partition(">")[2].removesuffix("</pre>")
+    return made.partition("<pre>")[2].removesuffix("</pre></section>")
 
 
 def test_colours_and_weights_become_classes():

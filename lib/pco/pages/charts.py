@@ -158,7 +158,7 @@ def _gates(gates: tuple[Gate, ...]) -> Element:
     spoken = f"Time at each gate, half within, and 9 of 10 in brackets: {', '.join(told)}."
     rows = [[DOORS[g.name], str(g.count), *(span(t) if g.count else "" for t in (g.median, g.p90))] for g in gates]
     drawn = picture(spoken, floor + 18, shapes)
-    return figure("Time at each gate", said, drawn, ("", "Tickets", "Half within", "9 of 10 within"), rows)
+    return figure("Time at each gate", said, drawn, ("Gate", "Tickets", "Half within", "9 of 10 within"), rows)
 
 
 def _of(seconds: float) -> timedelta:
@@ -190,7 +190,7 @@ def _ages(snapshot: Snapshot) -> Element:
     said = f"{several(sum(map(sum, shown.values())), 'ticket')}, {late:,} for over a day."
     rows = [[NAMES[state], *map(str, numbers)] for state, numbers in shown.items()]
     drawn = picture(f"Age of what waits: {said}", 20 + high * len(shown), shapes)
-    return figure("How long it has waited", said, drawn, ("", *(name for name, _ in AGES)), rows)
+    return figure("How long it has waited", said, drawn, ("State", *(name for name, _ in AGES)), rows)
 
 
 # Sessions of the last day.

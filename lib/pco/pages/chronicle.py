@@ -13,7 +13,7 @@ from pco.rules import budget
 def attempts(story: Story) -> Node:
     """Each session: when, how long, how it ended, what it cost."""
     rows = [_attempt(round, attempt, story) for round in story.ticket.rounds for attempt in round.attempts]
-    return table(("Attempt", "Began", "Took", "Ended", "Where", "Cost", ""), rows[-MOST_LISTED:])
+    return table(("Attempt", "Began", "Took", "Ended", "Where", "Cost", "Conversation"), rows[-MOST_LISTED:])
 
 
 def _attempt(round: Round, attempt: Attempt, story: Story) -> Element:
@@ -41,7 +41,7 @@ def rounds(story: Story) -> Node:
     known = story.ticket.rounds
     if len(known) < 2 and not (known[-1].cost.usd or known[-1].cost.tokens or known[-1].waited()):
         return None
-    heads = ("Round", "Began with", "At", "Attempts", "Cost", "Waited for a person", "")
+    heads = ("Round", "Began with", "At", "Attempts", "Cost", "Waited for a person", "Result")
     return table(heads, [_round(round, story) for round in known[-MOST_LISTED:]])
 
 

@@ -53,7 +53,8 @@ def _head(up: str, refresh: bool) -> tuple[Node, ...]:
         el("meta", {"name": "color-scheme", "content": "light dark"}),
         el("meta", {"name": "robots", "content": "noindex, nofollow"}),
         el("meta", {"name": "referrer", "content": "no-referrer"}),
-        el("meta", {"http-equiv": "refresh", "content": str(REFRESH)}) if refresh else None,
+        # Where scripts run, pco.js does the same, but not while somebody types or has marked a text.
+        el("noscript", None, el("meta", {"http-equiv": "refresh", "content": str(REFRESH)})) if refresh else None,
         el("link", {"rel": "icon", "href": f"{up}icon.svg"}),
         el("link", {"rel": "stylesheet", "href": f"{up}style.css"}),
         script(f"{up}pco.js"),

@@ -18,7 +18,8 @@ VOID = frozenset(["br", "hr", "link", "meta", "wbr"])
 # fmt: off
 TAGS = VOID | frozenset([
     "a", "article", "aside", "b", "bdi", "body", "caption", "code", "dd", "details", "div", "dl", "dt", "em",
-    "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "head", "header", "html", "li", "main", "nav", "ol", "p",
+    "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "head", "header", "html", "li", "main", "nav", "noscript",
+    "ol", "p",
     "pre", "section", "small", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "title",
     "tr", "ul",
     # Of SVG, <https://www.w3.org/TR/SVG2/>: nothing that leads out of the picture but a link.

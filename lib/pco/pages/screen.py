@@ -68,9 +68,8 @@ def picture(data: bytes) -> Element:
     cut = len(drawn) > MOST_CHARACTERS
     spans = list(_spans(drawn[:MOST_CHARACTERS]))
     said = el("em", None, "\n(cut here: the screen is larger)") if cut else None
-    return el(
-        "pre", {"class": "screen", "tabindex": "0", "role": "region", "aria-label": "Session screen"}, spans, said
-    )
+    region = {"class": "screen", "tabindex": "0", "aria-label": "Session screen"}  # scrolled with the keyboard, too
+    return el("section", region, el("pre", None, spans, said))
 
 
 def _spans(drawn: str) -> Iterator[Node]:
