@@ -1,0 +1,221 @@
+"""A machine in trouble: no room, no inodes, a disk that is read-only, files that cannot be read, a lock that is held.
+
+Each program says in one line what is wrong and ends with a code that says so; nothing is lost; once the trouble is over
+the same program does what it could not, without anybody mending anything.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pco import sim
+from pco.ground.ticket import Post, State
+from pco.rules import comment
+from programs.polling import World
+from support import BOUND, Site, laid_out, put
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems of its own: for root"),
+]
+# Exit codes that say what is wrong: data, no service, the system, try later, not permitted, the configuration.
+SAYS = {65, 69, 71, 75, 77, 78}
+
+
+@dataclass
+class Trouble:
+    """A pco with one ticket in each state that matters, on a small disk of its own, and its Plane."""
+
+    site: Site
+    world: World
+    disk: Path
+
+    def keys(self) -> dict[str, str]:
+        """Where each ticket is."""
+        return {key: str(state) for key, state in self.site.spool().places(*State).items()}
+
+    def comments(self, key: str) -> int:
+        """How many comments of pco an item has."""
+        item = self.site.spool().read(key).uuid
+        rows = self.world.sim.rows("comments")
+        return sum(row["issue"] == item and row["external_source"] == "pco" for row in rows)
+
+
+@pytest.fixture
+def trouble(tmp_path: Path) -> Iterator[Trouble]:
+    """WEB-2 is pending, WEB-3 waits in the outbox, WEB-4 is new in Plane."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,nr_inodes=3000", "tmpfs", disk], check=True)
+    try:
+        with sim.running(rate=0) as plane:
+            site = laid_out(disk / "pco")
+            world = World(site, plane)
+            site.configure(health={"reserve": "1M"}, backup={"keep": "7d"})
+            (site.home / "backups").mkdir(exist_ok=True)
+            world.jonas.create("Old", state="Backlog", description_html="<p>Old</p>")
+            world.poll()
+            for name in ("First", "Second"):
+                world.jonas.create(name, state="Todo", description_html=f"<p>{name}</p>")
+            world.poll()
+            waits = world.read("WEB-3").with_round(summary="Done.")
+            post = Post("<p>Done.</p>", comment.external_id(waits))
+            world.spool.path("WEB-3", State.PENDING).unlink()
+            put(world.spool, waits.with_round(post=replace(post)), State.OUTBOX)
+            world.jonas.create("Third", state="Todo", description_html="<p>Third</p>")
+            plane.settle()
+            yield Trouble(site, world, disk)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+# What goes wrong, until the block ends.
+
+
+@contextmanager
+def full(trouble: Trouble) -> Iterator[tuple[str, ...]]:
+    """No block is left, and the reserve is gone."""
+    for reserve in trouble.site.home.rglob(".reserve"):
+        os.truncate(reserve, 0)
+    much = trouble.disk / "much"
+    handle = os.open(much, os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(handle, b"x" * 4096):
+            pass
+    except OSError:
+        os.close(handle)
+    yield ()
+    much.unlink()
+
+
+@contextmanager
+def no_inodes(trouble: Trouble) -> Iterator[tuple[str, ...]]:
+    """No file can be made."""
+    many = trouble.disk / "many"
+    many.mkdir()
+    n = 0
+    try:
+        while True:
+            (many / str(n := n + 1)).touch()
+    except OSError:
+        pass
+    yield ()
+    subprocess.run(["rm", "-rf", many], check=True)
+
+
+@contextmanager
+def read_only(trouble: Trouble) -> Iterator[tuple[str, ...]]:
+    """The disk was mounted anew, for reading only, as ext4 does after an error."""
+    subprocess.run(["mount", "-o", "remount,ro", trouble.disk], check=True)
+    yield ()
+    subprocess.run(["mount", "-o", "remount,rw", trouble.disk], check=True)
+
+
+@contextmanager
+def unreadable(trouble: Trouble) -> Iterator[tuple[str, ...]]:
+    """Records and memory may not be read."""
+    paths = [*(trouble.site.home / "spool").glob("*/*.json"), *(trouble.site.home / "plane").rglob("*.json")]
+    modes = {path: path.stat().st_mode & 0o777 for path in paths}
+    for path in paths:
+        path.chmod(0)
+    yield BOUND
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
+@contextmanager
+def foreign(trouble: Trouble) -> Iterator[tuple[str, ...]]:
+    """Folders belong to somebody else, who lets nobody in."""
+    folders = [trouble.site.home / name for name in ("spool/pending", "spool/outbox", "plane", "audit", "www")]
+    modes = {path: path.stat().st_mode & 0o7777 for path in folders}
+    for path in folders:
+        os.chown(path, 12345, 12345)
+        path.chmod(0o700)
+    yield BOUND
+    for path, mode in modes.items():
+        os.chown(path, 0, 0)
+        path.chmod(mode)
+
+
+@contextmanager
+def locked(trouble: Trouble) -> Iterator[tuple[str, ...]]:
+    """Somebody holds the spool's lock and does nothing."""
+    spool = trouble.site.spool("pco-queue")
+    with ExitStack() as held:
+        held.enter_context(spool.lock())
+        yield ()
+
+
+TROUBLES: dict[str, Callable[[Trouble], Any]] = {
+    made.__name__: made for made in (full, no_inodes, read_only, unreadable, foreign, locked)
+}
+# What is tried meanwhile, and afterwards, and where it then has brought which ticket.
+DEEDS = {
+    "poll": (["pco-poll"], "WEB-4", "pending"),
+    "approve": (["pco-queue", "approve", "--yes", "WEB-2"], "WEB-2", "approved"),
+    "reject": (["pco-queue", "reject", "--yes", "WEB-2"], "WEB-2", "rejected"),
+    "post": (["pco-post"], "WEB-3", "posted"),
+    "dashboard": (["pco-dashboard"], "", ""),
+    "retention": (["pco-retention"], "", ""),
+    "backup": (["pco-backup"], "", ""),
+}
+WAITS = ("approve", "post")  # for a lock: each takes as long as its patience
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_machine_in_trouble_loses_nothing_and_goes_on_by_itself(trouble: Trouble, name: str) -> None:
+    before = trouble.keys()
+    silent, done = [], set()
+    with TROUBLES[name](trouble) as by:
+        for deed, (words, _, _) in DEEDS.items():
+            if name == "locked" and deed not in WAITS:
+                continue
+            begun = time.monotonic()
+            said = trouble.site.run(words[0], *words[1:], code=None, by=by)
+            assert "Traceback" not in said.stderr, f"{deed}: {said.stderr}"
+            assert time.monotonic() - begun < 60, deed
+            if said.returncode == 0:
+                done.add(deed)  # it could do so all the same: of the reserve, without a lock, from what it had
+                continue
+            assert said.returncode in SAYS, f"{deed}: {said.returncode} {said.stderr}"
+            if not said.stderr.strip():
+                silent.append(deed)
+    assert not silent
+    known = trouble.keys()
+    assert set(known) >= set(before)
+
+    for deed, (words, key, state) in DEEDS.items():
+        if deed == "reject" or (deed == "approve" and known["WEB-2"] != "pending"):
+            continue
+        said = trouble.site.run(words[0], *words[1:], code=None)
+        assert said.returncode == 0, f"{deed}, afterwards: {said.returncode} {said.stderr}"
+        if key and deed not in done:
+            assert trouble.keys()[key] == state, deed
+    last = trouble.keys()
+    assert set(last) == {*before, "WEB-4"}
+    assert "corrupt" not in last.values(), last
+    assert last["WEB-3"] == "posted" and trouble.comments("WEB-3") == 1
+    assert trouble.site.run("pco-audit", "verify", "--no-journal").returncode == 0
+    left = [path for path in trouble.site.home.rglob("*") if path.is_file() and path.name.endswith((".tmp", ".new"))]
+    assert not left
+
+
+def test_a_description_of_megabytes_is_taken_in_cut_or_refused_in_words(trouble: Trouble) -> None:
+    for megabytes in (1, 3):
+        row = trouble.world.jonas.create(
+            "Long", state="Todo", description_html="<p>" + "word " * (megabytes * 250_000) + "</p>"
+        )
+        key = trouble.world.jonas.key(row)
+        said = trouble.world.poll(code=None)
+
+        assert "Traceback" not in said.stderr
+        assert said.returncode in {0, *SAYS}, said
+        known = trouble.keys()
+        assert key in known or key in said.stderr, said.stderr
