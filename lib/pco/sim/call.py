@@ -20,12 +20,14 @@ class Settings:
     """How this server is set up.
 
     `rate` requests per minute and token (0: no limit); `race` seconds between the look for a comment's external key
-    and the insert, in which a parallel request can slip through; `seed` of the delays of the server's worker.
+    and the insert, in which a parallel request can slip through; `seed` of the delays of the server's worker;
+    `unique` off: the key is not looked for at all, as if each comment came in parallel to the one before.
     """
 
     rate: int = 60
     race: float = 0.01
     seed: int = 0
+    unique: bool = True
 
 
 @dataclass

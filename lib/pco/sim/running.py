@@ -127,7 +127,7 @@ def running(
     """Run a simulator while the block lasts.
 
     `seed` is a workspace or a file with one; `data` its folder, else a temporary one; `settings` as in Settings
-    (rate, race, seed).  A folder that was used before goes on where it was.
+    (rate, race, seed, unique).  A folder that was used before goes on where it was.
     """
     given = seeds.read(seed) if isinstance(seed, Path) else seed
     with TemporaryDirectory(prefix="pco-sim-") as spare:

@@ -1,0 +1,45 @@
+"""Eight admins and two of each program at the same tickets, as many as there is time for in CI; `make faults` has more.
+
+The harness proves itself: without the spool's lock, or without the look whether a record was changed, it finds out.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import TOP
+
+CROWD = Path(__file__).with_name("crowd.py")
+NO_LOCK = ("        with self._lock.held():\n            yield\n", "        yield\n")
+
+
+@pytest.mark.timeout(600)
+def test_eight_admins_at_once_lose_nothing_and_do_nothing_twice() -> None:
+    done = run("--tickets", "60")
+
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(600)
+def test_a_spool_without_its_lock_is_found_out(tmp_path: Path) -> None:
+    shutil.copytree(TOP / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "share").symlink_to(TOP / "share")
+    path = tmp_path / "lib/pco/spool/store.py"
+    assert path.read_text().count(NO_LOCK[0]) == 1, "spool/store.py has changed"
+    path.write_text(path.read_text().replace(*NO_LOCK))
+
+    done = run("--tickets", "30", lib=tmp_path / "lib")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "the way of" in done.stdout or "lost: " in done.stdout or "doubled: " in done.stdout, done.stdout
+
+
+def run(*words: str, lib: Path = TOP / "lib") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(CROWD), *words]
+    environ = {**os.environ, "PCO_FAULTS_LIB": str(lib)}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -1,0 +1,59 @@
+"""Posts and polls through a bad network, as many as there is time for in CI; `make faults` has more.
+
+The harness proves itself: each bug, put into a copy of pco, is found.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import TOP
+
+NETWORK = Path(__file__).with_name("network.py")
+LOOK = "if (post.sending_since or ticket.restored) and (known := look(run, ticket)):"
+SENT = "run.write.comment(ticket.project, ticket.uuid, post.body, post.external_id)"
+MAY = "if why := workflow.obstacle(now, ticket.round.trigger.state):"
+BUGS = {
+    "sent again without a look": ("commands/post.py", LOOK, "if False and (known := look(run, ticket)):", "doubled: "),
+    "another id each time": (
+        "commands/post.py",
+        SENT,
+        'run.write.comment(ticket.project, ticket.uuid, post.body, f"{post.external_id}{time.monotonic_ns()}")',
+        "doubled: ",
+    ),
+    "a closed item is moved": ("commands/itemstate.py", MAY, 'if why := "":', "not in Done"),
+}
+
+
+@pytest.mark.timeout(600)
+def test_three_of_five_requests_go_wrong_and_each_comment_is_in_plane_once() -> None:
+    done = run("--posts", "300")
+
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_is_found(bug: str, tmp_path: Path) -> None:
+    file, old, new, said = BUGS[bug]
+    shutil.copytree(TOP / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "share").symlink_to(TOP / "share")
+    path = tmp_path / "lib" / "pco" / file
+    assert path.read_text().count(old) == 1, f"{file} has changed: where is {old!r}?"
+    path.write_text(path.read_text().replace(old, new))
+
+    done = run("--posts", "40", lib=tmp_path / "lib")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout, done.stdout + done.stderr
+
+
+def run(*words: str, lib: Path = TOP / "lib") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(NETWORK), *words]
+    environ = {**os.environ, "PCO_FAULTS_LIB": str(lib)}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
