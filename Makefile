@@ -50,6 +50,8 @@ oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of 
 faults: .venv/.test  ## kill every program at each call that touches its files, refuse each call; about 2 h (ARGS=)
 	@share/need git strace
 	$(PY) tests/faults/kills.py --workers $(WORKERS) $(ARGS)
+	$(if $(ARGS),,$(PY) tests/faults/network.py)
+	$(if $(ARGS),,$(PY) tests/faults/crowd.py)
 
 bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
 	@share/need tmux git

@@ -33,7 +33,7 @@ def test_a_spool_without_its_lock_is_found_out(tmp_path: Path) -> None:
     assert path.read_text().count(NO_LOCK[0]) == 1, "spool/store.py has changed"
     path.write_text(path.read_text().replace(*NO_LOCK))
 
-    done = run("--tickets", "30", lib=tmp_path / "lib")
+    done = run("--tickets", "40", lib=tmp_path / "lib")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the way of" in done.stdout or "lost: " in done.stdout or "doubled: " in done.stdout, done.stdout
