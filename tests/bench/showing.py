@@ -1,12 +1,24 @@
-"""How long the dashboard takes."""
+"""How long the dashboard takes, and how large what it writes is."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bench.measure import Figure, a_site, fill, in_turns, processor, program, scratch
 from bench.starting import IMPORT_CLICK
-from pco.ground.ticket import State
+from pco.ground.ticket import Note, State
+from support import T0
 
+SIX = "<= 6 x import click"
+MANY = {
+    State.PENDING: 200,
+    State.APPROVED: 50,
+    State.COMPLETED: 200,
+    State.FAILED: 50,
+    State.POSTED: 8000,
+    State.REJECTED: 1500,
+}
 SPREAD = {State.PENDING: 300, State.APPROVED: 100, State.COMPLETED: 300, State.FAILED: 100, State.POSTED: 200}
 
 
@@ -27,4 +39,30 @@ def dashboard(folder: Path) -> Iterator[Figure]:
     yield Figure(
         "dashboard of 1000 tickets", value, "s", 1.0, floor, "<= 1 s", f"{pages} pages, {spent:.2f} s of processor"
     )
+    yield from _many(folder)
     yield Figure("dashboard without change", idle * 1000, "ms", floor * 4000, floor * 1000, "<= 4 x import click")
+
+
+def _many(folder: Path) -> Iterator[Figure]:
+    """All pages of 10,000 tickets, the run after one of them has changed, and the size of the board."""
+    with scratch(folder) as home:
+        site = a_site(home / "pco")
+        first = 1
+        for state, count in MANY.items():
+            fill(site, state, count, first)
+            first += count
+        full, run, spool = program(site, "pco-dashboard", "--full"), program(site, "pco-dashboard"), site.spool()
+        floor, value = in_turns(1, IMPORT_CLICK, full)
+        (key, *_) = spool.keys(State.PENDING)
+
+        def changed() -> None:
+            note = Note(T0, "bench", str(time.monotonic_ns()))
+            spool.update(key, lambda ticket: (replace(ticket, notes=(note,)), None))
+            run()
+
+        import_click, one = in_turns(5, IMPORT_CLICK, changed)
+        size = (site.home / "www" / "index.html").stat().st_size
+    yield Figure("dashboard of 10,000 tickets", value, "s", floor * 120, floor, "<= 120 x import click")
+    note = "a change of a ticket included"
+    yield Figure("dashboard after a change", one * 1000, "ms", import_click * 6000, import_click * 1000, SIX, note)
+    yield Figure("board of 10,000 tickets", size / 1000, "kB", 300, None, "<= 300 kB")

@@ -211,6 +211,15 @@ def test_what_leads_to_https_has_all_headers_too(web):
     assert all(answer.headers.keys() >= ALWAYS for answer in answers)
 
 
+def test_the_board_says_when_the_next_poll_is(web):
+    def told() -> bool:
+        value = json.loads(web.get("/health").body)
+        return bool(value["next_poll"] and value["next_poll"] > value["last_poll"])
+
+    web.pco.wait("a poll to come", told)
+    web.pco.wait("that on the board", lambda: " · next <time " in web.get("/").body)
+
+
 def test_the_pages_may_load_nothing_but_their_own_style_script_and_images(web):
     policy = dict(part.split(" ", 1) for part in web.get("/").headers["content-security-policy"].split("; "))
 

@@ -64,10 +64,23 @@ def next_start(timer: str) -> datetime | None:
     if not _asked():
         return None
     try:
-        said = show(timer, properties=("NextElapseUSecRealtime",))
+        found = show(timer, properties=("NextElapseUSecRealtime", "TimersCalendar", "SubState")).get(timer, {})
+        if found.get("SubState") != "running":
+            return calendar(found.get("NextElapseUSecRealtime", ""))
+        # While its unit runs, systemd does not say when it comes next: what it goes by does.
+        given = re.findall(r"OnCalendar=([^;{}]+?) ;", found.get("TimersCalendar", ""))
+        after = [_next_of(one) for one in given[:10]]
+        return min((at for at in after if at), default=None)
     except PcoError:
         return None
-    return calendar(said.get(timer, {}).get("NextElapseUSecRealtime", ""))
+
+
+def _next_of(given: str) -> datetime | None:
+    """When a calendar event (systemd.time(7)) is next.  Raises SystemFault."""
+    said = process.run(["systemd-analyze", "calendar", "--", given], _ENVIRONMENT, _BRIEFLY).out.decode(
+        "utf-8", "replace"
+    )
+    return calendar(said.partition("Next elapse:")[2])
 
 
 def failed() -> tuple[str, ...] | None:
