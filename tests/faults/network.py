@@ -1,7 +1,7 @@
 """Post and poll through a network in which three of five requests go wrong: `make faults`.
 
-    tests/faults/network.py                          10,000 posts, 5,000 changes in Plane
-    tests/faults/network.py --posts 300 --changes 150 --seed 7
+    tests/faults/network.py                          10,000 posts, 4,000 changes in Plane
+    tests/faults/network.py --posts 300 --changes 100 --seed 7
 
 Nothing may be lost, and nothing be there twice; too few faults are an error as a violation is.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "lib")]
 
-from faults import posts  # noqa: E402
+from faults import polls, posts  # noqa: E402
 from faults.wire import Result, table  # noqa: E402
 
 MOST_TOLD = 20
@@ -23,12 +23,15 @@ def main() -> int:
     """Run; 1 if anything was violated."""
     given = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     given.add_argument("--posts", type=int, default=10_000, metavar="N", help="tickets to post, half to each Plane")
+    given.add_argument("--changes", type=int, default=4000, metavar="N", help="changes in Plane while it is polled")
     given.add_argument("--seed", type=int, default=1)
     asked = given.parse_args()
     results: list[Result] = []
     for unique in (True, False):
         if asked.posts:
             results.append(posts.play((asked.posts + unique) // 2, unique, asked.seed))
+    if asked.changes:
+        results.append(polls.play(asked.changes, asked.seed))
     for result in results:
         for wrong in result.wrong[:MOST_TOLD]:
             print(f"{result.name}: {wrong}")

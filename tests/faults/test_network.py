@@ -17,6 +17,10 @@ NETWORK = Path(__file__).with_name("network.py")
 LOOK = "if (post.sending_since or ticket.restored) and (known := look(run, ticket)):"
 SENT = "run.write.comment(ticket.project, ticket.uuid, post.body, post.external_id)"
 MAY = "if why := workflow.obstacle(now, ticket.round.trigger.state):"
+LOOKED = "    for item in walk.moved:\n        visit.look(item)\n"
+KNOWN = "visit.remember(visit.lists.sight(item), visit.key_of(item, visit.known.get(item.id)))"
+VANISH = "        visit.run.settle(tickets[uuid].key, lambda t: effects.vanish(t, visit.run.pco.now()))\n"
+POSTS, POLLS = ("--posts", "40", "--changes", "0"), ("--posts", "0", "--changes", "100")
 BUGS = {
     "sent again without a look": ("commands/post.py", LOOK, "if False and (known := look(run, ticket)):", "doubled: "),
     "another id each time": (
@@ -26,12 +30,19 @@ BUGS = {
         "doubled: ",
     ),
     "a closed item is moved": ("commands/itemstate.py", MAY, 'if why := "":', "not in Done"),
+    "known before it is judged": (
+        "commands/polling/walk.py",
+        LOOKED,
+        LOOKED.replace("        visit.look", f"        {KNOWN}\n        visit.look"),
+        "lost: ",
+    ),
+    "what is gone stays": ("commands/polling/sweep.py", VANISH, "        pass\n", "though its item is gone"),
 }
 
 
 @pytest.mark.timeout(600)
-def test_three_of_five_requests_go_wrong_and_each_comment_is_in_plane_once() -> None:
-    done = run("--posts", "300")
+def test_three_of_five_requests_go_wrong_and_each_comment_is_in_plane_once_and_no_change_passed_over() -> None:
+    done = run("--posts", "300", "--changes", "100")
 
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -47,7 +58,7 @@ def test_a_bug_is_found(bug: str, tmp_path: Path) -> None:
     assert path.read_text().count(old) == 1, f"{file} has changed: where is {old!r}?"
     path.write_text(path.read_text().replace(old, new))
 
-    done = run("--posts", "40", lib=tmp_path / "lib")
+    done = run(*(POLLS if "polling" in file else POSTS), lib=tmp_path / "lib")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert said in done.stdout, done.stdout + done.stderr
