@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faults import calls, invariants, orders
-from faults.calls import KILL, ORDER, STOP, Call
+from faults.calls import CUT, KILL, ORDER, STOP, Call
 from faults.running import Ended, Started, Tracer
 from faults.scenes import Command, Scene
 from faults.worlds import World, lay_out
@@ -104,6 +104,10 @@ class Stage:
         """Where a fault can be put; the order of the calls is one point."""
         if fault == STOP:
             return []
+        if fault == CUT:
+            from faults import cuts
+
+            return cuts.points(self) if cuts.possible() else []
         if fault == ORDER:
             return [Point(self.scene.name, ORDER, self.calls[0])]
         return [Point(self.scene.name, fault, call) for call in calls.points(self.calls, fault)]
@@ -113,22 +117,37 @@ class Stage:
         begun = time.monotonic()
         if point.fault == ORDER:
             return Seen(point, True, tuple(dict.fromkeys(orders.wrong(self.calls))))
+        if point.fault == CUT:
+            from faults import cuts
+
+            return cuts.play(self, point)
         for _ in range(3):
-            call = next((call for call in self.calls if call.id == point.call.id), point.call)
+            call = self.located(point.call)
             ended, trace = self._run(point.fault, call)
             if fired := self._fired(point.fault, call, ended, trace):
                 break
-            # This process has loaded or cached something since: calls that are no business of ours have gone.
-            self.calls = calls.read(self._run()[1], self.world.live)
-        wrong = tuple(dict.fromkeys(self._judged(point, ended))) if fired else ()
+            self.trace_anew()
+        wrong = tuple(dict.fromkeys(self.judged(point, ended))) if fired else ()
         self.world.hush()
         return Seen(point, fired, wrong, time.monotonic() - begun, ended)
+
+    def located(self, call: Call) -> Call:
+        """The call with the number that it has in this process."""
+        return next((one for one in self.calls if one.id == call.id), call)
+
+    def trace_anew(self) -> None:
+        """This process has loaded or cached something since: calls that are no business of ours have gone."""
+        self.calls = calls.read(self._run()[1], self.world.live)
+
+    def start(self) -> Started:
+        """The program, which has not begun yet."""
+        return Started(self._words(self.scene.command), self._environ(), self.world.scratch, stdin=self.scene.stdin)
 
     def _run(self, fault: str = "", call: Call | None = None) -> tuple[Ended, str]:
         self.world.bring(self.kept)
         if self.scene.plane:
             self.world.speak()
-        started = Started(self._words(self.scene.command), self._environ(), self.world.scratch, stdin=self.scene.stdin)
+        started = self.start()
         tracer = Tracer(started, self.trace, fault, call.name if call else "", call.nth if call else 0)
         ended = started.end()
         return ended, tracer.told()
@@ -157,11 +176,11 @@ class Stage:
             return False
         return ended.code == -9 if fault == KILL else "(INJECTED)" in trace
 
-    def _judged(self, point: Point, ended: Ended) -> Iterator[str]:
+    def judged(self, point: Point, ended: Ended) -> Iterator[str]:
         if ended.late:
             yield f"hangs: it had to be killed; it said {ended.err[-200:]!r}"
         yield from invariants.standing(self.world, self.keys)
-        if point.fault != KILL:
+        if point.fault not in (KILL, CUT):
             yield from self._spoke(ended)
         yield from self._after(ended)
         yield from invariants.standing(self.world, self.keys)
@@ -197,6 +216,7 @@ class Stage:
     def _settled(self) -> Iterator[str]:
         yield from invariants.started_once(self.world)
         yield from invariants.posted_once(self.world)
+        yield from invariants.imported(self.world)
 
     def _cleaned(self) -> Iterator[str]:
         """Two days later the cleaners have been at work."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,18 @@ def posted_once(world: World) -> Iterator[str]:
             yield f"posted: {ticket.key} is in posted, and its comment {ours[post.external_id]} times in Plane"
 
 
+def imported(world: World) -> Iterator[str]:
+    """The commits that a record names are in the mirror, on their branch."""
+    for ticket in world.spooled.tickets(State.COMPLETED, State.OUTBOX, State.POSTED, trouble=lambda *_: None):
+        work = ticket.round.work
+        if work and work.tip and work.branch and not work.problem:
+            mirror = world.home / "mirrors" / f"{ticket.project}.git"
+            asked = ["git", f"--git-dir={mirror}", "rev-parse", "--verify", f"refs/heads/{work.branch}^{{commit}}"]
+            done = subprocess.run(asked, capture_output=True, text=True, check=False)
+            if done.stdout.strip() != work.tip:
+                yield f"commits lost: {ticket.key}: {work.branch} is at {done.stdout.strip() or done.stderr.strip()!r}"
+
+
 def digest(world: World) -> dict[str, Any]:
     """All that a run has come to, without what differs between any two runs."""
     spool, found = world.spooled, dict[str, Any]()
@@ -179,7 +192,9 @@ def files(world: World) -> set[str]:
     """The files of the site, by names that are the same in each run."""
     found = set()
     for folder, folders, names in os.walk(world.home):
-        folders[:] = [one for one in folders if not one.endswith(".git") and one not in ("workspace", ".git")]
+        folders[:] = [
+            one for one in folders if not one.endswith(".git") and one not in ("workspace", ".git", "lost+found")
+        ]
         for one in (*names, *folders):
             path = f"{folder}/{one}".removeprefix(str(world.live))
             found.add(name(path) if not _half(one) else f"{name(path)} (half written)")

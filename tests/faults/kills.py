@@ -27,11 +27,11 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), *([] if "PCO_FAULTS_LIB" in os.environ else [str(TOP / "lib")])]
 
 from faults import running, worlds  # noqa: E402
-from faults.calls import EIO, ENOSPC, KILL, ORDER, STOP  # noqa: E402
+from faults.calls import CUT, EIO, ENOSPC, KILL, ORDER, STOP  # noqa: E402
 from faults.engine import Bench, Ill, Point, Seen  # noqa: E402
 from faults.scenes import SCENES, Scene  # noqa: E402
 
-FAULTS = (ORDER, KILL, STOP, EIO, ENOSPC)
+FAULTS = (ORDER, KILL, STOP, EIO, ENOSPC, CUT)
 _bench: Bench | None = None  # of a worker
 
 
@@ -128,7 +128,10 @@ def run(
 
 
 def _wanted(point: Point, changing: bool, asked: str) -> bool:
-    return (not changing or point.call.changes or point.fault == ORDER) and asked in ("", point.told)
+    return (not changing or point.call.changes or point.fault == ORDER or point.call.name == "exit") and asked in (
+        "",
+        point.told,
+    )
 
 
 def _took(outcome: Outcome, seen: Seen, where: str, begun: float) -> None:
@@ -163,7 +166,7 @@ def _interleaved(planned: list[list[Point]]) -> Iterator[Point]:
 def _order(found: list[Point]) -> Iterator[Point]:
     yield from (point for point in found if point.fault == ORDER)
     kills = iter(_spread([point for point in found if point.fault in (KILL, STOP)]))
-    others = iter(_spread([point for point in found if point.fault in (EIO, ENOSPC)]))
+    others = iter(_spread([point for point in found if point.fault in (EIO, ENOSPC, CUT)]))
     for row in zip_longest(kills, kills, others):
         yield from (point for point in row if point is not None)
     yield from others

@@ -46,11 +46,11 @@ class Race(Stage):
         begun = time.monotonic()
         self.orders  # noqa: B018 - before the world is another one
         for _ in range(3):
-            call = next((call for call in self.calls if call.id == point.call.id), point.call)
+            call = self.located(point.call)
             first, second, trace = self._both(call)
             if fired := self._stopped(call, trace):
                 break
-            self.calls = calls.read(self._run()[1], self.world.live)
+            self.trace_anew()
         wrong = tuple(dict.fromkeys(self._judge(first, second))) if fired else ()
         self.world.hush()
         return Seen(point, fired, wrong, time.monotonic() - begun, first)

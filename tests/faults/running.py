@@ -67,6 +67,10 @@ class Started:
         """Whether it ends within so many seconds."""
         return bool(select.select([self._ends], [], [], seconds)[0])
 
+    def kill(self) -> None:
+        """Kill it, however it stands."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def end(self, seconds: float = LIMIT) -> Ended:
         """Wait for its end; what it left running of its own goes with it, as with a unit."""
         late = not self.wait(seconds)

@@ -98,7 +98,7 @@ def a_session(world: World) -> None:
             "detail": {"summary": "Did it.", "by": "agent"},
         }
     )
-    script = f"echo {home} >>{world.live}/ran; echo '{event}' >.e; mv .e {home}/out/events/00000000000000000001-1.json; echo x >x; git add x; git commit -qm x"
+    script = f"echo {home} >>{world.live}/ran; echo '{event}' >.e; sync .e; mv .e {home}/out/events/00000000000000000001-1.json; echo x >x; git add x; git commit -qm x"
     world.active("WEB-1", ("sh", "-c", script))
 
 

@@ -143,6 +143,18 @@ def test_a_mirror_that_was_made_halfway_is_finished(tmp_path, upstream):
     assert Mirror(folder, "").tip("main")
 
 
+def test_what_a_crash_left_of_a_mirror_that_has_no_name_yet_is_in_nobodys_way(tmp_path, upstream):
+    made = Mirror(tmp_path / "mirrors" / "web.git", str(upstream))
+    half = made.folder.with_name(".web.git.new")
+    half.mkdir(parents=True)
+    (half / "HEAD").touch()
+
+    made.refresh(SOON)
+
+    assert tips(made.folder) == tips(upstream)
+    assert [path.name for path in made.folder.parent.iterdir()] == ["web.git"]
+
+
 def test_an_upstream_without_commits_is_named_as_such(tmp_path):
     git(tmp_path, "init", "-q", "empty")
     mirror = Mirror(tmp_path / "web.git", str(tmp_path / "empty"))

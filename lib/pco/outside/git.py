@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from pco.ground import text
+from pco.ground import durable, text
 from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
 from pco.ground.ticket import KEY, Commit
 from pco.outside import process
@@ -54,9 +54,24 @@ class Mirror:
         self.repository = repository
 
     def make(self) -> None:
-        """Make the mirror, empty, if there is none.  Raises TryLater."""
-        init = ["init", "--quiet", "--bare", "--template=", "--", str(self.folder)]
-        _done(_git(init, QUICK, umask=_GROUP), f"cannot make the mirror {self.folder}")
+        """Make the mirror, empty, if there is none.  Raises TryLater, SystemFault.
+
+        A new one gets its name once it is on the disk: of what git writes then not all is flushed, and a half would
+        be no repository, and no room for one.
+        """
+        whole = self.folder.is_dir()
+        made = self.folder if whole else self.folder.with_name(f".{self.folder.name}.new")
+        init = ["init", "--quiet", "--bare", "--template=", "--", str(made)]
+        try:
+            if not whole and made.is_dir():
+                shutil.rmtree(made)
+            _done(_git(init, QUICK, umask=_GROUP), f"cannot make the mirror {self.folder}")
+            if not whole:
+                os.sync()
+                made.rename(self.folder)
+                durable.sync_folder(self.folder.parent)
+        except OSError as error:
+            raise SystemFault(f"{error.filename or made}: {error.strerror}") from error
 
     def refresh(self, timeout: timedelta) -> None:
         """Make the mirror if there is none, and fetch all branches; what is gone upstream goes here too.
@@ -119,7 +134,16 @@ class Mirror:
         connected = ["rev-list", "--objects", "--quiet", tip, "--not", "--all"]
         _done(self.git(connected, timeout), "the bundle lacks objects", BadData)
         _done(self.git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
+        self._flush(ref)
         return tip
+
+    def _flush(self, ref: str) -> None:
+        """The names that were just given: git flushes what is in files, and not the folders.  Raises SystemFault."""
+        try:
+            for folder in ("objects/pack", "refs/heads", os.path.dirname(ref)):
+                durable.sync_folder(self.folder / folder)
+        except OSError as error:
+            raise SystemFault(f"{self.folder}: {error.strerror}") from error
 
     def log(self, base: str, tip: str, limit: int = 100) -> tuple[Commit, ...]:
         """The commits of `base..tip`, oldest first, at most the newest `limit`; clean text."""
@@ -181,7 +205,8 @@ class Mirror:
     ) -> process.Result:
         """Run git in it; says how that ended."""
         # --git-dir: nothing is looked for in the folders above.
-        return _git([f"--git-dir={self.folder}", *args], timeout, most, stdin, umask=_GROUP)
+        # core.fsync: refs, too, not only packs, survive a power cut.
+        return _git([f"--git-dir={self.folder}", "-c", "core.fsync=all", *args], timeout, most, stdin, umask=_GROUP)
 
 
 class Workspace:

@@ -145,9 +145,12 @@ class Index:
             for ticket, entered in self._records(state):
                 text = json.dumps(line_of(ticket, entered))
                 months.setdefault(f"{entered:%Y-%m}", []).append(text)
-        written = [self._replace(f"{m}.jsonl", "".join(f"{text}\n" for text in texts)) for m, texts in months.items()]
-        if all(written):
-            self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
+        try:
+            for month, texts in months.items():
+                durable.replace(self.folder / f"{month}.jsonl", "".join(f"{text}\n" for text in texts).encode())
+        except OSError:
+            return  # without counts it is made anew the next time
+        self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
 
     def _is_in(self, one: Finished, state: State) -> bool:
         return one.state == state and (self.root / state / f"{one.key}.json").exists()
@@ -205,9 +208,16 @@ class Index:
 
     def _append(self, at: datetime, value: dict[str, Any]) -> bool:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        path = self.folder / f"{at:%Y-%m}.jsonl"
         try:
-            with open(os.open(self.folder / f"{at:%Y-%m}.jsonl", flags, 0o660), "w") as file:
+            new = not path.exists()
+            # Flushed: the counts, which say that it is there, may reach the disk before it.
+            with open(os.open(path, flags, 0o660), "w") as file:
                 file.write(json.dumps(value) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if new:
+                durable.sync_folder(self.folder)
         except OSError:
             return False
         return True
@@ -215,7 +225,7 @@ class Index:
     def _write(self, counts: dict[str, list[int]]) -> None:
         self._replace("counts.json", json.dumps(counts))
 
-    def _replace(self, name: str, content: str) -> bool:
+    def _replace(self, name: str, content: str) -> None:
         temporary = self.folder / f".{name}.{os.getpid()}"
         try:
             temporary.write_text(content)
@@ -224,8 +234,6 @@ class Index:
         except OSError:
             with suppress(OSError):
                 temporary.unlink()
-            return False
-        return True
 
     def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
         with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
