@@ -110,6 +110,12 @@ def test_a_retry_waits_for_its_time():
     ticket = approved().with_round(attempts=(failed,))
 
     assert why(ticket, now=T0 + MINUTE / 2) == "its next attempt is due in 30s"
+
+
+def test_a_retry_does_not_wait_until_a_clock_that_was_set_back_is_there_again():
+    ticket = approved().with_round(attempts=(Attempt(1, T0 - MINUTE, end=T0, outcome="died"),))
+
+    assert why(ticket, now=T0 - timedelta(days=300)) == ""
     assert why(ticket, now=T0 + MINUTE) == ""
 
 

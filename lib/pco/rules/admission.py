@@ -126,5 +126,5 @@ def _not_yet(ticket: Ticket, terms: Terms) -> str:
     if hold and held(ticket, terms.now):
         span = f" for {times.rough(hold.until - terms.now)}" if hold.until else ""
         return f"on hold{span}, by {hold.by}{': ' + hold.why if hold.why else ''}"
-    again = retry.not_before(ticket, terms.retry_after)
+    again = retry.not_before(ticket, terms.retry_after, terms.now)
     return f"its next attempt is due in {times.rough(again - terms.now)}" if again and again > terms.now else ""

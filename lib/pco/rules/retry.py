@@ -57,9 +57,10 @@ def backoff(times: int, retry_after: timedelta) -> timedelta:
     return min(doubled, max(LONGEST, retry_after))
 
 
-def not_before(ticket: Ticket, retry_after: timedelta) -> datetime | None:
+def not_before(ticket: Ticket, retry_after: timedelta, now: datetime) -> datetime | None:
     """When the ticket may be launched again; None if it need not wait: a new round, a stop, a reboot."""
     last = ticket.attempt
     if last is None or last.end is None or last.outcome not in AGAIN:
         return None
-    return last.end + backoff(counted(ticket.round), retry_after)
+    # An end that is still to come: the clock was set back, maybe by years, and for so long nobody waits.
+    return last.end + backoff(counted(ticket.round), retry_after) if last.end <= now else None

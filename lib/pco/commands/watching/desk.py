@@ -251,10 +251,11 @@ class Desk:
         self._wake("launch", *pushes, "dashboard")
 
     def _wait_for_retry(self, ticket: Ticket) -> None:
-        due = retry.not_before(ticket, self.limits.retry_after)
+        now = self.pco.now()
+        due = retry.not_before(ticket, self.limits.retry_after, now)
         if ticket.state is State.APPROVED and due is not None:
             # Told by the wall clock, waited for on the other; one that has come while nobody watched is due at once.
-            self.retries[ticket.key] = attempt.clock() + max((due - self.pco.now()).total_seconds(), 0.0)
+            self.retries[ticket.key] = attempt.clock() + max((due - now).total_seconds(), 0.0)
 
     def _corrupt(self, key: str, living: frozenset[str] | None, error: BadData) -> float:
         """End the session of an unreadable record, and set that aside once the session is gone."""
