@@ -822,3 +822,23 @@ def test_a_long_lane_is_written_again_only_if_a_ticket_of_it_has_changed(site, s
     changed = written(site)
     assert "lane-pending.html" in changed and "lane-failed.html" not in changed
     assert dead_links(site) == []
+
+
+def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(site, spool):
+    data = to_bytes(replace(a_ticket("WEB-777"), history=(Entry(T0, "outbox", "posted", "pco-post", 1),)))
+    for n in range(1, 1101):
+        spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
+    spool.index.rebuild()
+    spool.path("WEB-500", State.POSTED).write_text("{")
+    (www(site) / ".built").mkdir()
+    (www(site) / ".built" / "new.0").write_text("half a p")
+
+    told = site.run("pco-dashboard", "-v", "--full")
+
+    assert len(list((www(site) / "ticket").iterdir())) == 1100
+    assert "Title of WEB-1100" in page(site, "ticket/WEB-1100.html")
+    assert "cannot be read" in page(site, "ticket/WEB-500.html")
+    assert dead_links(site) == []
+    assert int(told.stderr.split()[-5].replace(",", "")) > 1100, "what others have written is counted"
+    assert [path.name for path in (www(site) / ".built").glob("new*")] == []
+    assert written(site) <= FEEDS | {"index.html"}

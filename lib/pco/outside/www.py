@@ -20,14 +20,14 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Site:
-    """The folder at `root`; only one process at a time may write to it."""
+    """The folder at `root`; each process that writes to it at the same time needs a name for what is `unfinished`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, unfinished: str = "new") -> None:
         self.root = root
         self.written = 0
         self.removed = 0
         # In .built, which inherits the group of the site: so the file is born with the group of the web server.
-        self._unfinished = os.path.join(root, ".built", "new")
+        self._unfinished = os.path.join(root, ".built", unfinished)
 
     def prepare(self) -> None:
         """Make the folders in it.  Raises BadConfig if it is not there itself: the installation makes it."""
@@ -94,6 +94,11 @@ class Site:
         before = self.written
         self.put(f".built/{name}.json", json.dumps(value, separators=(",", ":")).encode())
         self.written = before
+
+    def sweep(self) -> None:
+        """Remove what others who wrote at the same time left unfinished; they must have ended."""
+        for path in (self.root / ".built").glob("new.*"):
+            path.unlink()
 
     def forget(self) -> None:
         """Remember nothing any more."""

@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from pco import __version__
+from pco.commands.dashboard import crew
 from pco.commands.dashboard.opened import show_record, show_unreadable
 from pco.commands.dashboard.run import Run
 from pco.ground import shape, times
@@ -31,6 +32,10 @@ def show(run: Run, known: Known, seen: Known) -> Known:
     names = run.pco.spool.index.months()
     before: Known = known.get("months", {})
     gone = _gone(run, names) if run.anew else set(known.get("gone", []))
+    if run.anew:
+        index = run.pco.spool.index
+        lines = [one for name in names for one in index.month(name) if _listed(one, gone) and one.key not in seen]
+        run.made.update(crew.make(run, lines))
     made = {name: _month(run, name, before.get(name, {}), gone, seen) for name in names}
     astray = _astray(run, made)
     if not run.anew and astray != known.get("astray", 0):
@@ -101,7 +106,7 @@ def _said(one: Finished) -> str:
 def _page(run: Run, one: Finished, memory: Known) -> bool:
     """See that a finished ticket has its page; False if the ticket is not there: whoever moved it wakes us again."""
     known = memory.get("lines", {}).get(one.key) == _said(one)
-    if known and not (run.doubted and run.site.empty(home(one.key))):
+    if one.key in run.made or (known and not (run.doubted and run.site.empty(home(one.key)))):
         return True
     run.step()
     state = State(one.state)

@@ -48,6 +48,7 @@ def take_away(run: Run, known: dict[str, Seen], seen: dict[str, Seen]) -> None:
 
 def sweep(run: Run) -> None:
     """Once, as nothing is known of an earlier run: remove the pages of tickets that are nowhere."""
+    run.site.sweep()
     wanted = {f"{key}.html" for key in run.pco.spool.keys(*State)}
     for name in run.site.names("ticket"):
         if name not in wanted:
