@@ -10,7 +10,7 @@ from faults.worlds import World
 from pco.ground import events, spend
 from pco.ground.notice import Notice
 from pco.ground.spend import Book, Spent
-from pco.ground.ticket import Commit, Hold, State, Work
+from pco.ground.ticket import Commit, Hold, State, Stop, Work
 from pco.spool import notices
 from programs.backing import lose
 from programs.launching import WHO
@@ -124,6 +124,9 @@ def ended_sessions(world: World) -> None:
     bundle(world, out)
     world.born(world.active("WEB-2"))
     world.active("WEB-3")
+    world.born(world.active("WEB-4"))
+    asked = Stop(T0, "ann", "not now")
+    world.spool("pco-queue stop").update("WEB-4", lambda t: (replace(t, stop=asked), None))
     world.ticket("WEB-6", State.REJECTED)
     (world.home / "sessions" / "WEB-7" / "1.1").mkdir(parents=True)
     world.spooled.control.ask_clean("WEB-7", "ann", datetime.now(UTC))

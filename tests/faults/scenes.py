@@ -169,7 +169,9 @@ SCENES = (
     Scene("dashboard", RECOVERY, DASHBOARD, scenery.a_board, (DASHBOARD,)),
     Scene("notify", RECOVERY, NOTIFY, scenery.two_notices, (NOTIFY, DASHBOARD), spare="/sending/"),
     Scene("backup", NO_LOSS, ("pco-backup",), scenery.a_backup, (("pco-backup",), DASHBOARD), spare="/backups/"),
-    Scene("restore", NO_LOSS, ("pco-restore",), scenery.a_lost_machine, (WATCH, DASHBOARD), asked=True),
+    Scene(
+        "restore", NO_LOSS, ("pco-restore",), scenery.a_lost_machine, (WATCH, DASHBOARD), asked=True, spare="/restored"
+    ),
     Scene("retention", RECOVERY, ("pco-retention",), scenery.an_old_site, (("pco-retention",), DASHBOARD)),
     Scene(
         "purge",

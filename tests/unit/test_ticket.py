@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pco.ground.errors import BadConfig, BadData
-from pco.ground.ticket import SCHEMA, Attempt, Entry, Noted, Round, State, Trigger, from_bytes, to_bytes
+from pco.ground.ticket import SCHEMA, Attempt, Entry, Noted, Round, State, Stop, Trigger, from_bytes, to_bytes
 from support import T0, a_ticket
 
 
@@ -77,6 +77,29 @@ def test_a_history_entry_that_leads_elsewhere_did_not_happen():
     ticket = a_ticket("WEB-1", history=(entry("", "pending"), entry("pending", "approved")))
     assert from_bytes(to_bytes(ticket), State.PENDING).history == (entry("", "pending"),)
     assert from_bytes(to_bytes(ticket), State.APPROVED).history == ticket.history
+
+
+def closed(to: State, outcome: str, why: str = ""):
+    """A record as pco-watch leaves it that is killed before the rename: the attempt is over, the file still in active."""
+    over = Attempt(1, T0, end=T0, outcome=outcome, exit=0, born=True)
+    history = (Entry(T0, "approved", "active", "pco-launch", 1), Entry(T0, "active", to.value, "pco-watch", 1, why))
+    return replace(a_ticket().with_round(attempts=(over,), summary="Did it."), history=history)
+
+
+def test_an_attempt_whose_end_was_recorded_and_not_renamed_is_not_over():
+    ticket = from_bytes(to_bytes(closed(State.COMPLETED, "completed")), State.ACTIVE)
+
+    assert (ticket.attempt.end, ticket.attempt.outcome, ticket.attempt.exit) == (None, "", None)
+    assert ticket.round.summary == "Did it."
+    assert [entry.to for entry in ticket.history] == ["active"]
+
+
+@pytest.mark.parametrize("to", [State.REJECTED, State.APPROVED])
+def test_a_request_to_stop_outlives_a_crash_while_it_is_dealt_with(to):
+    ticket = from_bytes(to_bytes(closed(to, "stopped", "ann: not now")), State.ACTIVE)
+
+    assert ticket.stop == Stop(T0, "ann", "not now", to.value)
+    assert ticket.attempt.end is None
 
 
 def test_a_claim_that_was_not_renamed_leaves_no_attempt():

@@ -414,12 +414,15 @@ def settled(ticket: Ticket) -> Ticket:
     """Undo what a crash left half done, for the directory is the truth.
 
     A move is recorded before the rename.  If the rename did not happen, the last history entry leads elsewhere: it
-    goes, and with it the round that it opened, the attempt that it claimed, and the hand-over of noted events.
+    goes, and with it the round that it opened, the attempt that it claimed, or that it was over, and the hand-over of
+    noted events.
     """
     if ticket.state is State.CORRUPT:
         return ticket
     history = ticket.history
     if history and history[-1].to != ticket.state:
+        if ticket.state is State.ACTIVE:
+            ticket = _reopened(ticket, history[-1])
         history = history[:-1]
     rounds = ticket.rounds[: max(history[-1].round, 1)] if history else ticket.rounds[:1]
     if len(history) != len(ticket.history) or len(rounds) != len(ticket.rounds):
@@ -430,3 +433,14 @@ def settled(ticket: Ticket) -> Ticket:
     if ticket.attempt and ticket.attempt.end is None and ticket.state is not State.ACTIVE:
         return ticket.with_round(attempts=ticket.round.attempts[:-1])
     return ticket
+
+
+def _reopened(ticket: Ticket, entry: Entry) -> Ticket:
+    """The attempt is not over, nor a request to stop dealt with: who moves it judges by the same evidence again."""
+    attempt = ticket.attempt
+    if attempt is None or attempt.end is None:
+        return ticket
+    if attempt.outcome == "stopped" and ticket.stop is None:
+        by, _, why = entry.why.partition(": ")
+        ticket = replace(ticket, stop=Stop(entry.at, by, why, entry.to))
+    return ticket.with_attempt(end=None, outcome="", exit=None)

@@ -141,11 +141,11 @@ class Index:
         for old in ("counts.json", *(path.name for path in self.folder.glob("????-??.jsonl"))):
             (self.folder / old).unlink(missing_ok=True)
         months: dict[str, list[str]] = {}
-        for state in FINISHED:
-            for ticket, entered in self._records(state):
-                text = json.dumps(line_of(ticket, entered))
-                months.setdefault(f"{entered:%Y-%m}", []).append(text)
         try:
+            for state in FINISHED:
+                for ticket, entered in self._records(state):
+                    text = json.dumps(line_of(ticket, entered))
+                    months.setdefault(f"{entered:%Y-%m}", []).append(text)
             for month, texts in months.items():
                 durable.replace(self.folder / f"{month}.jsonl", "".join(f"{text}\n" for text in texts).encode())
         except OSError:
@@ -166,9 +166,12 @@ class Index:
                     there[key] = entry.stat(follow_symlinks=False).st_mtime_ns
         doubtful = [f"{key}.json" for key, written in there.items() if key not in listed or written >= since]
         done = True
-        for ticket, entered in self._records(state, doubtful):
-            if (known := listed.get(ticket.key)) is None or (known.rev, known.at) != (ticket.rev, entered):
-                done = self.rewritten(ticket) and done
+        try:
+            for ticket, entered in self._records(state, doubtful):
+                if (known := listed.get(ticket.key)) is None or (known.rev, known.at) != (ticket.rev, entered):
+                    done = self.rewritten(ticket) and done
+        except OSError:
+            done = False
         for key, one in listed.items():
             if key not in there:
                 done = self._append(one.at, {"key": key, "left": True}) and done
@@ -181,7 +184,8 @@ class Index:
         for name in os.listdir(self.root / state) if names is None else names:
             if not KEY.fullmatch(name.removesuffix(".json")):
                 continue
-            with suppress(OSError, PcoError):  # what cannot be read is counted, and set aside by who meets it
+            # What cannot be read is counted, and set aside by who meets it; of a disk that fails nothing is concluded.
+            with suppress(FileNotFoundError, PermissionError, IsADirectoryError, PcoError):
                 ticket = from_bytes((self.root / state / name).read_bytes(), state)
                 if entered := ticket.entered():
                     yield ticket, entered
