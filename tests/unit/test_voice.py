@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 import pytest
 
 from pco.command import LEVELS, Pco, configure
+from pco.ground import audit
 from pco.ground.config import Config, Log, Paths
 from pco.ground.errors import TryLater
 from pco.ground.ticket import Attempt, Entry, State
@@ -90,6 +91,7 @@ def test_in_a_unit_an_announcement_is_one_record_with_fields_and_no_line(tmp_pat
         a_pco(tmp_path).announce("moved", a_moved_ticket(), {"attempt": 2})
 
     (record,) = heard()
+    (line,) = next((tmp_path / "audit").glob("*.jsonl")).read_bytes().splitlines()
     assert fields(record) == {
         "MESSAGE": ["WEB-12: pending -> approved round=1 attempt=2"],
         "PRIORITY": ["6"],
@@ -101,6 +103,7 @@ def test_in_a_unit_an_announcement_is_one_record_with_fields_and_no_line(tmp_pat
         "PCO_STATE": ["approved"],
         "PCO_ROUND": ["1"],
         "PCO_ATTEMPT": ["2"],
+        "PCO_AUDIT": [audit.line_hash(line)],
     }
     assert said() == ""
 
