@@ -294,10 +294,11 @@ def test_a_timer_that_comes_too_rarely_is_named(doctor):
 
 @pytest.mark.box("18.1", "ill")
 def test_a_failed_unit_and_a_watcher_that_is_gone_are_named(doctor):
-    doctor.sh("systemctl start pco-collect@NO-1.service", code=None)
-    doctor.pco.wait("failed", lambda: "NO-1" in doctor.pco.failed())
-    ill = doctor.box("18.1")
-    assert ill.status is Status.FAIL and "pco-collect@NO-1.service has failed" in ill.evidence
+    with doctor.drop_in("pco-retention.service", "[Service]\nExecStartPre=/bin/false\n"):
+        doctor.sh("systemctl start pco-retention.service", code=None)
+        doctor.pco.wait("failed", lambda: "pco-retention" in doctor.pco.failed())
+        ill = doctor.box("18.1")
+    assert ill.status is Status.FAIL and "pco-retention.service has failed" in ill.evidence
     doctor.sh(re.sub(".*sudo ", "", ill.mend))
 
     doctor.host.systemctl("stop", "pco-watch")

@@ -14,7 +14,7 @@ from pco.ground import messages
 AGENT = """\
 sessions:
   command: [sh, -c, "cat >/dev/null; pco-complete 'Looked at it.'"]
-  complete_grace: 20s
+  complete_grace: 80s
 """
 REPOSITORY = """\
 set -e; umask 022; cd /srv; git init -q --bare shop.git; git init -q -b main shop; cd shop

@@ -158,10 +158,15 @@ def test_of_several_launches_at_once_each_ticket_starts_once(pco):
 def by_hand(pco: Installed, name: str) -> Iterator[None]:
     """A run of a program by hand, which takes long: its lock is held."""
     lock = f"/var/spool/pco/.{name}.lock"
-    pco.host.exec("systemd-run", "--quiet", "--unit=by-hand", "flock", "-n", lock, "sleep", "1000")
-    pco.wait("the lock", lambda: pco.host.exec("flock", "-n", lock, "true", code=None).returncode == 1)
-    yield
-    pco.host.systemctl("stop", "by-hand.service")
+    holds = "touch /run/by-hand; exec sleep 1000"
+    # A timer's run may have the lock just now: it is waited for.
+    pco.host.exec("systemd-run", "--quiet", "--collect", "--unit=by-hand", "flock", lock, "sh", "-c", holds)
+    try:
+        pco.wait("the lock", lambda: not pco.host.exec("test", "-e", "/run/by-hand", code=None).returncode)
+        yield
+    finally:
+        pco.host.systemctl("stop", "by-hand.service")
+        pco.host.exec("rm", "-f", "/run/by-hand")
 
 
 def test_an_approval_during_a_run_by_hand_does_not_wait_for_a_timer(pco):

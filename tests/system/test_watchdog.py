@@ -9,8 +9,10 @@ from installed import TOKEN, WEB, Installed, booted
 
 from pco.ground import messages
 
+pytestmark = pytest.mark.timeout(900)
+
 QUICK = (
-    "[Unit]\nStartLimitBurst=3\n[Service]\nTimeoutStartSec=5s\nWatchdogSec=4s\nTimeoutAbortSec=1s\nTimeoutStopSec=1s\n"
+    "[Unit]\nStartLimitBurst=3\n[Service]\nTimeoutStartSec=12s\nWatchdogSec=6s\nTimeoutAbortSec=1s\nTimeoutStopSec=1s\n"
 )
 # A file system (fuse(4)) that takes every request and answers none but the greeting.
 MUTE = """\
@@ -52,8 +54,9 @@ def alerts(pco: Installed, unit: str) -> list[str]:
 
 
 def notices(pco: Installed) -> list[str]:
-    """The files for who notifies people."""
-    return pco.host.exec("ls", "/var/spool/pco/notify").stdout.split()
+    """What is left for people about units."""
+    names = pco.host.exec("ls", "/var/spool/pco/notify").stdout.split()
+    return [name for name in names if name.startswith("failed-pco-")]
 
 
 def summary(pco: Installed, session: Inside) -> str:
@@ -80,6 +83,7 @@ def test_a_folder_that_does_not_answer_ends_the_watcher_again_and_again_and_then
     stuck, other = begin(pco, 2)
     folder = f"/var/lib/pco/sessions/{stuck.key}"
     pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.systemctl("start", "pco-watch.service")
     pco.host.exec("mkdir", "/srv/copy")
     pco.host.exec("cp", "-a", f"{folder}/.", "/srv/copy")
     mount = ("systemd-run", "--quiet", "--unit=slow", "bindfs", "-f", "-o", "nonempty", "/srv/copy", folder)
@@ -89,7 +93,7 @@ def test_a_folder_that_does_not_answer_ends_the_watcher_again_and_again_and_then
 
     # It hangs where it is, then at each start.
     other.complete("Said to nobody.")
-    pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=110)
+    pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=300)
     pco.wait("the alert", lambda: alerts(pco, "pco-watch.service") != [])
 
     assert len(alerts(pco, "pco-watch.service")) == 1
@@ -113,13 +117,14 @@ def test_a_watcher_that_not_even_a_kill_ends_is_left_behind_and_one_alert_is_giv
     stuck, other = begin(pco, 2)
     folder = f"/var/lib/pco/sessions/{stuck.key}"
     pco.host.systemctl("reset-failed", "pco-watch.service")
+    pco.host.systemctl("start", "pco-watch.service")
     pco.host.exec("systemd-run", "--quiet", "--unit=mute", "/usr/bin/python3", "-c", MUTE, folder)
     pco.wait("the mount", lambda: folder in pco.host.read("/proc/self/mounts"))
     hung, before = watcher(pco)["MainPID"], len(alerts(pco, "pco-watch.service"))
 
     # The kernel waits for an answer to what was read, whatever signal comes; and the lock is held until then.
     other.complete("Said to nobody.")
-    pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=110)
+    pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=300)
     pco.wait("the alert", lambda: len(alerts(pco, "pco-watch.service")) > before and notices(pco) != [])
 
     assert pco.host.read(f"/proc/{hung}/stat").split()[2] == "D"
@@ -142,7 +147,7 @@ def test_a_watcher_that_not_even_a_kill_ends_is_left_behind_and_one_alert_is_giv
 
 def test_a_poll_that_hangs_is_ended_and_the_timer_starts_the_next(pco):
     seen = f"/var/lib/pco/plane/{WEB}/head.json"
-    pco.wait("a poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode, patience=100)
+    pco.wait("a poll", lambda: not pco.host.exec("test", "-e", seen, code=None).returncode, patience=200)
     # A Plane that takes what is said to it and never answers.
     pco.host.systemctl("stop", "plane.service")
     deaf = "import socket, time; s = socket.create_server(('127.0.0.1', 8480)); time.sleep(1000)"
