@@ -36,7 +36,9 @@ def test_a_spool_without_its_lock_is_found_out(tmp_path: Path) -> None:
     done = run("--tickets", "40", lib=tmp_path / "lib")
 
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "the way of" in done.stdout or "lost: " in done.stdout or "doubled: " in done.stdout, done.stdout
+    assert (
+        " went [" in done.stdout or "the way of" in done.stdout or "lost: " in done.stdout or "doubled: " in done.stdout
+    ), done.stdout
 
 
 def run(*words: str, lib: Path = TOP / "lib") -> "subprocess.CompletedProcess[str]":
