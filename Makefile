@@ -44,7 +44,7 @@ check: .venv/.test  ## ruff, mypy, bandit, detect-secrets, import directions, te
 	$(PY) -m pytest -q -n $(WORKERS) tests/unit
 
 oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of all packages
-	@share/need tmux git zsh
+	@share/need tmux git zsh strace openssl setpriv:util-linux
 	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
 
 faults: .venv/.test  ## kill every program at each call that touches its files, refuse each call; about 2 h (ARGS=)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = "/etc/pco/pco.yaml"
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # priorities of syslog(3)
 PATIENCE = timedelta(seconds=10)  # for a run by hand; below the units' TimeoutStartSec=
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Pco:
@@ -364,7 +365,8 @@ def run(program: click.Command) -> None:
     out = sys.stdout
     for stream in (out, sys.stderr):
         # A terminal that knows no Unicode gets a question mark, not a traceback.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if f"_{name.upper().replace('-', '_')}_COMPLETE" in os.environ:
         from pco.commands import completing
 

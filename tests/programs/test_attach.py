@@ -360,16 +360,16 @@ def test_who_is_not_in_the_group_is_told_what_to_do(tmp_path, monkeypatch):
     door.listen()
     os.chmod(tmp_path / "none.sock", 0o600)
     code = (
-        "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        f"sys.path.insert(0, {str(TOP / 'lib')!r})\n"
+        f"import os, sys; sys.path.insert(0, {str(TOP / 'lib')!r})\n"
         "from pathlib import Path\nfrom pco.outside.relay import connect\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"  # now: it may lie where that user cannot look
         f"try: connect(Path({str(tmp_path / 'none.sock')!r}))\n"
         "except Exception as error: print(error, error.hint)"
     )
     if os.geteuid() != 0:
         pytest.skip("changes the user")
 
-    done = subprocess.run(["/usr/bin/python3", "-c", code], capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/")
 
     assert "only members of group pco may attach" in done.stdout, done.stderr
 

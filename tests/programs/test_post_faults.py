@@ -1,6 +1,5 @@
 """pco-post: one comment for each ticket, whatever dies or gets lost on the way."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from pco.ground.ticket import State
 from programs.posting import LISTS, POSTS, Desk, desk
 from support import TOP, Site
 
-STRACE = shutil.which("strace")
 MOST_RENAMES = 40
 
 
@@ -42,7 +40,6 @@ def test_killed_while_it_waits_for_the_answer(plane):
     assert plane.posted().comment_id == plane.only_comment()
 
 
-@pytest.mark.skipif(STRACE is None, reason="needs strace")
 def test_killed_at_any_rename(site):
     """Each run dies at one call later than the one before; after each the next run must end it well."""
     with desk(site, items=MOST_RENAMES) as plane:
@@ -64,7 +61,7 @@ def test_killed_at_any_rename(site):
 
 def killed_at(plane: Desk, when: int) -> bool:
     """Run pco-post, killed at its rename of that number; False if it came to its end before."""
-    inject = [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
+    inject = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
     inject += ["-e", f"inject=rename:signal=SIGKILL:when={when}"]
     command = [*inject, sys.executable, str(TOP / "bin" / "pco-post")]
     run = subprocess.run(command, env=plane.site.environment(), capture_output=True, text=True, check=False)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -341,7 +340,6 @@ def given(desk, content: str) -> dict[str, str]:
     return {"CREDENTIALS_DIRECTORY": str(desk.credentials)}
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_a_token_goes_to_git_and_appears_nowhere(desk, http):
     tip = desk.finished()
     log = desk.folder / "log"

@@ -1,7 +1,6 @@
 """pco-queue stop, pause, resume, attach: what a person can do about running sessions."""
 
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -74,7 +73,6 @@ def test_attach_needs_a_running_session(desk):
     assert "its session is not running" in desk.run("attach", "WEB-2", code=65).stderr
 
 
-@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 def test_attach_shows_the_session_on_the_terminal(desk, tmp_path_factory):
     run = tmp_path_factory.mktemp("r")
     desk.site.configure(paths={"run": str(run)})

@@ -19,7 +19,6 @@ from pco.ground.ticket import Approval, Attempt, Blocked, State
 from programs.backing import everything, furnish, git, lose, manifest, mirror, newest, packed, without_times
 from support import T0, TOP, WEB, a_ticket, put
 
-STRACE = shutil.which("strace")
 BECOMES = {State.APPROVED: State.PENDING, State.ACTIVE: State.FAILED}
 
 
@@ -381,7 +380,6 @@ def half(site):
     (site.home / "spool/away").rename(site.home / "spool/tmp")
 
 
-@pytest.mark.skipif(STRACE is None, reason="needs strace")
 def test_a_restore_killed_at_any_rename_and_run_again_comes_to_the_same_end(site, pco):
     furnish(site)
     pco("pco-backup")
@@ -400,7 +398,6 @@ def test_a_restore_killed_at_any_rename_and_run_again_comes_to_the_same_end(site
     assert died >= 5
 
 
-@pytest.mark.skipif(STRACE is None, reason="needs strace")
 @pytest.mark.parametrize("call", ["fsync", "rename"])
 def test_a_restore_killed_while_it_tells_what_moved_tells_each_once(site, pco, call):
     """The calls of its end are those of audit lines, of notices, and of the mark that goes last."""
@@ -425,13 +422,12 @@ def test_a_restore_killed_while_it_tells_what_moved_tells_each_once(site, pco, c
 def counted(site, call):
     """Restore, and say how often it made that call; git not counted."""
     trace = site.home / "trace"
-    command = [str(STRACE), "-f", "-qq", "-o", str(trace), "-e", f"trace={call}", sys.executable]
+    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={call}", sys.executable]
     subprocess.run([*command, str(TOP / "bin/pco-restore")], env=site.environment(), capture_output=True, check=True)
     lines = [line.split() for line in trace.read_text().splitlines()]
     return sum(pid == lines[0][0] and said.startswith(f"{call}(") for pid, said, *_ in lines)
 
 
-@pytest.mark.skipif(STRACE is None, reason="needs strace")
 def test_a_backup_killed_at_any_link_write_or_rename_leaves_the_ones_before_and_the_next_is_whole(site, pco):
     furnish(site)
     pco("pco-backup")
@@ -447,7 +443,7 @@ def test_a_backup_killed_at_any_link_write_or_rename_leaves_the_ones_before_and_
 
 def killed(site, program, when, call="rename"):
     """Run a program, killed at its call of that number; False if it came to its end before."""
-    inject = [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
+    inject = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
     inject += ["-e", f"inject={call}:signal=SIGKILL:when={when}"]
     command = [*inject, sys.executable, str(TOP / "bin" / program)]
     run = subprocess.run(command, env=site.environment(), capture_output=True, text=True, check=False)
@@ -455,12 +451,11 @@ def killed(site, program, when, call="rename"):
     return run.returncode != 0
 
 
-@pytest.mark.skipif(STRACE is None, reason="needs strace")
 def test_a_full_disk_is_said_and_the_backups_before_stay(site, pco):
     furnish(site)
     pco("pco-backup")
     before = backups.names(site.home / "backups")
-    inject = [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=ENOSPC:when=2+"]
+    inject = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=ENOSPC:when=2+"]
 
     command = [*inject, sys.executable, str(TOP / "bin/pco-backup")]
     run = subprocess.run(command, env=site.environment(), capture_output=True, text=True, check=False)

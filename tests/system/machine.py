@@ -20,6 +20,7 @@ PACKAGES = {
     "bindfs": "/usr/bin/bindfs",
     "util-linux": "/usr/bin/nsenter",
     "procps": "/usr/bin/pgrep",
+    "e2fsprogs": "/usr/sbin/mkfs.ext4",
     "man-db": "/usr/bin/man",
     "tmux": "/usr/bin/tmux",
     "git": "/usr/bin/git",

@@ -4,7 +4,6 @@ import errno
 import itertools
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,15 +26,11 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     home.mkdir()
     words = ["-t", "tmpfs", "-o", "size=24m", "tmpfs"]
     if request.param == "ext4":
-        if not shutil.which("mkfs.ext4"):
-            pytest.skip("there is no mkfs.ext4")
         with open(tmp_path / "disk", "wb") as disk:
             disk.truncate(24 << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", tmp_path / "disk"], check=True)
         words = ["-o", "loop", str(tmp_path / "disk")]
-    mounted = subprocess.run(["mount", *words, home], check=False, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no {request.param} can be mounted here: {mounted.stderr.strip()}")
+    subprocess.run(["mount", *words, home], check=True)
     try:
         site = Site(home, home / "pco.yaml", {})
         Spool(home / "spool", "pco-poll").lay_out()

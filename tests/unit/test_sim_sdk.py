@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+import plane
 import pytest
 
 from pco.sim import Sim, running
-
-plane = pytest.importorskip("plane")
 
 
 @pytest.fixture

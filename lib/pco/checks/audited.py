@@ -16,9 +16,11 @@ MOST_READ = 16 << 20  # bytes: some 70,000 records
 @checks("22.1")
 def chained(site: Site) -> Finding:
     """Whether the audit record is whole, as far back as can be read in no time, and who was the last in it."""
-    folder, last, total = site.config.paths.audit, None, 0
+    folder, total = site.config.paths.audit, 0
+    last: chain.Link | None = None
     months = _latest(folder)
-    for total, last in enumerate(chain.links(folder, months[0] if months else ""), 1):  # noqa: B007 - how many there were, and the last of them
+    for last in chain.links(folder, months[0] if months else ""):
+        total += 1
         if not last.follows:
             mend = f"sudo pco-audit verify; sed -n '{last.line - 1 or 1},{last.line}p' {folder / last.file}"
             return fail(f"{last.file}: line {last.line} does not follow from the one before", mend)

@@ -100,5 +100,5 @@ def _show_help(name: str) -> None:
     from importlib import import_module
 
     program: click.Command = import_module(f"pco.commands.{name}").main
-    with click.Context(program, info_name=f"pco-{name}", **CONTEXT) as context:  # type: ignore[arg-type]
+    with click.Context(program, info_name=f"pco-{name}", **CONTEXT) as context:
         click.echo(program.get_help(context))

@@ -43,7 +43,9 @@ def links(folder: Path, first: str = "") -> Iterator[Link]:
         path = folder / f"{month}.jsonl"
         try:
             with open(path, "rb") as file:
-                for number, line in enumerate(iter(lambda file=file: file.readline(audit.MOST_LINE), b""), 1):  # type: ignore[misc]
+                number = 0
+                while line := file.readline(audit.MOST_LINE):
+                    number += 1
                     line = line.rstrip(b"\n")
                     prev = _prev(line)
                     hash = audit.line_hash(line)

@@ -51,7 +51,7 @@ def _export(since: datetime, which: list[str]) -> Iterator[bytes]:
     with child:
         assert child.stdout and child.stderr
         try:
-            while data := child.stdout.read1(CHUNK):  # type: ignore[attr-defined]
+            while data := os.read(child.stdout.fileno(), CHUNK):
                 yield data
                 if time.monotonic() > until:
                     raise TryLater(f"journalctl did not end within {WITHIN.total_seconds():g} s")

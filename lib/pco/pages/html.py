@@ -105,15 +105,12 @@ def web(value: str) -> str | None:
 
 def _render(children: Iterable[Node], parts: list[str]) -> None:
     for child in children:
-        kind = type(child)
-        if kind is Element:
-            parts.append(child.markup)  # type: ignore[union-attr]
-        elif kind is str:
-            parts.append(_short(child) if len(child) < 80 else _text(child))  # type: ignore[arg-type]
-        elif isinstance(child, str):  # of a kind of its own, such as a State
-            parts.append(_text(str(child)))
+        if isinstance(child, Element):
+            parts.append(child.markup)
+        elif isinstance(child, str):
+            parts.append(_short(child) if len(child) < 80 else _text(child))
         elif child is not None:
-            _render(child, parts)  # type: ignore[arg-type]
+            _render(child, parts)
 
 
 def _text(words: str) -> str:

@@ -138,12 +138,17 @@ def nearest(red: int, green: int, blue: int, first: str) -> int:
 
     xterm's own 240 have hardly a dark one that is not grey; the chosen 16 do, and agents draw changes on such grounds.
     """
-    steps = [min(range(6), key=lambda n, level=level: abs(_LEVELS[n] - level)) for level in (red, green, blue)]  # type: ignore[misc]
+    steps = [_step(level) for level in (red, green, blue)]
     cube = 16 + 36 * steps[0] + 6 * steps[1] + steps[2]
     grey = 232 + min(max((red + green + blue) // 3 - 3, 0) // 10, 23)
     chosen = {n: _hex(code) for n, code in enumerate(first.split())} | {cube: rgb(cube), grey: rgb(grey)}
     wanted = (red, green, blue)
     return min(chosen, key=lambda n: sum((a - b) ** 2 for a, b in zip(chosen[n], wanted, strict=True)))
+
+
+def _step(level: int) -> int:
+    """Which of the six levels of xterm's cube is nearest."""
+    return min(range(6), key=lambda n: abs(_LEVELS[n] - level))
 
 
 def _hex(code: str) -> tuple[int, int, int]:

@@ -257,10 +257,10 @@ class Sums:
         )
 
     def _projects(self) -> tuple[Project, ...]:
-        usd: Counter[str] = Counter()
+        usd: dict[str, float] = defaultdict(float)
         tickets: Counter[str] = Counter()
         for key, cost in self._cost.items():
-            usd[counting.prefix(key)] += cost  # type: ignore[assignment]
+            usd[counting.prefix(key)] += cost
             tickets[counting.prefix(key)] += 1
         found = [
             Project(

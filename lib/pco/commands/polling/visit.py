@@ -7,7 +7,7 @@ Whoever dies in between sees the same events again, and finds in the records tha
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pco.commands.polling.lists import Lists
@@ -253,12 +253,12 @@ class Visit:
         if not self.run.dry:
             self.known.save()
 
-    def keep(self, **changes: object) -> None:
+    def keep(self, **changes: Any) -> None:
         """Keep what was learned, in the order that survives a crash.  Raises OSError."""
         self.flush()
         head = replace(self.lists.kept(self.head), noted=tuple(sorted(self.noted)), waiting=self.waiting)
         spent = len(self.run.plane.calls) - self._before
-        self.head = replace(head, requests=spent, tried_at=self.run.pco.now(), **changes)  # type: ignore[arg-type]
+        self.head = replace(head, requests=spent, tried_at=self.run.pco.now(), **changes)
         self.save()
         if not self.run.dry:
             polled.write(self.run.pco.config.paths.plane, self.head)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from pco.command import Pco
@@ -89,7 +90,7 @@ class Desk:
         """What each session told, recorded at once; in its place the clock at which to look again."""
         found: dict[str, Found | float] = {}
         for key in keys:
-            found[key] = self._guarded(key, lambda key=key: self._listen(key, living))  # type: ignore[misc]
+            found[key] = self._guarded(key, partial(self._listen, key, living))
         self._spending.keep()
         return found
 

@@ -17,7 +17,7 @@ from pco.ground.attempt import TOKENS, Account
 from pco.ground.errors import BadData
 from pco.outside.agents.claude import folder
 
-Usage = tuple[int, int, int, int]  # by TOKENS
+Usage = tuple[int, ...]  # one for each of TOKENS
 
 # USD for a million tokens by TOKENS, list prices; only where the CLI itself did not come to say what it was.
 PRICES = {"opus": (5.0, 25.0, 0.5, 6.25), "sonnet": (3.0, 15.0, 0.3, 3.75), "haiku": (1.0, 5.0, 0.1, 1.25)}
@@ -78,7 +78,7 @@ class Ledger:
                 return
             usage = message["usage"]
             counted = tuple(_number(usage.get(name)) for name in _NAMES)
-            self._used[str(message["id"])] = (str(message.get("model", "")), counted)  # type: ignore[assignment]
+            self._used[str(message["id"])] = (str(message.get("model", "")), counted)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return
 
