@@ -118,9 +118,9 @@ def test_a_person_who_is_not_in_the_passwd_file_is_still_somebody():
         pytest.skip("becoming a user without a name needs root")
     code = (
         "import os, sys; os.setuid(54321); sys.path.insert(0, sys.argv[1])\n"
-        "from pco.command import Pco; print(Pco('pco-queue').who)"
+        "from pco.run import Pco; print(Pco('pco-queue').who)"
     )
     # Imported as root first: the installation may lie where that user cannot look.
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import pco.command, pwd\n" + code
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import pco.run, pwd\n" + code
     done = subprocess.run([sys.executable, "-c", code, TOP / "lib"], capture_output=True, text=True, check=True)
     assert done.stdout == "54321\n"

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pco.command import Pco
 from pco.commands import launch
 from pco.ground import attempt
 from pco.ground.ticket import Approval, Attempt, Hold, Note, PlaneState, State, to_bytes
 from pco.rules import prompt
+from pco.run import Pco
 from pco.spool import Stale
 from programs.launching import APP, WHO, with_stub
 from support import TOP, WEB, a_ticket, put

@@ -93,7 +93,7 @@ def test_a_damaged_record_of_a_running_session_is_left_to_pco_watch(desk):
 
 def test_a_held_lock_is_temporary(desk):
     desk.has("WEB-1")
-    script = "import sys; sys.path[:0] = sys.argv[1:3]; from pathlib import Path; from pco.command import Pco;"
+    script = "import sys; sys.path[:0] = sys.argv[1:3]; from pathlib import Path; from pco.run import Pco;"
     script += (
         "from pco.spool import Spool; from datetime import timedelta; from pco.commands.queue import approval, change;"
     )

@@ -95,7 +95,9 @@ def test_the_audit_record_is_known_to_the_journal_and_what_is_rewritten_is_found
         pco.python(rewritten, path)
         assert "is no longer there, or was changed" in verify(65), rewritten
         pco.host.exec("tee", path, input=whole)
-    verify(0)
+    forged = "import socket; s = socket.socket(1, 2); s.connect('/run/systemd/journal/socket')"
+    pco.python(f"{forged}; s.send(b'MESSAGE=x\\nPCO_AUDIT=' + b'0' * 64 + b'\\n')", user="nobody")
+    assert "nobody, who is none of pco's users, told the journal of a line" in verify(0)
 
 
 def drop_in(pco: Installed, unit: str, text: str) -> None:

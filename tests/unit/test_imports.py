@@ -9,7 +9,7 @@ from support import TOP
 
 LIB = TOP / "lib" / "pco"
 FLOORS = {"ground": 0, "rules": 1, "spool": 1, "outside": 1, "pages": 2, "checks": 2, "voice": 2}
-FLOORS |= {"commands": 3, "command": 3}
+FLOORS |= {"run": 3, "commands": 4, "command": 4}
 MODULES = sorted(LIB.rglob("*.py"))
 
 

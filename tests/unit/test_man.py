@@ -125,7 +125,7 @@ def test_pco_claude_shows_screens_that_are_all_real(pages):
 
 
 def test_the_environment_that_a_page_names_is_the_one_the_programs_read(pages):
-    source = (TOP / "lib/pco/command.py").read_text()
+    source = "".join((TOP / "lib/pco" / name).read_text() for name in ("command.py", "run.py"))
 
     for name in ("PCO_CONFIG", "PCO_LOG_LEVEL", "NO_COLOR"):
         assert f'"{name}"' in source
@@ -135,6 +135,7 @@ def test_the_environment_that_a_page_names_is_the_one_the_programs_read(pages):
 def test_pco_names_every_field_that_a_record_of_the_journal_can_have(pages):
     named = set(re.findall(r"PCO_[A-Z]+", (TOP / "lib/pco/ground/messages.py").read_text()))
     named |= set(re.findall(r"PCO_[A-Z]+", (TOP / "lib/pco/commands/alert.py").read_text()))
+    named |= set(re.findall(r'"(PCO_AUDIT)"', (TOP / "lib/pco/run.py").read_text()))
 
     assert [name for name in named if name not in pages["pco.1"]] == []
     assert "systemd-journal" in pages["pco.1"]

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dying import dying
-from pco.command import Pco
 from pco.commands.dashboard import totals
 from pco.ground import audit, spend, tally
 from pco.ground.spend import Book
 from pco.rules import counting
+from pco.run import Pco
 
 NOW = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 30)

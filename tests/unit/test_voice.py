@@ -8,12 +8,13 @@ from contextlib import contextmanager, redirect_stderr
 
 import pytest
 
-from pco.command import LEVELS, Pco, configure
+from pco.command import configure
 from pco.ground import audit
 from pco.ground.config import Config, Log, Paths
 from pco.ground.errors import TryLater
 from pco.ground.ticket import Attempt, Entry, State
 from pco.outside import journal
+from pco.run import LEVELS, Pco
 from pco.voice import Voice
 from support import T0, a_ticket
 

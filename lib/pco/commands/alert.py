@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.ground import messages, text
 from pco.ground.errors import BadData
 from pco.ground.notice import Notice
+from pco.run import Pco
 from pco.spool.control import Control
 
 PRIORITY = 2  # of syslog(3): critical; nothing else of pco is

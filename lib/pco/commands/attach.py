@@ -19,12 +19,13 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.ground import text
 from pco.ground.errors import BadData, PcoError, TryLater, Unavailable
 from pco.ground.ticket import KEY
 from pco.outside import console
 from pco.outside.relay import END, FOLDER, HELLO, KEYS, OUTPUT, SIZE, Frames, Hello, Why, connect, frame
+from pco.run import Pco
 
 WORDS = {
     Why.DETACHED: "detached; the session goes on",

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pco.command import CONTEXT, Pco, Verbs, configure, in_words, options, verb
+from pco.command import CONTEXT, Verbs, configure, options, verb
+from pco.run import Pco, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +91,8 @@ def verify(pco: Pco, journal: bool) -> None:
     from pco.ground import chain, text
     from pco.ground.errors import BadData
 
+    # First: a line is written before the journal is told of it, so what it knows now is in the record then.
+    known, not_compared = _known(pco) if journal else (None, "not compared with the journal")
     hashes, months, torn, broken = set[str](), dict[str, None](), 0, 0
     for link in chain.links(pco.config.paths.audit):
         hashes.add(link.hash)
@@ -102,7 +105,7 @@ def verify(pco: Pco, journal: bool) -> None:
         pco.fail(BadData(f"and {broken - MOST_TOLD} more"))
     if torn:
         pco.log("warning", f"{text.count(torn, 'line')} say nothing: torn by a power cut, or written by something else")
-    compared = _compare(pco, hashes, list(months)) if journal else "not compared with the journal"
+    compared = not_compared if known is None else _compare(pco, known, hashes, set(months))
     if not pco.trouble:
         pco.say(f"{text.count(len(hashes), 'record')} in {text.count(len(months), 'file')}: whole; {compared}")
 
@@ -134,22 +137,38 @@ def _line(pco: Pco, record: "Record") -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}  {by:<12} {key:<10} {text.line(what, 1000)}"
 
 
-def _compare(pco: Pco, hashes: set[str], months: list[str]) -> str:
-    """Compare with what the journal was told; says that it was, or why not."""
-    from pco.ground.errors import BadData, NotPermitted, Unavailable
+def _known(pco: Pco) -> tuple[set[str] | None, str]:
+    """What the journal was told of; None where it cannot be asked, and why."""
+    from pco.ground.errors import NotPermitted, Unavailable
     from pco.outside import heads
 
     if pco.config.paths.root is not None:
-        return "the journal knows nothing of it (paths.root)"
+        return None, "the journal knows nothing of it (paths.root)"
     try:
-        for hash, at in heads.missing(hashes, months):
-            told = f"a line of {at:%Y-%m-%d %H:%M:%S} UTC is no longer there, or was changed"
-            pco.fail(BadData(told, f"the journal has what was done: sudo journalctl {heads.FIELD}={hash}"))
-        common = len(hashes & heads.known())
+        return heads.known(), ""
     except (NotPermitted, Unavailable) as error:
         pco.log("warning", f"not compared with the journal: {error}", hint=error.hint)
-        return "not compared with the journal"
-    return f"the journal was told of {common} of them, and of nothing else"
+        return None, "not compared with the journal"
+
+
+def _compare(pco: Pco, known: set[str], hashes: set[str], months: set[str]) -> str:
+    """Compare the record with what the journal was told before it was read; months that are gone are past comparing."""
+    from pco.ground.errors import BadData
+    from pco.outside import heads
+
+    gone = sorted(known - hashes)
+    for line in heads.told(gone[:MOST_TOLD]):
+        if f"{line.at:%Y-%m}" not in months:
+            continue
+        look = f"sudo journalctl -o verbose {heads.FIELD}={line.hash}"
+        if line.trusted:
+            lost = f"a line of {line.at:%Y-%m-%d %H:%M:%S} UTC is no longer there, or was changed"
+            pco.fail(BadData(lost, f"the journal has what was done: {look}"))
+        else:
+            pco.log("warning", f"{line.by}, who is none of pco's users, told the journal of a line: {look}")
+    if len(gone) > MOST_TOLD:
+        pco.log("warning", f"{len(gone) - MOST_TOLD} more lines that only the journal knows were not looked at")
+    return f"the journal was told of {len(hashes & known)} of them, and of nothing else"
 
 
 main.add_command(list_)

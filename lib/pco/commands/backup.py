@@ -38,8 +38,9 @@ so.  How to get back what is in a backup: pco-restore(1).
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.ground.errors import BadData, PcoError, SystemFault
+from pco.run import Pco
 
 
 @command

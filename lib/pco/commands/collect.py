@@ -11,11 +11,12 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.ground import attempt, durable, events
 from pco.ground.attempt import Result
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import KEY
+from pco.run import Pco
 
 SMALL = {
     **dict.fromkeys(("birth", "exit", "account", "trouble"), attempt.MOST_SMALL),

@@ -1,11 +1,11 @@
 """The comment that a summary would become now: the same for all who show it, and for who accepts it."""
 
-from pco.command import Pco, share
 from pco.ground import durable
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.ticket import Ticket
 from pco.rules import comment
 from pco.rules.form import MOST_BYTES, Form
+from pco.run import Pco, share
 
 
 def form(pco: Pco) -> Form:

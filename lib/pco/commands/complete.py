@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.ground import attempt, events
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.text import meant
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

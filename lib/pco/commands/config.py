@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 
-from pco.command import CONTEXT, Pco, Verbs, configure, options, verb
+from pco.command import CONTEXT, Verbs, configure, options, verb
 from pco.ground.errors import BadConfig
+from pco.run import Pco
 
 
 @click.group("pco-config", cls=Verbs, context_settings=CONTEXT)

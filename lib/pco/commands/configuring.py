@@ -14,11 +14,11 @@ from datetime import datetime
 from difflib import unified_diff
 from pathlib import Path
 
-from pco.command import Pco
 from pco.ground import durable, shape, text, times, yamlfile
 from pco.ground.config import read_token
 from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.rules import secrets
+from pco.run import Pco
 
 SCHEMA = 1
 MOST_KEPT = 4 << 20

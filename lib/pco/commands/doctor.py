@@ -35,7 +35,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pco.command import CONTEXT, Pco, Program, configure, options
+from pco.command import CONTEXT, Program, configure, options
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.commands.doctoring.examination import Row

@@ -4,9 +4,9 @@ Told by whether the slice runs, which pco.target started.  That a stop was heede
 again: after `pco-queue resume` the next session starts it.
 """
 
-from pco.command import Pco
 from pco.ground.ticket import Note
 from pco.outside.runners import Runner
+from pco.run import Pco
 
 WHY = "all sessions were stopped at once (systemctl stop pco-sessions.slice)"
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from pco import command as shared
 from pco.commands.outbox import Run, change, frozen, note, with_post
 from pco.ground.errors import BadConfig, PcoError
 from pco.ground.ticket import PlaneState, StateChange, Ticket
 from pco.outside.plane_refusals import Forbidden, Gone, Refused
 from pco.rules import workflow
+from pco.run import gravest
 
 
 def move_item(run: Run, ticket: Ticket) -> Ticket:
@@ -74,5 +74,5 @@ def _refuse(run: Run, ticket: Ticket, error: PcoError) -> Ticket:
     """The comment is in Plane, the item stays where it is: say so, and let the exit code say so."""
     said = f"the comment is in Plane, but its state was not changed: {error}"
     run.pco.log("warning", said, ticket.key, hint=error.hint, event="refused")
-    run.pco.trouble = shared.gravest(run.pco.trouble, error.exit)
+    run.pco.trouble = gravest(run.pco.trouble, error.exit)
     return _end(run, ticket, "refused", str(error))

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco, alone, command, put_aside
+from pco.command import command
 from pco.commands import halting, purse, room
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
 from pco.ground import attempt, events, polled, text
@@ -33,6 +33,7 @@ from pco.outside.git import Mirror
 from pco.outside.runners import Runner, RunnerSession, choose
 from pco.rules import admission, budget, prompt
 from pco.rules.admission import Terms, Turn
+from pco.run import Pco, alone, put_aside
 from pco.spool import Stale
 
 TURNS = 3  # how often tickets that are changed under our hands are judged anew in one run

@@ -53,14 +53,14 @@ program was killed between the move and its notice is not told of; the board and
 
 import click
 
-from pco import command as shared
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands.notifying import gathering
 from pco.commands.notifying.delivering import Courier
 from pco.commands.notifying.ways import Ways
 from pco.ground import delivered, text
 from pco.ground.delivered import Delivered
 from pco.ground.errors import BadData
+from pco.run import Pco, alone
 from pco.spool.notices import Outgoing
 
 
@@ -91,7 +91,7 @@ def main(pco: Pco, test: str | None, list_: bool) -> None:
 
 def work(pco: Pco) -> None:
     """Take what waits, and deliver what is due."""
-    with shared.alone(pco, "notify"):
+    with alone(pco, "notify"):
         pco.spool.control.awake("notify")
         ways = Ways(pco)
         outgoing = Outgoing(pco.config.paths.spool, lambda said: pco.log("warning", said))

@@ -6,9 +6,9 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pco.command import Pco
 from pco.ground.errors import BadData
 from pco.ground.ticket import PlaneState, Post, State, Ticket
+from pco.run import Pco
 from pco.spool.store import Stale
 
 if TYPE_CHECKING:

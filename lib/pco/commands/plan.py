@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pco.command import Pco, share
 from pco.commands import purse
 from pco.ground import attempt, durable
 from pco.ground.attempt import Launch
@@ -19,6 +18,7 @@ from pco.outside.agents import Prepared
 from pco.outside.git import Mirror, branch_of
 from pco.outside.runners import Place, Runner
 from pco.rules import budget, prompt
+from pco.run import Pco, share
 
 MOST_TEMPLATE = 1 << 20
 

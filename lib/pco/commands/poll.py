@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.ground import text
 from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.commands.polling.run import Run

@@ -41,8 +41,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pco import command as shared
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands import tallying
 from pco.commands.itemstate import move_item
 from pco.commands.outbox import Run, change, frozen, note, with_post
@@ -51,6 +50,7 @@ from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLat
 from pco.ground.ticket import Post, State, Ticket
 from pco.outside.plane_refusals import Forbidden, Gone, Refused, Throttled, Unanswered
 from pco.rules import comment as comments
+from pco.run import Pco, alone, put_aside
 from pco.spool.store import Stale
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool) -> None:
         for ticket in waiting(pco, keys, pco.fail):
             preview(pco, ticket)
         return
-    with shared.alone(pco, "post"):
+    with alone(pco, "post"):
         if not keys:
             pco.spool.control.awake("post")  # else others may wait, whom this run passes over
         run = Run(pco)
         try:
-            for ticket in waiting(pco, keys, lambda e, key: shared.put_aside(pco, key, State.OUTBOX, e)):
+            for ticket in waiting(pco, keys, lambda e, key: put_aside(pco, key, State.OUTBOX, e)):
                 pco.service.doing(f"posts {ticket.key}")
                 if not deliver(run, ticket):
                     break

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.outside.runners import Runner

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from pco.command import Pco
 from pco.ground import spend, times
 from pco.ground.config import Config
 from pco.ground.errors import BadData
 from pco.rules.budget import Purse
+from pco.run import Pco
 
 
 def read(pco: Pco) -> Purse:

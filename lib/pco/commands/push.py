@@ -28,8 +28,7 @@ from pathlib import Path
 
 import click
 
-from pco import command as shared
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands.plan import mirror_of
 from pco.ground import text, times
 from pco.ground.config import Project
@@ -39,6 +38,7 @@ from pco.outside.git import Mirror
 from pco.outside.remote import Remote, answer
 from pco.rules import pushing
 from pco.rules.pushing import Branch
+from pco.run import Pco, alone, gravest, put_aside
 
 WITHIN = timedelta(minutes=5)  # for one word with a remote; the unit's WatchdogSec= is longer
 Asked = datetime | None
@@ -64,7 +64,7 @@ def main(pco: Pco, keys: tuple[str, ...], dry_run: bool, credential: bool) -> No
     if dry_run:
         show(pco, keys)
         return
-    with shared.alone(pco, "push"):
+    with alone(pco, "push"):
         if not keys:
             pco.spool.control.awake("push")  # else others may wait, whom this run passes over
         Run(pco).all(keys)
@@ -140,7 +140,7 @@ class Run:
         self._record(ticket, branch, pushing.REFUSED, str(error))
         fields = {"branch": branch.name, "url": branch.url, "why": str(error)}
         self.pco.announce("push refused", ticket, fields)
-        self.pco.trouble = shared.gravest(self.pco.trouble, error.exit)
+        self.pco.trouble = gravest(self.pco.trouble, error.exit)
 
     def _record(self, ticket: Ticket, branch: Branch, outcome: str, why: str = "") -> int:
         """Write it into the record, wherever the ticket is by now; returns how often it has failed."""
@@ -186,7 +186,7 @@ def waiting(pco: Pco, keys: tuple[str, ...]) -> list[tuple[Ticket, Asked]]:
 
 
 def _trouble(pco: Pco, key: str, error: PcoError) -> None:
-    shared.put_aside(pco, key, State.COMPLETED, error)
+    put_aside(pco, key, State.COMPLETED, error)
 
 
 def _read(pco: Pco, key: str) -> Ticket | None:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands.seat import Seat
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.ticket import KEY
 from pco.outside.relay import Why
+from pco.run import Pco
 
 MOST_PEOPLE = 8
 FAREWELL = 1.0  # seconds: how long it tries to tell people why it ends

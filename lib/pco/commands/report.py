@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.pages.clock import Clock
@@ -80,8 +81,8 @@ def show(pco: Pco, asked: "Period", form: str, top: int) -> None:
         click.echo(_json(report))
     elif form == "html":
         from pco import __version__
-        from pco.command import share
         from pco.pages import report as pages
+        from pco.run import share
 
         sheet = share("www/style.css").read_text()
         click.echo(pages.page(report, clock(pco), __version__, sheet), nl=False)

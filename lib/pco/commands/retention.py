@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands.backing import owner
 from pco.commands.purging import removing
 from pco.ground import spend, text
@@ -30,6 +30,7 @@ from pco.ground.errors import PcoError, SystemFault
 from pco.ground.ticket import FINISHED, KEY, State, Ticket
 from pco.outside.runners import Runner, choose
 from pco.rules import retention
+from pco.run import Pco
 from pco.spool import Stale
 
 _ATTEMPT = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?|current|\.current")

@@ -5,11 +5,11 @@ pco-launch tells once that there is too little, and once that there is enough ag
 
 import os
 
-from pco.command import Pco
 from pco.ground import reserve
 from pco.outside import memory
 from pco.outside.runners import Runner, choose
 from pco.rules import health
+from pco.run import Pco
 
 AUDIT_SHARE = 8  # the reserve beside the audit record is so much smaller: a move is a few lines
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands.sitting import Aborted, Screen, Signals, sit
 from pco.ground import attempt, durable, events
 from pco.ground.attempt import Exit, Launch
@@ -28,6 +28,7 @@ from pco.ground.errors import BadData, PcoError
 from pco.outside import agents
 from pco.outside.agents import Way
 from pco.outside.git import Workspace
+from pco.run import Pco
 
 assert shutil  # git.py imports it only when it needs it, which may be after an upgrade
 

@@ -28,7 +28,7 @@ from typing import Any
 
 import click
 
-from pco.command import DEFAULT_CONFIG, Pco, command
+from pco.command import command
 from pco.commands.setting import agent as agents
 from pco.commands.setting import choosing, reaching, starting, writing
 from pco.commands.setting import key as keys
@@ -43,6 +43,7 @@ from pco.outside import units
 from pco.outside.agents.claude import login
 from pco.rules import answers
 from pco.rules.answers import Answers
+from pco.run import DEFAULT_CONFIG, Pco
 
 USER = "pco"  # who fetches repositories, of an installed pco
 FILE = click.Path(readable=False)  # only so that a shell completes it

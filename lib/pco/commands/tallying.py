@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from pco.command import Pco
 from pco.ground import tally
 from pco.ground.errors import BadData, PcoError
 from pco.ground.tally import Tally
 from pco.rules import counting
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.outside.plane import Plane

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import click
 
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands import halting
 from pco.commands.watching import cleaning
 from pco.commands.watching.desk import Desk
@@ -24,6 +24,7 @@ from pco.ground.ticket import Note, State
 from pco.outside import runners
 from pco.outside.runners import Runner
 from pco.rules import budget
+from pco.run import Pco
 
 RESCAN = 60.0  # seconds: the net under lost wake-ups; the unit's WatchdogSec= must be longer
 SHOWN = 5  # keys in the sentence of `systemctl status`

@@ -1,19 +1,35 @@
 """What the journal knows of the audit record: the hash of each line, told when it was written (field PCO_AUDIT).
 
-Whoever may write the record cannot rewrite the journal: a line that was changed or taken away stays known there.
+Whoever may write the record cannot rewrite the journal: a line that was changed or taken away stays known there.  But
+any user of the machine can write into the journal: who did is its own word (_UID).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pco.ground.errors import NotPermitted, Unavailable
-from pco.outside import journalctl, process
+from pco.outside import accounts, journalctl, process
 
 FIELD = "PCO_AUDIT"
-MOST = 20  # that are asked after one by one
+OWN = ("root", "pco")
 _WITHIN = timedelta(minutes=2)
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line that the journal was told of: when, and by which user."""
+
+    hash: str
+    at: datetime
+    by: str
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it was told by somebody who may write the record."""
+        return self.by in OWN or accounts.is_member(self.by, "pco") is True
 
 
 def known() -> set[str]:
@@ -23,26 +39,16 @@ def known() -> set[str]:
     return set(_said(f"--field={FIELD}").split())
 
 
-def told(hash: str) -> datetime | None:
-    """When the journal was told of a line; None if it does not say."""
-    for line in _said("--output=json", "--output-fields=MESSAGE", "--lines=1", f"{FIELD}={hash}").splitlines():
-        try:
-            return datetime.fromtimestamp(int(json.loads(line)["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
-        except (ValueError, KeyError, TypeError):
-            continue
-    return None
-
-
-def missing(hashes: set[str], months: list[str]) -> Iterator[tuple[str, datetime]]:
-    """What the journal was told of and these do not have, of the months that are still there; MOST at most."""
-    found = 0
-    for hash in sorted(known() - hashes):
-        at = told(hash)
-        if at and f"{at:%Y-%m}" in months:
-            yield hash, at
-            found += 1
-            if found == MOST:
-                return
+def told(hashes: Iterable[str]) -> Iterator[Told]:
+    """When, and by whom, the journal was told of these.  Raises Unavailable, TryLater."""
+    for hash in hashes:
+        for line in _said("--output=json", "--output-fields=_UID", "--lines=1", f"{FIELD}={hash}").splitlines():
+            try:
+                entry = json.loads(line)
+                at = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
+                yield Told(hash, at, accounts.name(int(entry["_UID"])))
+            except (ValueError, KeyError, TypeError):
+                continue
 
 
 def _said(*words: str) -> str:

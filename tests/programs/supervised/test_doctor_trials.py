@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pco.command import Pco
 from pco.commands.doctoring import rehearsing
 from pco.ground import attested, polled
 from pco.ground.ticket import Note, State
 from pco.outside.git import Mirror
+from pco.run import Pco
 from pco.sim import running
 from sessions import Yard, until
 from support import WEB, a_ticket, put

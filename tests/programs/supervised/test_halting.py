@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pco.command import Pco
 from pco.commands import halting
 from pco.commands.watching import cleaning
 from pco.ground.errors import TryLater
 from pco.ground.ticket import Note, State
+from pco.run import Pco
 from support import a_ticket, put
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from pco.command import Pco
 from pco.ground import backups, text, times
 from pco.ground.backups import Manifest, Mark
 from pco.ground.errors import BadData, PcoError, TryLater, Unavailable
 from pco.outside import hooks
 from pco.outside.hooks import Hook
+from pco.run import Pco
 
 FOLDER, EVENT = "hooks.d", "backup"
 SCHEMA = 1

@@ -6,9 +6,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pco.command import Pco
 from pco.ground import backups, durable
 from pco.ground.errors import BadConfig, SystemFault
+from pco.run import Pco
 
 SCRATCH = ".test."  # where a backup is restored to try it
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from tabulate import tabulate
 
-from pco.command import Pco
 from pco.commands.backing.making import size
 from pco.commands.backing.restoring import Fate
 from pco.commands.queue import rowing
 from pco.ground import backups, text, times
 from pco.ground.backups import Manifest
 from pco.ground.errors import PcoError
+from pco.run import Pco
 
 
 def show(pco: Pco, form: str) -> None:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from pco import __version__
-from pco.command import Pco
 from pco.commands.backing import exporting, keeping, verifying
 from pco.commands.backing.packing import Packer, hashed, opened
 from pco.commands.backing.parts import Parts
@@ -19,6 +18,7 @@ from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import SCHEMA
 from pco.outside import bundles
 from pco.outside.git import Mirror
+from pco.run import Pco
 from pco.spool.snapshot import Snapshot
 
 Progress = Callable[[int], None]

@@ -2,10 +2,10 @@
 
 import os
 
-from pco.command import Pco
 from pco.ground.errors import NotPermitted, SystemFault
 from pco.ground.ticket import State
 from pco.outside import accounts
+from pco.run import Pco
 
 
 def become(pco: Pco) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
+from pco.run import Pco
 
 EVERY = 0.1  # seconds
 

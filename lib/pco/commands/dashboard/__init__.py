@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from pco import __version__
-from pco.command import Pco, command
+from pco.command import command
 from pco.commands import purse
 from pco.commands.dashboard import facts, finished, lists, opened, trends
 from pco.commands.dashboard.run import Run, progress
@@ -29,6 +29,7 @@ from pco.ground import attempt, shape
 from pco.ground.config import Config
 from pco.ground.errors import TryLater
 from pco.outside.www import Site, signature
+from pco.run import Pco
 
 LOOK = 2  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
 MOST_AGAIN = 5

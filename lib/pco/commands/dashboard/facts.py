@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pco.command import Pco
 from pco.commands import purse, room
 from pco.ground import delivered, polled, text, times
 from pco.ground.errors import BadData, PcoError, SystemFault
@@ -16,6 +15,7 @@ from pco.outside import memory, units
 from pco.pages.clock import Clock
 from pco.rules import health
 from pco.rules.budget import Purse
+from pco.run import Pco
 
 Seen = dict[str, Any]
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from pco import __version__
-from pco.command import share
 from pco.commands.dashboard import facts, telling, totals, trends
 from pco.commands.dashboard.run import Run
 from pco.ground import durable, shape, times
@@ -20,6 +19,7 @@ from pco.outside import units
 from pco.pages import board, feeds, lanes, metrics
 from pco.pages.snapshot import Card, Month, Snapshot
 from pco.rules import health
+from pco.run import share
 from pco.spool.index import Finished
 
 # Written this often even if nothing has changed: the reader sees that pco lives.  Shorter than what lies between two

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pco import __version__
-from pco.command import Pco
 from pco.commands.commenting import proposed
 from pco.commands.dashboard.run import Run
 from pco.ground import attempt, durable, shape
@@ -21,6 +20,7 @@ from pco.pages.frame import home
 from pco.pages.snapshot import Card, Papers, Story, Unreadable, card, ran
 from pco.pages.story import ticket_page, unreadable_page
 from pco.rules import budget, prompt, rows, secrets
+from pco.run import Pco
 
 MOST_PROMPT = 16 << 20  # bytes; a page shows the first part of it
 Seen = dict[str, Any]

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
 from pco.ground.ticket import FINISHED, OPEN
 from pco.outside.www import Site
 from pco.pages.clock import Clock
 from pco.rules.budget import Purse
+from pco.run import Pco
 
 PROGRESS_FROM = 500  # tickets; fewer take less than a second
 

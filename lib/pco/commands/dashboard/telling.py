@@ -1,8 +1,8 @@
 """That pco is no longer well, or well again, becomes a notice for people."""
 
-from pco.command import Pco
 from pco.rules import notices
 from pco.rules.health import Health
+from pco.run import Pco
 
 
 def tell(pco: Pco, judged: Health) -> None:

@@ -7,13 +7,13 @@ tally is {"audit": {MONTH: offset}, "day": the last one read of the ledger, "spe
 
 from datetime import date
 
-from pco.command import Pco
 from pco.commands import tallying
 from pco.ground import audit, spend, tally
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.tally import Tally
 from pco.outside.rates import Budget
 from pco.rules import counting
+from pco.run import Pco
 
 OWN = "dashboard"
 SAVED_EVERY = 20_000  # records: a first run over years of them goes on where it was ended

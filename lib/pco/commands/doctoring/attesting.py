@@ -1,10 +1,10 @@
 """A person's word on a box."""
 
-from pco.command import Pco
 from pco.commands.queue.holding import moment
 from pco.ground import attested, text, times
 from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, SystemFault
+from pco.run import Pco
 
 MOST_NOTE = 500
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from pco.command import Pco
 from pco.commands.doctoring import means, planting
 from pco.commands.queue import running
 from pco.ground import events, text
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.ticket import LOCAL, State, Ticket
 from pco.outside import process
+from pco.run import Pco
 
 NOTE = "pco-doctor --end-to-end"  # why local ones were made: by that they are known
 AGAIN = 1.0  # seconds between two tries

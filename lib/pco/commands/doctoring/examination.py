@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from pco.checks import GRAVITY, Check, Finding, Site, Status, all_checks, asked, fail, ok, unseen, warn
 from pco.checks.boxes import BOXES, SECTIONS, Box
-from pco.command import Pco
 from pco.ground import attested, text, times
 from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, PcoError
 from pco.outside import process, units
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.outside.plane import Plane

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from pco.command import Pco
 from pco.ground.errors import SystemFault
 from pco.ground.ticket import State
 from pco.outside import process, units
+from pco.run import Pco
 
 POLL = timedelta(minutes=3)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from pco.checks.trials import latencies
-from pco.command import Pco
 from pco.ground.errors import PcoError
 from pco.ground.ticket import State, Ticket
 from pco.outside.agents.scripted import SUMMARY
+from pco.run import Pco
 
 STEPS = {
     "approved to running": (State.APPROVED, State.ACTIVE),

@@ -14,13 +14,13 @@ from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING
 
-from pco.command import Pco
 from pco.commands.doctoring import means
 from pco.commands.doctoring.progress import Progress
 from pco.commands.queue import making
 from pco.ground import polled, text
 from pco.ground.errors import BadConfig, BadData, TryLater
 from pco.ground.ticket import State, Ticket
+from pco.run import Pco
 from pco.spool.control import Planted
 
 if TYPE_CHECKING:

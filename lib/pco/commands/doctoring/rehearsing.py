@@ -16,7 +16,6 @@ from datetime import timedelta
 
 import click
 
-from pco.command import Pco
 from pco.commands import purse
 from pco.commands.dashboard.facts import watching
 from pco.commands.doctoring import attesting, clearing, means, measuring, planting
@@ -28,6 +27,7 @@ from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLat
 from pco.ground.ticket import KEY, LOCAL, State
 from pco.outside import units
 from pco.rules import budget
+from pco.run import Pco
 
 WHOLE, LOAD, MANY = "17.2", "17.4", 20
 LOOK = 0.2  # seconds between two looks at where the tickets are

@@ -6,11 +6,11 @@ import click
 
 from pco.checks import Status
 from pco.checks.boxes import SECTIONS
-from pco.command import Pco
 from pco.commands.doctoring.examination import Row, counted
 from pco.commands.queue import rowing
 from pco.commands.queue.terminal import paint, width
 from pco.ground import text
+from pco.run import Pco
 
 LOOKS = {Status.FAIL: "failed", Status.WARN: "blocked", Status.UNSEEN: "dim", Status.OK: "posted"}
 NAMES = {"V": "verified", "B": "built in", "R": "manual", "P": "a person"}

@@ -11,12 +11,12 @@ import click
 from pco.checks import Finding, Site, Status, all_checks, logged
 from pco.checks.boxes import BY_ID
 from pco.checks.trials import LONG, watched_for
-from pco.command import Pco
 from pco.commands.doctoring import attesting
 from pco.commands.doctoring.examination import examined, site_of
 from pco.commands.doctoring.progress import Progress
 from pco.ground import attested, durable, text, times
 from pco.ground.errors import BadData, NotPermitted
+from pco.run import Pco
 
 BOX = "24.3"
 EVERY = timedelta(seconds=10)

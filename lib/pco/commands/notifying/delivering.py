@@ -4,7 +4,6 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from pco.command import Pco
 from pco.commands.notifying.ways import Way, Ways, environment
 from pco.ground import delivered, times
 from pco.ground.delivered import Delivered, Trial
@@ -12,6 +11,7 @@ from pco.ground.notice import Message
 from pco.outside import hooks
 from pco.outside.hooks import Outcome
 from pco.rules import delivery, wording
+from pco.run import Pco
 from pco.spool.notices import Outgoing
 
 AT_ONCE = 8  # ways

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from pco.command import Pco
 from pco.commands.notifying.ways import Ways
 from pco.ground import text
 from pco.ground.delivered import Delivered
 from pco.ground.notice import SINGLE, Message, Notice
 from pco.rules import delivery, wording
+from pco.run import Pco
 from pco.spool.notices import Outgoing, mark
 
 Marked = list[tuple[str, Notice]]

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from pco.command import Pco
 from pco.commands import notify
 from pco.commands.notifying.ways import Ways
 from pco.ground import text, times
 from pco.ground.delivered import Way
 from pco.ground.notice import EVENTS, Message
 from pco.rules import wording
+from pco.run import Pco
 from pco.spool.notices import Outgoing
 
 

@@ -7,7 +7,6 @@ import secrets
 import time
 from datetime import timedelta
 
-from pco.command import Pco
 from pco.commands import notify
 from pco.commands.notifying.ways import Ways
 from pco.ground import delivered, text
@@ -15,6 +14,7 @@ from pco.ground.delivered import Trial
 from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater, Unavailable
 from pco.ground.notice import EVENTS, Notice, slug
 from pco.outside import units
+from pco.run import Pco
 
 UNIT = "pco-notify.service"
 MORE = timedelta(seconds=20)  # for the unit to be started, and what it is at to end

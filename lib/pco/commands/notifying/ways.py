@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pco.command import Pco, share
 from pco.ground.config import Config
 from pco.ground.notice import EVENTS
 from pco.outside import hooks
 from pco.outside.hooks import Refused
+from pco.run import Pco, share
 
 ALL = "all"  # the folder of programs that are run on every event
 PASSED = ("CREDENTIALS_DIRECTORY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")

@@ -8,12 +8,11 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pco import command as shared
-from pco.command import Pco
 from pco.ground import events, text
 from pco.ground.errors import PcoError
 from pco.ground.ticket import State, Ticket
 from pco.rules.effects import Verdict
+from pco.run import Pco, put_aside
 from pco.spool import Stale
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Run:
         if self.dry or state is None:
             self.pco.fail(error, key)
         else:
-            shared.put_aside(self.pco, key, state, error)
+            put_aside(self.pco, key, state, error)
 
     def approved(self) -> bool:
         """Whether something waits for pco-launch."""

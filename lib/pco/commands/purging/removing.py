@@ -15,13 +15,13 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from pco.command import Pco
 from pco.ground import durable, reserve, spend, times
 from pco.ground.errors import BadData, PcoError, SystemFault, TryLater
 from pco.ground.ticket import State
 from pco.outside.git import Mirror, branch_of
 from pco.outside.runners import Runner
 from pco.pages.frame import home
+from pco.run import Pco
 
 KEPT = (State.ACTIVE, State.OUTBOX)  # something is under way that must come to its end first
 LEDGER_AGE = timedelta(days=2)  # pco-watch writes those of today, and of yesterday around midnight

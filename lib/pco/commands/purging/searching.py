@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pco.command import Pco
 from pco.ground import durable, text
 from pco.ground.errors import BadData
 from pco.ground.ticket import KEY, MOST_BYTES, State
+from pco.run import Pco
 
 MOST_FILE = 16 << 20
 AROUND = 30  # characters before a match that are shown with it

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pco.command import CONTEXT, Pco, Program, configure, options
+from pco.command import CONTEXT, Program, configure, options
 from pco.ground import text
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

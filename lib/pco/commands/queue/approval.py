@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.commands.queue.change import Done, Refused, already, change, each, expect
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import times
 from pco.ground.ticket import Approval, State, Ticket
 from pco.rules import prompt
+from pco.run import Pco
 
 
 @verb.verb

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pco.command import Pco, put_aside
 from pco.ground import text, times
 from pco.ground.errors import BadData, PcoError
 from pco.ground.ticket import KEY, OPEN, Note, State, Ticket
+from pco.run import Pco, put_aside
 
 Judge = Callable[[Ticket], tuple[Ticket, State | None]]
 

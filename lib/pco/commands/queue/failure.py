@@ -4,12 +4,12 @@ import os
 import re
 from pathlib import Path
 
-from pco.command import Pco
 from pco.ground import attempt as attempts
 from pco.ground import durable, sgr, text
 from pco.ground.errors import BadData
 from pco.ground.ticket import Attempt, State, Ticket
 from pco.rules import retry
+from pco.run import Pco
 
 MEANING = {
     retry.COMPLETED: "a summary was handed over",

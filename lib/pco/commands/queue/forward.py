@@ -5,7 +5,6 @@ from itertools import count
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.commands.queue.change import Done, Refused, Told, change, each, expect, read
 from pco.commands.queue.select import Chosen, bulk
@@ -15,6 +14,7 @@ from pco.ground.ticket import Comment, Forward, Noted, State, Ticket
 from pco.outside import agents
 from pco.rules import hearing
 from pco.rules.prompt import is_note
+from pco.run import Pco
 
 
 @verb.verb

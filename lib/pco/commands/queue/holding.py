@@ -5,7 +5,6 @@ from datetime import datetime
 
 import click
 
-from pco.command import Pco
 from pco.commands import purse
 from pco.commands.queue import verb
 from pco.commands.queue.change import Done, Told, change, each, expect
@@ -14,6 +13,7 @@ from pco.commands.queue.terminal import when, zone
 from pco.ground import text, times
 from pco.ground.ticket import Hold, Released, State, Ticket
 from pco.rules import budget
+from pco.run import Pco
 
 # A hold on an active ticket counts once its session has ended.
 HOLDABLE = (State.PENDING, State.APPROVED, State.ACTIVE, State.COMPLETED, State.FAILED)

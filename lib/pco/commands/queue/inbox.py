@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pco.command import Pco
 from pco.commands.queue.select import ordered, readable
 from pco.commands.queue.terminal import echo, paint, when, width
 from pco.ground import polled, text, times
@@ -11,6 +10,7 @@ from pco.ground.errors import PcoError
 from pco.ground.ticket import OPEN, State, Ticket
 from pco.rules import hearing
 from pco.rules.budget import HOLDER
+from pco.run import Pco
 
 MOST = 8  # tickets shown of each kind
 

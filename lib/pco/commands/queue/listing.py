@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import rowing, verb
 from pco.commands.queue.select import PRIORITY, Filters, filters, ordered, read_all
 from pco.ground.errors import PcoError
 from pco.ground.ticket import FINISHED, OPEN, State, Ticket
 from pco.rules import rows
+from pco.run import Pco
 
 GROUPS = {"open": OPEN, "finished": FINISHED, "all": tuple(State)}
 RANK = {state.value: n for n, state in enumerate(State)}

@@ -8,13 +8,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pco.command import Pco
 from pco.commands.queue import terminal, verb
 from pco.commands.queue.change import Done, Refused, Told, change, each, expect, read
 from pco.commands.queue.select import named, project_id
 from pco.ground import text
 from pco.ground.errors import BadConfig
 from pco.ground.ticket import KEY, LOCAL, Round, State, Ticket, Trigger
+from pco.run import Pco
 
 TITLE = "Test ticket"
 TEXT = "This is a test of pco. Change nothing in the repository; hand over a summary that says so."

@@ -3,13 +3,13 @@
 import os
 import shutil
 
-from pco.command import Pco
 from pco.commands.queue import terminal, verb
 from pco.commands.queue.change import NEXT, Refused, each, find, unknown
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import events
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.ticket import KEY, State
+from pco.run import Pco
 
 DROPPABLE = (State.CORRUPT, State.REJECTED)
 WAKES = {State.APPROVED: "launch", State.OUTBOX: "post"}

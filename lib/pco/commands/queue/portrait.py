@@ -3,7 +3,6 @@
 from contextlib import suppress
 from datetime import timedelta
 
-from pco.command import Pco
 from pco.commands import commenting, purse
 from pco.commands.queue import failure
 from pco.commands.queue.change import NEXT
@@ -13,6 +12,7 @@ from pco.ground import markup, text, times
 from pco.ground.errors import PcoError
 from pco.ground.ticket import Attempt, Comment, Cost, Noted, Round, State, Ticket
 from pco.rules import budget, hearing, prompt, pushing
+from pco.run import Pco
 
 Lines = list[str]
 BEFORE = (State.PENDING, State.APPROVED)

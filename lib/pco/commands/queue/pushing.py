@@ -1,11 +1,11 @@
 """push: have a ticket's branch pushed.  pco-push does it: people hold no credential."""
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.commands.queue.change import Refused, each, read
 from pco.commands.queue.select import named
 from pco.ground.ticket import State
 from pco.rules import pushing
+from pco.run import Pco
 
 
 @verb.verb

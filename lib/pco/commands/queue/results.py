@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import terminal, verb
 from pco.commands.queue.change import NEXT, Refused, Told, already, change, each, expect, read
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import markup, text
 from pco.ground.ticket import Post, State, StateChange, Ticket
 from pco.rules import pushing, secrets
+from pco.run import Pco
 
 ACCEPTED = (State.COMPLETED, State.FAILED)
 LAST_WORDS = "what the agent said last; it handed over no summary"

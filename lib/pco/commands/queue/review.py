@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import terminal, verb
 from pco.commands.queue.approval import approve_one, current_hash, reject_one
 from pco.commands.queue.change import Refused, Told, change, each, read, since
@@ -17,6 +16,7 @@ from pco.commands.queue.select import filters, ordered, readable
 from pco.commands.queue.work import changes
 from pco.ground.ticket import State, Ticket
 from pco.rules import pushing
+from pco.run import Pco
 
 WAITING = (State.PENDING, State.COMPLETED, State.FAILED)
 

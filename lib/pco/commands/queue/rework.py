@@ -2,13 +2,13 @@
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.commands.queue.approval import bound, current_hash
 from pco.commands.queue.change import Refused, already, change, each, expect
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground.ticket import State, Ticket
 from pco.rules.rounds import following
+from pco.run import Pco
 
 
 @verb.verb

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.commands.queue.change import Done, Refused, Told, change, each, expect, read
 from pco.commands.queue.select import Chosen, bulk
@@ -13,6 +12,7 @@ from pco.commands.queue.terminal import when
 from pco.ground import events, times
 from pco.ground.errors import PcoError, Unavailable
 from pco.ground.ticket import Note, State, Stop, Ticket
+from pco.run import Pco
 
 
 @verb.verb

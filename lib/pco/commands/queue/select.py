@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.ground import text, times
 from pco.ground.errors import BadConfig, PcoError
 from pco.ground.ticket import KEY, LOCAL, State, Ticket
+from pco.run import Pco
 
 Trouble = Callable[[str, State, PcoError], None]
 Chosen = dict[str, Ticket | None]  # key -> the ticket as it was listed; None where the person named the key

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from pco.command import Pco
 from pco.commands.queue import rowing, verb
 from pco.commands.queue.change import NEXT, Damaged, Refused, each, find, read
 from pco.commands.queue.select import named
@@ -10,6 +9,7 @@ from pco.commands.queue.terminal import page
 from pco.ground import shape, text
 from pco.ground.ticket import State, Ticket
 from pco.rules import prompt, rows
+from pco.run import Pco
 
 
 @verb.verb

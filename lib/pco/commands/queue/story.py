@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import failure, hearsay, rowing, verb
 from pco.commands.queue.change import Refused, each, unknown
 from pco.commands.queue.terminal import echo, local, paint, width
@@ -18,6 +17,7 @@ from pco.ground import text, times
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.ticket import KEY, Round, State, Ticket
 from pco.rules import budget
+from pco.run import Pco
 
 MOST_LINE = 1 << 20  # bytes of an audit line
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pco.command import Pco
 from pco.ground import text
 from pco.ground.errors import PcoError
 from pco.ground.ticket import OPEN, State
+from pco.run import Pco
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

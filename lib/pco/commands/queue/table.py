@@ -4,12 +4,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-from pco.command import Pco
 from pco.commands.queue.select import Filters
 from pco.commands.queue.terminal import echo, paint, width
 from pco.ground import text, times
 from pco.ground.ticket import FINISHED, State, Ticket
 from pco.rules import hearing
+from pco.run import Pco
 
 HEADS = ("KEY", "STATE", "AGE", "ROUND", "PRIORITY", "REMARK", "TITLE")
 NARROW = ("KEY", "STATE", "AGE", "TITLE")  # what is left on a small terminal

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from pco.command import Pco
 from pco.ground import text, times
 from pco.ground.errors import Unavailable
+from pco.run import Pco
 
 LOOKS: dict[str, dict[str, Any]] = {
     "blocked": {"fg": "yellow", "bold": True},

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from pco.command import Pco
 from pco.commands.queue import verb
 from pco.commands.queue.change import Refused, each, read
 from pco.commands.queue.select import named
@@ -17,6 +16,7 @@ from pco.ground.ticket import Fetched, State, Ticket, Work
 from pco.outside import process
 from pco.outside.git import Mirror, branch_of
 from pco.rules import fetching
+from pco.run import Pco
 
 PATIENCE = timedelta(minutes=10)
 # The mirror belongs to pco's own user: git must be told that this is all right, and only for its reading end.

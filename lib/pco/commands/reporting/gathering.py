@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from pco.checks.boxes import BOXES
-from pco.command import Pco
 from pco.commands.reporting import access
 from pco.ground import attested, audit, durable, spend, text
 from pco.ground.errors import BadData, PcoError
@@ -15,6 +14,7 @@ from pco.ground.ticket import FINISHED, OPEN, State
 from pco.rules import counting, hearing
 from pco.rules.period import Period
 from pco.rules.report import Now, Report, Sums, Top
+from pco.run import Pco
 
 MOST_TITLE = 120
 

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import click
 
-from pco.command import Pco
 from pco.ground import text
 from pco.ground.errors import PcoError
 from pco.rules import answers
+from pco.run import Pco
 
 T = TypeVar("T")
 

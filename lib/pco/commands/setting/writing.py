@@ -12,7 +12,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from pco.command import DEFAULT_CONFIG
 from pco.commands.setting.talk import Talk
 from pco.ground import config, durable, yamlfile
 from pco.ground.config import Config
@@ -20,6 +19,7 @@ from pco.ground.errors import BadConfig, BadData, NotPermitted, SystemFault
 from pco.outside.agents.claude import login
 from pco.rules import answers
 from pco.rules.answers import Answers
+from pco.run import DEFAULT_CONFIG
 
 CREDENTIAL = Path("/etc/pco/credentials/plane-token")  # where the units take it from
 AGENT = "agent"  # the name of the agent's key, beside it: pco-session@.service takes it from there

@@ -2,9 +2,9 @@
 
 import shutil
 
-from pco.command import Pco
 from pco.ground.errors import PcoError, SystemFault
 from pco.outside.runners import Runner
+from pco.run import Pco
 
 
 def of_dropped(pco: Pco, runner: Runner, later: frozenset[str] = frozenset()) -> frozenset[str]:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from pco.command import Pco
 from pco.commands import halting
 from pco.commands.watching import collect
 from pco.commands.watching.ears import Ear
@@ -20,6 +19,7 @@ from pco.outside.runners import Runner
 from pco.rules import counting, hearing, prompt, retry, supervision
 from pco.rules.budget import Purse
 from pco.rules.supervision import Seen, Step, Verdict
+from pco.run import Pco
 
 GRACE = timedelta(seconds=30)  # from asking a session to end to killing it; pco-session gives its agent 10 of these
 ASK_AGAIN = 60.0  # seconds after which a session that was asked to end, and is still there, is asked again

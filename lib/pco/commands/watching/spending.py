@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from pco.command import Pco
 from pco.commands import purse
 from pco.ground import spend, times, yamlfile
 from pco.ground.attempt import Account
@@ -12,6 +11,7 @@ from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.ground.ticket import Ticket
 from pco.rules import budget
 from pco.rules.budget import Purse
+from pco.run import Pco
 
 
 class Spending:
