@@ -82,14 +82,14 @@ class Pco:
 
         `credentials` is the folder that the units' come from, where this is no unit but may read it.
         """
-        from pco.ground.config import read_token
+        from pco.ground import apitoken
         from pco.outside.plane import Plane
         from pco.outside.rates import Budget
 
         plane = self.config.plane
         budget = Budget(self.config.paths.plane / "rate.json", plane.requests_per_minute)
         more = {} if patience is None else {"patience": patience}
-        token = read_token(plane, {"CREDENTIALS_DIRECTORY": credentials} if credentials else os.environ)
+        token = apitoken.read(plane, {"CREDENTIALS_DIRECTORY": credentials} if credentials else os.environ)
         return Plane(plane.url, plane.workspace, token, timeout or plane.timeout, budget, urgent=urgent, **more)
 
     @property

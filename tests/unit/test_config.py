@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pco.ground import shape, yamlfile
-from pco.ground.config import Paths, read_token
+from pco.ground import apitoken, shape, yamlfile
+from pco.ground.config import Paths
 from pco.ground.errors import BadConfig
 from support import TOP, WEB
 
@@ -218,15 +218,15 @@ class TestToken:
         (tmp_path / "file").write_text("from-the-file\n")
         (tmp_path / "file").chmod(0o600)
         plane = self.plane(written, tmp_path / "file")
-        assert read_token(plane, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == "from-credential"
-        assert read_token(plane, {}) == "from-the-file"
+        assert apitoken.read(plane, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == "from-credential"
+        assert apitoken.read(plane, {}) == "from-the-file"
 
     @pytest.mark.parametrize("mode", [0o644, 0o604, 0o620, 0o666])
     def test_is_refused_when_others_can_read_it(self, tmp_path, written, mode):
         (tmp_path / "file").write_text("secret-token")
         (tmp_path / "file").chmod(mode)
         with pytest.raises(BadConfig, match="others can read") as caught:
-            read_token(self.plane(written, tmp_path / "file"), {})
+            apitoken.read(self.plane(written, tmp_path / "file"), {})
         assert "secret-token" not in str(caught.value)
 
     @pytest.mark.parametrize("content", ["", "two words", "short", "a" * 600, "ünïcode-token"])
@@ -234,7 +234,7 @@ class TestToken:
         (tmp_path / "file").write_text(content)
         (tmp_path / "file").chmod(0o600)
         with pytest.raises(BadConfig) as caught:
-            read_token(self.plane(written, tmp_path / "file"), {})
+            apitoken.read(self.plane(written, tmp_path / "file"), {})
         assert not content or content not in str(caught.value)
 
     def test_is_never_in_the_configuration(self, written):

@@ -14,8 +14,7 @@ from datetime import datetime
 from difflib import unified_diff
 from pathlib import Path
 
-from pco.ground import durable, shape, text, times, yamlfile
-from pco.ground.config import read_token
+from pco.ground import apitoken, durable, shape, text, times, yamlfile
 from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.rules import secrets
 from pco.run import Pco
@@ -103,7 +102,7 @@ def since(pco: Pco) -> str:
 
 def _token(pco: Pco) -> list[tuple[str, str]]:
     try:
-        return [("the token of Plane", read_token(pco.config.plane, os.environ))]
+        return [("the token of Plane", apitoken.read(pco.config.plane, os.environ))]
     except BadConfig:
         return []
 

@@ -36,8 +36,7 @@ from pco.commands.setting.agent import Given
 from pco.commands.setting.reaching import Access
 from pco.commands.setting.talk import Talk, interactive
 from pco.commands.setting.writing import Change, Place, Present
-from pco.ground import config as configuration
-from pco.ground import durable, text
+from pco.ground import apitoken, durable, text
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError
 from pco.outside import units
 from pco.outside.agents.claude import login
@@ -183,8 +182,8 @@ def read_token(source: str | None, talk: Talk) -> str:
         return ""
     try:
         if source == "-":
-            return configuration.as_token(sys.stdin.buffer.read(configuration.MOST_TOKEN))
-        return configuration.as_token(durable.read(os.path.realpath(source), configuration.MOST_TOKEN))
+            return apitoken.parse(sys.stdin.buffer.read(apitoken.MOST_BYTES))
+        return apitoken.parse(durable.read(os.path.realpath(source), apitoken.MOST_BYTES))
     except OSError as error:
         raise BadData(f"--token-file: {source}: {error.strerror}") from error
     except BadConfig as error:

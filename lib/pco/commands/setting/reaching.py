@@ -5,7 +5,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from pco.commands.setting.talk import Talk
-from pco.ground import config, shape, text
+from pco.ground import apitoken, readers, text
 from pco.ground.errors import BadConfig, PcoError
 from pco.outside.plane import Forbidden, Person, Plane, ProjectInfo
 from pco.rules import answers
@@ -66,7 +66,7 @@ def _token(talk: Talk, offered: Access) -> str:
     while True:
         said = talk.secret(f"API token of the user that pco is in Plane; it is not shown{keep}")
         try:
-            return config.as_token(said.encode()) if said or not offered.token else offered.token
+            return apitoken.parse(said.encode()) if said or not offered.token else offered.token
         except BadConfig as error:
             talk.fail(error)
 
@@ -116,7 +116,7 @@ def _me(plane: Plane, url: str) -> Person:
 
 def address(value: str) -> str:
     """An address of Plane.  Raises ValueError."""
-    return shape.load(config.Plane, {"url": value}, "").url
+    return readers.url(value)
 
 
 def slug(value: str) -> str:

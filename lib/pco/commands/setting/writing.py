@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pco.commands.setting.talk import Talk
-from pco.ground import config, durable, yamlfile
+from pco.ground import apitoken, durable, yamlfile
 from pco.ground.config import Config
 from pco.ground.errors import BadConfig, BadData, NotPermitted, SystemFault
 from pco.outside.agents.claude import login
@@ -81,7 +81,7 @@ def place(file: Path, token_to: str) -> Place:
 
 def present(talk: Talk, where: Place) -> Present:
     """What is in place.  A file that cannot be understood offers no defaults; one that nobody has edited is none."""
-    token, key = _secret(where.token, config.as_token), _secret(where.key, login.as_key)
+    token, key = _secret(where.token, apitoken.parse), _secret(where.key, login.as_key)
     try:
         text = durable.read(where.config.resolve(), yamlfile.MOST_BYTES).decode("utf-8")
     except FileNotFoundError:
