@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt, shape
+from pco.ground import attempt, boot, leavings, shape
 from pco.ground.attempt import Launch
 from pco.ground.errors import PcoError
 from pco.ground.ticket import Approval, Attempt, State, Ticket
@@ -69,7 +69,7 @@ def born(out: Path) -> Path:
     (out / "events").mkdir(parents=True)
     ended = subprocess.Popen(["true"])
     ended.wait()
-    birth = attempt.Birth(datetime.now(UTC), ended.pid, attempt.boot_id())
+    birth = leavings.Birth(datetime.now(UTC), ended.pid, boot.boot_id())
     (out / "birth").write_text(json.dumps(shape.dump(birth)))
     return out
 
@@ -121,7 +121,7 @@ class Yard:
         launch_changes = changes.pop("launch", {})
         given = changes.pop("ticket", None) or a_ticket(key)
         n = len(given.round.attempts) + 1
-        begun = Attempt(n, datetime.now(UTC), boot_id=attempt.boot_id(), boot_time=attempt.clock() - ago)
+        begun = Attempt(n, datetime.now(UTC), boot_id=boot.boot_id(), boot_time=boot.clock() - ago)
         attempts = (*given.round.attempts, replace(begun, **changes))
         ticket = given.with_round(attempts=attempts, approval=Approval("alice", datetime.now(UTC), "x"))
         self.prepare(ticket, argv, **launch_changes)

@@ -14,7 +14,7 @@ import click
 from stage import TOP, Failed, Stage, story
 
 from pco.ground import text
-from pco.ground.attempt import TOKENS
+from pco.ground.leavings import TOKENS
 from pco.outside.agents.claude import program
 from pco.sim.model import KEY
 from pco.spool import Spool

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.measure import PYTHON, Figure, a_site, command, in_turns, scratch
-from pco.ground import attempt
+from pco.ground import leavings
 from pco.ground.ticket import State
 from pco.outside.runners import RunnerSession
 from pco.outside.runners.tmux import Tmux
@@ -81,7 +81,7 @@ def begin(yard: Yard, key: str) -> None:
     (yard.out(key) / "events").mkdir(parents=True)
     yard.tmux.start(RunnerSession(key, ("sleep", "1000")))
     if (child := os.fork()) == 0:  # pco-watch would wait for this process to end, were the birth its own
-        attempt.bear(yard.out(key), datetime.now(UTC))
+        leavings.bear(yard.out(key), datetime.now(UTC))
         os._exit(0)
     os.waitpid(child, 0)
     os.mkfifo(yard.out(key) / "bell", 0o600)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pco.ground import attempt
-from pco.ground.attempt import Event
+from pco.ground import attempt, leavings
 from pco.ground.errors import BadData
+from pco.ground.leavings import Event
 from pco.ground.ticket import State, Ticket
 from pco.outside.agents import read_event
 from pco.sim.model import Model
@@ -171,11 +171,11 @@ class Desk:
     def events(self, key: str, round: int = 1, n: int = 1) -> list[Event]:
         """What a session told."""
         try:
-            out = attempt.open_out(self.home(key, round, n) / "out")
+            out = leavings.open_out(self.home(key, round, n) / "out")
         except OSError:
             return []
         try:
-            return [read_event(attempt.read_event(out, name)) for name in attempt.event_names(out)]
+            return [read_event(leavings.read_event(out, name)) for name in leavings.event_names(out)]
         except BadData:
             return []
         finally:

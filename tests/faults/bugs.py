@@ -127,7 +127,7 @@ BUGS = (
         "the birth not checked",
         (
             (
-                "ground/attempt.py",
+                "ground/leavings.py",
                 "    except FileExistsError:\n        return False\n    durable.sync_folder(out)",
                 "    except FileExistsError:\n        pass\n    durable.sync_folder(out)",
             ),
@@ -143,7 +143,7 @@ BUGS = (
     ),
     Bug(
         "posted without its lock",
-        (("commands/post.py", '    with shared.alone(pco, "post"):\n', "    pco.service.ready()\n    if True:\n"),),
+        (("commands/post.py", '    with alone(pco, "post"):\n', "    pco.service.ready()\n    if True:\n"),),
         "post | post",
         STOP,
         "posted twice: ",

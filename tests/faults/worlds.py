@@ -22,7 +22,7 @@ from typing import Any
 
 from faults import running
 from faults.running import Ended
-from pco.ground import attempt, durable
+from pco.ground import attempt, boot, durable
 from pco.ground.attempt import Launch
 from pco.ground.ticket import Approval, Attempt, Entry, PlaneState, Post, Round, State, Ticket, Trigger, to_bytes
 from pco.rules import comment, prompt
@@ -168,7 +168,7 @@ class World(Site):
 
     def active(self, key: str, argv: tuple[str, ...] = ("true",), *, living: bool = False) -> Path:
         """An active ticket with the folder of its attempt, which is returned; its session has not begun."""
-        begun = Attempt(1, datetime.now(UTC), boot_id=attempt.boot_id(), boot_time=attempt.clock())
+        begun = Attempt(1, datetime.now(UTC), boot_id=boot.boot_id(), boot_time=boot.clock())
         self.ticket(key, State.ACTIVE, attempts=(begun,), approval=Approval("ann", datetime.now(UTC), "x"))
         home = attempt.folder(self.home / "sessions", key, 1, 1)
         home.mkdir(parents=True)
@@ -204,7 +204,7 @@ class World(Site):
         (out / "events").mkdir(parents=True)
         ended = subprocess.Popen(["true"])
         ended.wait()
-        value = {"at": "2026-11-22T12:00:00Z", "pid": ended.pid, "boot_id": attempt.boot_id()}
+        value = {"at": "2026-11-22T12:00:00Z", "pid": ended.pid, "boot_id": boot.boot_id()}
         (out / "birth").write_text(json.dumps(value))
         os.mkfifo(out / "bell")
         return out

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pagewalk import walk
-from pco.ground import attempt, polled, spend
+from pco.ground import attempt, boot, polled, spend
 from pco.ground.polled import Head
 from pco.ground.spend import Book
 from pco.ground.ticket import Approval, Attempt, Cost, Entry, Note, Post, Round, State, Ticket, Trigger, to_bytes
@@ -285,7 +285,7 @@ def test_a_page_that_a_power_cut_emptied_is_written_again_after_the_boot(site, s
     for name in ("ticket/WEB-1.html", "ticket/WEB-2.html", "2026-11.html", "index.html"):
         (www(site) / name).write_text("")
     built = www(site) / ".built" / "now.json"
-    built.write_text(built.read_text().replace(attempt.boot_id(), "the boot before"))
+    built.write_text(built.read_text().replace(boot.boot_id(), "the boot before"))
 
     site.run("pco-dashboard")
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pco.ground import attempt
-from pco.ground.attempt import Event
+from pco.ground import leavings
+from pco.ground.leavings import Event
 from pco.outside.agents import read_event
 from support import TOP
 
@@ -48,9 +48,9 @@ class Hooked:
 
     def events(self) -> list[Event]:
         """All that was told, oldest first."""
-        handle = attempt.open_out(self.out)
+        handle = leavings.open_out(self.out)
         try:
-            return [read_event(attempt.read_event(handle, name)) for name in attempt.event_names(handle)]
+            return [read_event(leavings.read_event(handle, name)) for name in leavings.event_names(handle)]
         finally:
             os.close(handle)
 
@@ -65,9 +65,9 @@ class Hooked:
 
     def trouble(self) -> list[str]:
         """What went wrong."""
-        handle = attempt.open_out(self.out)
+        handle = leavings.open_out(self.out)
         try:
-            return attempt.read_trouble(handle)
+            return leavings.read_trouble(handle)
         finally:
             os.close(handle)
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pco.commands import launch
-from pco.ground import attempt
+from pco.ground import attempt, boot
 from pco.ground.ticket import Approval, Attempt, Hold, Note, PlaneState, State, to_bytes
 from pco.rules import prompt
 from pco.run import Pco
@@ -76,7 +76,7 @@ def test_the_claim_is_in_the_record(field):
 
     begun = field.spool.read("WEB-1", State.ACTIVE).attempt
     assert (begun.n, begun.slot, begun.end, begun.outcome) == (2, 2, None, "")
-    assert begun.boot_id == attempt.boot_id()
+    assert begun.boot_id == boot.boot_id()
     assert 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - begun.boot_time < 60
     assert begun.host
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from pco.ground.attempt import boot_id
+from pco.ground.boot import boot_id
 from pco.ground.ticket import Comment, Noted, State
 from pco.ground.times import parse_time
 from pco.outside.rates import boot_seconds

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt, events
-from pco.ground.attempt import Exit, Launch
+from pco.ground import attempt, boot, events, leavings
+from pco.ground.attempt import Launch
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.leavings import Exit
 from pco.outside import agents
 from pco.outside.agents import Session, read_event
 from support import T0
@@ -23,7 +24,7 @@ EVENT = {"schema": 1, "round": 1, "attempt": 2, "event": "blocked", "at": "2026-
 def out(tmp_path: Path) -> int:
     """A descriptor of out/, which is the scratch folder."""
     (tmp_path / "events").mkdir()
-    return attempt.open_out(tmp_path)
+    return leavings.open_out(tmp_path)
 
 
 def test_launch_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -43,10 +44,10 @@ def test_a_launch_that_is_not_there_and_one_that_is_torn_are_told_apart(tmp_path
 
 
 def test_only_the_first_birth_counts(tmp_path: Path, out: int) -> None:
-    assert attempt.bear(tmp_path, T0)
-    assert not attempt.bear(tmp_path, datetime.now(UTC))
+    assert leavings.bear(tmp_path, T0)
+    assert not leavings.bear(tmp_path, datetime.now(UTC))
 
-    birth = attempt.read_birth(out)
+    birth = leavings.read_birth(out)
     assert birth and (birth.at, birth.pid) == (T0, os.getpid())
 
 
@@ -66,12 +67,12 @@ def test_a_folder_that_is_gone_is_as_good_as_fenced(tmp_path: Path) -> None:
 
 
 def test_the_exit_record_is_read_as_it_was_written(tmp_path: Path, out: int) -> None:
-    assert attempt.read_exit(out) is None
+    assert leavings.read_exit(out) is None
     record = Exit(T0, 143, "", 3, "TERM", "no bundle", 17.5)
 
-    attempt.write_exit(tmp_path, record)
+    leavings.write_exit(tmp_path, record)
 
-    assert attempt.read_exit(out) == record
+    assert leavings.read_exit(out) == record
 
 
 @pytest.mark.parametrize("wrong", [{"code": 256}, {"code": -1}, {"code": True}, {"uncommitted": 1 << 40}, {"boot": -1}])
@@ -79,7 +80,7 @@ def test_an_exit_record_with_impossible_values_is_refused(tmp_path: Path, out: i
     (tmp_path / "exit").write_text(json.dumps({"at": "2026-11-22T12:00:00Z", "code": 0, **wrong}))
 
     with pytest.raises(BadData):
-        attempt.read_exit(out)
+        leavings.read_exit(out)
 
 
 def test_what_an_exit_record_says_is_made_harmless(tmp_path: Path, out: int) -> None:
@@ -87,7 +88,7 @@ def test_what_an_exit_record_says_is_made_harmless(tmp_path: Path, out: int) -> 
         json.dumps({"at": "2026-11-22T12:00:00Z", "code": 1, "error": "\x1b[2J" + "x" * 999})
     )
 
-    record = attempt.read_exit(out)
+    record = leavings.read_exit(out)
 
     assert record and "\x1b" not in record.error and len(record.error) <= 500
 
@@ -96,33 +97,33 @@ def test_what_an_exit_record_says_is_made_harmless(tmp_path: Path, out: int) -> 
 def test_a_strange_sign_of_life_is_none(tmp_path: Path, out: int, text: str) -> None:
     (tmp_path / "life").write_text(text)
 
-    assert attempt.read_life(out) == 0.0
+    assert leavings.read_life(out) == 0.0
 
 
 def test_signs_of_life_follow_the_clock_that_nobody_sets(tmp_path: Path, out: int) -> None:
-    before = attempt.clock()
+    before = boot.clock()
 
-    attempt.write_life(tmp_path)
+    leavings.write_life(tmp_path)
 
-    assert before - 0.001 <= attempt.read_life(out) <= attempt.clock() + 0.001  # it is written in milliseconds
+    assert before - 0.001 <= leavings.read_life(out) <= boot.clock() + 0.001  # it is written in milliseconds
 
 
 def test_events_come_in_the_order_of_time_and_other_names_are_passed_over(tmp_path: Path, out: int) -> None:
     for name in ("00000000000000000002-7.json", "00000000000000000001-9.json", ".00000000000000000003-1", "x.json"):
         (tmp_path / "events" / name).write_text("{}")
 
-    assert attempt.event_names(out) == ["00000000000000000001-9.json", "00000000000000000002-7.json"]
+    assert leavings.event_names(out) == ["00000000000000000001-9.json", "00000000000000000002-7.json"]
 
 
 def test_an_event_is_read_as_it_was_written(tmp_path: Path, out: int) -> None:
-    before = attempt.clock()
+    before = boot.clock()
 
     events.write(str(tmp_path), 1, 2, "completed", {"summary": "é\n"})
 
-    (name,) = attempt.event_names(out)
-    event = read_event(attempt.read_event(out, name))
+    (name,) = leavings.event_names(out)
+    event = read_event(leavings.read_event(out, name))
     assert (event.kind, event.round, event.attempt, event.detail) == ("completed", 1, 2, {"summary": "é\n"})
-    assert before <= event.boot <= attempt.clock()
+    assert before <= event.boot <= boot.clock()
 
 
 def test_ringing_where_nobody_listens_waits_for_nobody(tmp_path: Path) -> None:

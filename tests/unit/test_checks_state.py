@@ -11,7 +11,7 @@ import pytest
 from checking import NOW, Status, look, put, site
 from pco.checks import Site, audited, state
 from pco.checks.services import deployed
-from pco.ground import attempt, attested, audit, polled, shape
+from pco.ground import attempt, attested, audit, leavings, polled, shape
 from pco.ground.attested import Word
 from pco.ground.polled import Head
 from pco.ground.ticket import Attempt, Post, Round, State, Trigger
@@ -201,7 +201,7 @@ def finished(where: Site, number: int, seconds: float, **more: object) -> None:
     spool.index.rebuild()
     out = attempt.folder(where.config.paths.sessions, key, 1, 1) / "out"
     out.mkdir(parents=True)
-    exit = attempt.Exit(end - timedelta(seconds=seconds), 0)
+    exit = leavings.Exit(end - timedelta(seconds=seconds), 0)
     (out / "exit").write_text(json.dumps(shape.dump(exit)))
 
 

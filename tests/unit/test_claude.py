@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pco.ground.attempt import Exit, Launch
+from pco.ground.attempt import Launch
 from pco.ground.config import Claude
 from pco.ground.errors import BadConfig, TryLater
+from pco.ground.leavings import Exit
 from pco.outside.agents import Session, claude
 from pco.outside.agents.claude import folder, program, results, settings
 from pco.outside.agents.claude.transcript import Ledger

@@ -84,11 +84,11 @@ def test_pco_spool_names_every_state_and_every_field(pages):
 
 
 def test_pco_spool_names_every_event(pages):
-    from pco.ground import attempt
+    from pco.ground import leavings
 
     page = pages["pco-spool.5"]
     events = page[page.index('.\\" begin events') : page.index('.\\" end events')]
-    assert set(re.findall(r"\.B (\w+)", events)) == set(get_args(attempt.Kind))
+    assert set(re.findall(r"\.B (\w+)", events)) == set(get_args(leavings.Kind))
 
 
 def test_pco_claude_names_every_setting_with_what_holds_as_shipped(pages):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pco.ground.attempt import Account, Exit, Outcome
 from pco.ground.config import Budget, Sessions
+from pco.ground.leavings import Account, Exit, Outcome
 from pco.ground.ticket import Attempt, Blocked, Cost, Forward, Noted, Round, State, Stop, Ticket, Trigger
 from pco.rules import retry, supervision
 from pco.rules.budget import Purse

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pco.ground.attempt import MOST_SUMMARY, Event, Kind
+from pco.ground.leavings import MOST_SUMMARY, Event, Kind
 from pco.ground.ticket import Attempt, Blocked, State, Ticket
 from pco.rules.hearing import MOST_BLOCKED, MOST_DRAFT, Heard, at_rest, doing, hear
 from pco.rules.hearing import waits as waits_for_a_person

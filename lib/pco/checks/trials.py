@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pco.checks import Finding, Site, checks, fail, ok, warn
 from pco.checks.services import deployed
-from pco.ground import attempt, attested, polled, times
+from pco.ground import attempt, attested, leavings, polled, times
 from pco.ground.errors import BadData, PcoError
 from pco.ground.ticket import State, Ticket
 from pco.rules import retry
@@ -105,11 +105,11 @@ def latencies(sessions: Path, ticket: Ticket) -> Iterator[timedelta]:
             continue
         home = attempt.folder(sessions, ticket.key, round.n, last.n)
         try:
-            out = attempt.open_out(home / "out")
+            out = leavings.open_out(home / "out")
         except OSError:
             continue  # it was removed by now
         try:
-            exit = attempt.read_exit(out)
+            exit = leavings.read_exit(out)
         except BadData:
             continue
         finally:

@@ -12,17 +12,17 @@ from pathlib import Path
 import click
 
 from pco.command import command
-from pco.ground import attempt, durable, events
+from pco.ground import attempt, durable, events, leavings
 from pco.ground.attempt import Result
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import KEY
 from pco.run import Pco
 
 SMALL = {
-    **dict.fromkeys(("birth", "exit", "account", "trouble"), attempt.MOST_SMALL),
+    **dict.fromkeys(("birth", "exit", "account", "trouble"), leavings.MOST_SMALL),
     "life": 64,
-    "screen": attempt.MOST_SCREEN,
-    "result": attempt.MOST_RESULT,
+    "screen": leavings.MOST_SCREEN,
+    "result": leavings.MOST_RESULT,
 }
 MOST_EVENTS = 1_000
 MOST_BYTES = 16 << 20  # of all events
@@ -59,7 +59,7 @@ def ended(pco: Pco) -> Result:
 
 def keep(out: Path, to: Path) -> None:
     """Copy what is small of `out`; what is strange there is passed over.  Raises OSError."""
-    source = attempt.open_out(out)
+    source = leavings.open_out(out)
     try:
         (to / "events").mkdir(parents=True, exist_ok=True)
         for name, most in SMALL.items():
@@ -72,9 +72,9 @@ def keep(out: Path, to: Path) -> None:
 
 def _keep_events(source: int, to: Path) -> None:
     room = MOST_BYTES
-    for name in attempt.event_names(source)[-MOST_EVENTS:]:
+    for name in leavings.event_names(source)[-MOST_EVENTS:]:
         with suppress(BadData):
-            data = attempt.read_event(source, name)
+            data = leavings.read_event(source, name)
             room -= len(data)
             if room < 0:
                 break

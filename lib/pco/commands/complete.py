@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pco.command import command
-from pco.ground import attempt, events
+from pco.ground import attempt, events, leavings
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.text import meant
 from pco.run import Pco
@@ -72,12 +72,12 @@ def parted(words: tuple[str, ...]) -> tuple[str, str]:
 
 def read(given: str) -> str:
     """The summary, cleaned; `-` is standard input.  Raises BadData if nothing is left, or if it is too large."""
-    data = sys.stdin.buffer.read(attempt.MOST_SUMMARY + 1) if given == "-" else os.fsencode(given)
-    if len(data) > attempt.MOST_SUMMARY:
+    data = sys.stdin.buffer.read(leavings.MOST_SUMMARY + 1) if given == "-" else os.fsencode(given)
+    if len(data) > leavings.MOST_SUMMARY:
         raise BadData(
-            f"the summary is larger than {attempt.MOST_SUMMARY >> 10} KiB", "summarise; the commits say the rest"
+            f"the summary is larger than {leavings.MOST_SUMMARY >> 10} KiB", "summarise; the commits say the rest"
         )
-    summary = attempt.clean_summary(data.decode("utf-8", "replace"))
+    summary = leavings.clean_summary(data.decode("utf-8", "replace"))
     if not summary:
         raise BadData("the summary is empty; nothing was changed", "say what was done, what was not, what to check")
     return summary

@@ -31,7 +31,7 @@ Examples:
   pco-hook WEB-12 /var/lib/pco/sessions/WEB-12/1.1           as settings.json has it run for each event
   pco-hook WEB-12 /var/lib/pco/sessions/WEB-12/1.1 check     could it tell?  exit 1 if not
 """
-MOST_SUMMARY = 256 << 10  # as ground.attempt has it
+MOST_SUMMARY = 256 << 10  # as ground.leavings has it
 MOST_WORDS = 64 << 10  # of the agent's last message
 MOST_TROUBLE = 64 << 10
 QUIET = 5.0  # seconds in which one sign of work is enough

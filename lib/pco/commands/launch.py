@@ -26,7 +26,7 @@ import click
 from pco.command import command
 from pco.commands import halting, purse, room
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
-from pco.ground import attempt, events, polled, text
+from pco.ground import boot, events, polled, text
 from pco.ground.errors import BadData, PcoError, TryLater
 from pco.ground.ticket import Attempt, Hold, State, Ticket
 from pco.outside.git import Mirror
@@ -202,7 +202,7 @@ def claim(pco: Pco, ticket: Ticket, limit: int) -> Ticket | None:
             start=pco.now(),
             host=socket.gethostname(),
             slot=admission.lowest_free(slots),
-            boot_id=attempt.boot_id(),
+            boot_id=boot.boot_id(),
             boot_time=time.clock_gettime(time.CLOCK_BOOTTIME),
         )
         claimed = replace(ticket.with_round(attempts=(*ticket.round.attempts, begun)), stop=None, hold=None)

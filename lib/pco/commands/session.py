@@ -22,9 +22,10 @@ import click
 
 from pco.command import command
 from pco.commands.sitting import Aborted, Screen, Signals, sit
-from pco.ground import attempt, durable, events
-from pco.ground.attempt import Exit, Launch
+from pco.ground import attempt, boot, durable, events, leavings
+from pco.ground.attempt import Launch
 from pco.ground.errors import BadData, PcoError
+from pco.ground.leavings import Exit
 from pco.outside import agents
 from pco.outside.agents import Way
 from pco.outside.git import Workspace
@@ -65,7 +66,7 @@ def main(pco: Pco, home: Path) -> None:
     out = Path(launch.out)
     begin(home, out, pco.now())
     ended = live(launch, out, signals)
-    attempt.write_exit(out, finish(launch, out, ended))
+    leavings.write_exit(out, finish(launch, out, ended))
     events.ring(launch.trigger)
 
 
@@ -73,7 +74,7 @@ def begin(home: Path, out: Path, now: datetime) -> None:
     """Birth, then the fence.  Raises BadData if this session must not begin."""
     out.mkdir(mode=0o755, parents=True, exist_ok=True)
     durable.sync_folder(out.parent)
-    if not attempt.bear(out, now):
+    if not leavings.bear(out, now):
         raise BadData(f"{home}: this attempt was begun before")
     if attempt.fenced(home):
         raise BadData(f"{home}: too late, this attempt was given up")
@@ -156,4 +157,4 @@ def finish(launch: Launch, out: Path, ended: Exit) -> Exit:
 
 def _exit(code: int, signals: Signals, error: str = "") -> Exit:
     told = signal.Signals(signals.told).name.removeprefix("SIG") if signals.told else ""
-    return Exit(datetime.now(UTC), code, error, told=told, boot=attempt.clock())
+    return Exit(datetime.now(UTC), code, error, told=told, boot=boot.clock())

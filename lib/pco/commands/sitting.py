@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from pco.ground import attempt, durable, events
-from pco.ground.attempt import Account
+from pco.ground import boot, durable, events, leavings
+from pco.ground.leavings import Account
 from pco.outside import pane
 from pco.outside.agents import Bill
 
@@ -71,7 +71,7 @@ class Screen:
         self._account = Account()
         self.bell = os.open(out / "bell", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._last = b""
-        self._next = attempt.clock() + min(every, BETWEEN)
+        self._next = boot.clock() + min(every, BETWEEN)
         self._looked = 0.0
         self._still = False
 
@@ -84,11 +84,11 @@ class Screen:
 
     def wait(self) -> float:
         """Seconds until the next look is due."""
-        return max(self._next - attempt.clock(), 0.0)
+        return max(self._next - boot.clock(), 0.0)
 
     def look(self) -> None:
         """Put out/screen and out/account in place if they have changed."""
-        self._looked = attempt.clock()
+        self._looked = boot.clock()
         self._next = self._looked + self.every
         self._count()
         shown = None if self._still else pane.capture(os.environ)
@@ -97,7 +97,7 @@ class Screen:
         self._last = shown
         with suppress(OSError):  # a full disk must not end the agent
             durable.replace(self.out / "screen", shown, 0o644)
-            attempt.write_life(self.out)
+            leavings.write_life(self.out)
 
     def keep(self) -> None:
         """Look once more, and then only count: an agent that is told to end clears its screen, and rings."""
@@ -117,7 +117,7 @@ class Screen:
         with suppress(OSError):
             account = self._bill.account()
             if account != self._account:
-                attempt.write_account(self.out, account)
+                leavings.write_account(self.out, account)
                 events.ring(self._trigger)
                 self._account = account
 
@@ -134,14 +134,14 @@ def sit(child: "subprocess.Popen[bytes]", signals: Signals, screen: Screen, grac
             if signals.told and kill_at == float("inf"):
                 screen.keep()
                 _send(child.pid, signals.told)
-                kill_at = attempt.clock() + grace
-            wait = min(screen.wait(), max(kill_at - attempt.clock(), 0.0))
+                kill_at = boot.clock() + grace
+            wait = min(screen.wait(), max(kill_at - boot.clock(), 0.0))
             ready = {key.fd for key, _ in waiting.select(wait)}
             if ended in ready:
                 break
-            if attempt.clock() >= kill_at:
+            if boot.clock() >= kill_at:
                 _send(child.pid, signal.SIGKILL)
-                kill_at = attempt.clock() + grace
+                kill_at = boot.clock() + grace
             _attend(ready, signals, screen)
     # Before it is reaped: until then nobody else can have its process group's number.
     _send(child.pid, signal.SIGKILL)

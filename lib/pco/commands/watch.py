@@ -18,7 +18,7 @@ from pco.commands import halting
 from pco.commands.watching import cleaning
 from pco.commands.watching.desk import Desk
 from pco.commands.watching.trigger import Ration, Trigger
-from pco.ground import attempt, text
+from pco.ground import boot, text
 from pco.ground.errors import TryLater
 from pco.ground.ticket import Note, State
 from pco.outside import runners
@@ -64,7 +64,7 @@ def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
         pco.spool.alive()
         pco.service.ready(status(pco, desk))
         later = cleaning.of_dropped(pco, runner, later)
-        clock = attempt.clock()
+        clock = boot.clock()
         if clock >= looked + RESCAN:
             with suppress(TryLater):
                 halting.heed(pco, runner)
@@ -74,7 +74,7 @@ def watch(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
             sweep(pco)
             swept = clock
         due = min(due, wake_retries(pco, desk, clock), clock + RESCAN)
-        trigger.wait(due - attempt.clock())
+        trigger.wait(due - boot.clock())
     pco.service.stopping()
 
 
@@ -87,7 +87,7 @@ def progress(pco: Pco) -> None:
 def look_once(pco: Pco, desk: Desk, trigger: Trigger, runner: Runner) -> None:
     """One look, and the few that follow from it at once."""
     for _ in range(10):
-        if desk.scan(trigger.rung) > attempt.clock() or trigger.ended:
+        if desk.scan(trigger.rung) > boot.clock() or trigger.ended:
             break
     cleaning.of_dropped(pco, runner)
     mend_index(pco)

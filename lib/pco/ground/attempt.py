@@ -1,98 +1,30 @@
-"""The folder of one attempt, sessions/KEY/R.A/, and what the agent leaves in its `out/`.
+"""The folder of one attempt, sessions/KEY/R.A/: what its session is given, and how that ended.
 
-    prompt.md    what the agent gets                            launch.json   see `Launch`; written by pco-launch
-    afresh.md    the prompt where an earlier conversation cannot go on
-    forward/     N.md, N.txt: what a person forwards to the running agent, see `hand_on`
-    source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
-    fence        made by pco-watch: a session that was not born by then must not begin
-    result.json  see `Result`: how the session's unit ended (runner systemd)
-    screen       the last screen; of a session that runs it is some seconds old
-    out/         written by the session, hostile input for everybody else (runner systemd: in the session's own state
-                 folder, launch.json says where; after its end a copy of what is small lies here):
-      birth        {"at", "pid", "boot_id"}: the session began; O_EXCL, the first thing it does
-      events/N.json  see `ground.events`
-      bell         a FIFO: one byte asks the session for a new screen
-      screen       the terminal as it looks, with colours
-      life         CLOCK_BOOTTIME in seconds when the screen last changed
-      account      see `Account`
-      result       what a headless agent printed; for `agents.outcome`
-      trouble      what went wrong in the agent's hooks, a line each
-      work.bundle  the commits of pco/KEY
-      exit         see `Exit`; the last thing it does
-
-pco reads `out/` with O_NOFOLLOW, by descriptor, with caps on size and count.
+prompt.md    what the agent gets                            launch.json   see `Launch`; written by pco-launch
+afresh.md    the prompt where an earlier conversation cannot go on
+forward/     N.md, N.txt: what a person forwards to the running agent, see `hand_on`
+source.bundle  the repository, where the mirror is out of the session's reach; removed after the attempt
+fence        made by pco-watch: a session that was not born by then must not begin
+result.json  see `Result`: how the session's unit ended (runner systemd)
+screen       the last screen; of a session that runs it is some seconds old
+out/         written by the session, hostile input for everybody else: see `ground.leavings` (runner systemd: in the
+             session's own state folder, launch.json says where; after its end a copy of what is small lies here)
 """
 
 import json
 import os
-import re
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
 
-from pco.ground import durable, shape, text
+from pco.ground import durable, shape
 from pco.ground.errors import BadData, SystemFault
+from pco.ground.leavings import MOST_SMALL, one_line
 
 SCHEMA = 1
 SOURCE = "source.bundle"
 AFRESH = "afresh.md"
-MOST_SMALL = 1 << 16
-MOST_SCREEN = 1 << 20
-MOST_RESULT = 4 << 20
-MOST_EVENTS = 20_000
-MOST_SUMMARY = 256 << 10
-MOST_EVENT = 2 << 20  # a summary may be escaped to six times its size
-TOKENS = ("input", "output", "cache_read", "cache_write")
-_EVENT = re.compile(r"[0-9]{1,20}-[0-9]{1,10}\.json")
-T = TypeVar("T")
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("expected a mapping")
-    return value
-
-
-def _clock(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value < 1e15:  # which also keeps NaN and Infinity out
-        raise ValueError("expected seconds")
-    return float(value)
-
-
-def _code(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= 255:
-        raise ValueError("expected an exit code")
-    return value
-
-
-def _one_line(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("expected a text")
-    return text.line(value, 500)
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 31:
-        raise ValueError("expected a number")
-    return value
-
-
-def _money(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value < 1e6:  # which also keeps NaN and Infinity out
-        raise ValueError("expected an amount in USD")
-    return float(value)
-
-
-def _tokens(value: Any) -> dict[str, int]:
-    if not isinstance(value, dict) or not value.keys() <= set(TOKENS):
-        raise ValueError(f"expected a mapping of {', '.join(TOKENS)}")
-    if any(type(n) is not int or not 0 <= n < 1 << 50 for n in value.values()):
-        raise ValueError("expected numbers of tokens")
-    return dict(value)
 
 
 @dataclass(frozen=True)
@@ -124,24 +56,6 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class Exit:
-    """How the agent ended: `code` as a shell gives it (128+N for signal N), or why it was never started (`error`).
-
-    `told` is the signal (HUP, TERM) that the session was sent, if any; `boot` is CLOCK_BOOTTIME in seconds; `problem`
-    says why its work could not be bundled.
-    """
-
-    at: datetime
-    code: int = field(metadata={"read": _code})
-    error: str = field(default="", metadata={"read": _one_line})
-    uncommitted: int = field(default=0, metadata={"read": _count})
-    told: str = field(default="", metadata={"read": _one_line})
-    problem: str = field(default="", metadata={"read": _one_line})
-    boot: float = field(default=0.0, metadata={"read": _clock})
-    schema: int = SCHEMA
-
-
-@dataclass(frozen=True)
 class Result:
     """How the unit of a session ended, as systemd says ($SERVICE_RESULT, $EXIT_CODE, $EXIT_STATUS of systemd.exec(5)).
 
@@ -149,57 +63,9 @@ class Result:
     """
 
     at: datetime
-    result: str = field(metadata={"read": _one_line})
-    code: str = field(default="", metadata={"read": _one_line})
-    status: str = field(default="", metadata={"read": _one_line})
-    schema: int = SCHEMA
-
-
-@dataclass(frozen=True)
-class Birth:
-    """The session began."""
-
-    at: datetime
-    pid: int
-    boot_id: str
-
-
-Kind = Literal["launched", "started", "working", "turn_ended", "turn_failed", "blocked", "idle", "ended", "completed"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened in a session.  `boot` is CLOCK_BOOTTIME then, in seconds; 0.0 if it is not known."""
-
-    kind: Kind
-    at: datetime
-    round: int
-    attempt: int
-    detail: dict[str, Any] = field(default_factory=dict, metadata={"read": _mapping})
-    boot: float = field(default=0.0, metadata={"read": _clock})
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an exit means if no summary was handed over before.  `kind` is an outcome of `rules.retry`.
-
-    `summary` is the agent's own last word where it is as good as one that was handed over (`kind` is completed then);
-    `draft` the same where it is not: for a person to look at, never posted by itself.
-    """
-
-    kind: str
-    why: str = ""
-    summary: str = ""
-    draft: str = ""
-
-
-@dataclass(frozen=True)
-class Account:
-    """What this attempt has used so far: `usd` by the agent's own count, or `estimated` from tokens by kind."""
-
-    usd: float = field(default=0.0, metadata={"read": _money})
-    tokens: dict[str, int] = field(default_factory=dict, metadata={"read": _tokens})
-    estimated: bool = False
+    result: str = field(metadata={"read": one_line})
+    code: str = field(default="", metadata={"read": one_line})
+    status: str = field(default="", metadata={"read": one_line})
     schema: int = SCHEMA
 
 
@@ -273,42 +139,6 @@ def _gone(path: Path) -> bool:
     return False
 
 
-def bear(out: Path, at: datetime) -> bool:
-    """Write the birth certificate, durably; False if there is one already.  Raises OSError."""
-    value = shape.dump(Birth(at, os.getpid(), boot_id()))
-    try:
-        durable.write_new(out / "birth", json.dumps(value).encode(), 0o644)
-    except FileExistsError:
-        return False
-    durable.sync_folder(out)
-    return True
-
-
-def write_exit(out: Path, exit: Exit) -> None:
-    """Write the exit record, durably.  Raises OSError."""
-    durable.replace(out / "exit", json.dumps(shape.dump(exit)).encode(), 0o644)
-
-
-def write_life(out: Path) -> None:
-    """Leave a sign of life.  Raises OSError."""
-    temporary = out / ".life"
-    temporary.write_text(f"{clock():.3f}\n")
-    temporary.rename(out / "life")
-
-
-def clock() -> float:
-    """CLOCK_BOOTTIME in seconds: it goes on while the machine sleeps, and no one can set it."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def boot_id() -> str:
-    """The kernel's name for this boot; another one says that all processes of before are gone."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
 def write_result(home: Path, result: Result) -> None:
     """Write result.json.  Raises OSError."""
     durable.replace(home / "result.json", json.dumps(shape.dump(result)).encode(), 0o644)
@@ -328,108 +158,3 @@ def read_result(home: Path) -> Result | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise BadData(f"{path}: {error}") from error
-
-
-def open_out(out: Path) -> int:
-    """A descriptor of `out`; all reading goes through it.  Neither it nor its folder may be a link.  Raises OSError."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    folder = os.open(out.parent, flags)
-    try:
-        return os.open(out.name, flags, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-
-def read_exit(out: int) -> Exit | None:
-    """The exit record; None if there is none yet.  Raises BadData if it is not one."""
-    return _record(Exit, out, "exit")
-
-
-def read_birth(out: int) -> Birth | None:
-    """The birth certificate; None if there is none.  Raises BadData if it is not one."""
-    return _record(Birth, out, "birth")
-
-
-def read_life(out: int) -> float:
-    """CLOCK_BOOTTIME of the last sign of life; 0.0 if there is none, or none that can be read."""
-    with suppress(OSError, ValueError, BadData):
-        return _clock(float(durable.read("life", 64, out)))
-    return 0.0
-
-
-def read_screen(out: int) -> bytes:
-    """The terminal as it looked, with escape sequences; empty if there is none.  Raises BadData."""
-    try:
-        return durable.read("screen", MOST_SCREEN, out)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise BadData(f"out/screen: {error.strerror}") from error
-
-
-def write_account(out: Path, account: Account) -> None:
-    """Put the account in place; not flushed, for it is counted again from the conversation.  Raises OSError."""
-    temporary = out / ".account"
-    temporary.write_text(json.dumps(shape.dump(account)))
-    temporary.chmod(0o644)
-    temporary.rename(out / "account")
-
-
-def read_account(out: int) -> Account | None:
-    """What the attempt has used so far; None if there is no account.  Raises BadData if it is not one."""
-    return _record(Account, out, "account")
-
-
-def read_trouble(out: int) -> list[str]:
-    """What went wrong in the agent's hooks, clean lines.  Raises BadData."""
-    try:
-        said = durable.read("trouble", 2 * MOST_SMALL, out).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise BadData(f"out/trouble: {error.strerror}") from error
-    return [text.line(line, 500) for line in said.split("\n") if line.strip()]
-
-
-def event_names(out: int) -> list[str]:
-    """The names of the event files, in the order of time; no more than MOST_EVENTS names are read.  Raises BadData."""
-    try:
-        events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise BadData(f"out/events: {error.strerror}") from error
-    try:
-        with os.scandir(events) as entries:
-            return sorted(entry.name for entry in islice(entries, MOST_EVENTS) if _EVENT.fullmatch(entry.name))
-    finally:
-        os.close(events)
-
-
-def read_event(out: int, name: str) -> bytes:
-    """One event file; its content is for `agents.read_event`.  Raises BadData."""
-    try:
-        # Through the folder by its own descriptor: "events" itself may be a link by now.
-        events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
-        try:
-            return durable.read(name, MOST_EVENT, events)
-        finally:
-            os.close(events)
-    except OSError as error:
-        raise BadData(f"out/events/{name}: {error.strerror}") from error
-
-
-def clean_summary(summary: str) -> str:
-    """A summary as it enters the record: printable text, at most MOST_SUMMARY characters, no space around it."""
-    return text.lines(summary, MOST_SUMMARY).strip()
-
-
-def _record(shape_: type[T], out: int, name: str) -> T | None:
-    try:
-        return shape.load(shape_, json.loads(durable.read(name, MOST_SMALL, out)))
-    except FileNotFoundError:
-        return None
-    except BadData as error:
-        raise BadData(f"out/{error}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadData(f"out/{name}: {error}") from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pco.ground import text
-from pco.ground.attempt import Event, clean_summary
+from pco.ground.leavings import Event, clean_summary
 from pco.ground.ticket import Blocked, State, Ticket
 
 MOST_BLOCKED = 200  # intervals kept for each attempt

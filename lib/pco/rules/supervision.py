@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pco.ground.attempt import Account, Exit, Outcome, clean_summary
 from pco.ground.config import Sessions
+from pco.ground.leavings import Account, Exit, Outcome, clean_summary
 from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Ticket
 from pco.rules import budget, retry
 from pco.rules.budget import Purse

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt, events
-from pco.ground.attempt import Exit
+from pco.ground import events, leavings
+from pco.ground.leavings import Exit
 from pco.ground.ticket import State
 from sessions import Yard
 from support import a_ticket, put
@@ -23,7 +23,7 @@ def inside(yard: Yard) -> Any:
     yard.claim("WEB-1")
     out = yard.out("WEB-1")
     (out / "events").mkdir(parents=True)
-    attempt.bear(out, datetime.now(UTC))
+    leavings.bear(out, datetime.now(UTC))
     environ = {"PATH": os.environ["PATH"], "PCO_NO_VENV": "1", "PCO_ATTEMPT_DIR": str(yard.home("WEB-1"))}
 
     def complete(*args: str, code: int = 0, **more: Any) -> Any:
@@ -106,7 +106,7 @@ def test_inside_a_session_that_was_not_born_is_refused(yard: Yard, inside: Any) 
 
 
 def test_inside_a_session_that_has_ended_is_refused(yard: Yard, inside: Any) -> None:
-    attempt.write_exit(yard.out("WEB-1"), Exit(datetime.now(UTC), 0))
+    leavings.write_exit(yard.out("WEB-1"), Exit(datetime.now(UTC), 0))
 
     assert "has ended" in inside("done", code=65).stderr
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt
-from pco.ground.attempt import Exit
+from pco.ground import attempt, boot, leavings
+from pco.ground.leavings import Exit
 from sessions import Yard, sh, until
 from support import TOP
 
@@ -43,9 +43,9 @@ def begin(yard: Yard) -> Iterator[Any]:
 
 def exit_of(yard: Yard) -> Exit | None:
     """The exit record."""
-    handle = attempt.open_out(yard.out("WEB-1"))
+    handle = leavings.open_out(yard.out("WEB-1"))
     try:
-        return attempt.read_exit(handle)
+        return leavings.read_exit(handle)
     finally:
         os.close(handle)
 
@@ -66,7 +66,7 @@ def test_a_session_leaves_birth_started_bundle_and_exit(yard: Yard, begin: Any) 
     assert child.wait(20) == 0
 
     birth = json.loads((yard.out("WEB-1") / "birth").read_bytes())
-    assert (birth["pid"], birth["boot_id"]) == (child.pid, attempt.boot_id())
+    assert (birth["pid"], birth["boot_id"]) == (child.pid, boot.boot_id())
     assert [event["event"] for event in events(yard)] == ["started"]
     assert (yard.out("WEB-1") / "work.bundle").read_bytes().startswith(b"# v2 git bundle")
     end = exit_of(yard)

@@ -5,8 +5,8 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pco.ground import attempt, events
-from pco.ground.attempt import Exit
+from pco.ground import attempt, boot, events, leavings
+from pco.ground.leavings import Exit
 from pco.ground.ticket import State, Stop, to_bytes
 from sessions import Yard, born, sh, until
 from support import T0
@@ -69,7 +69,7 @@ def test_a_birth_that_was_faster_than_the_fence_is_judged_as_a_living_session(ya
     yard.claim("WEB-1", ago=6)
     attempt.fence(yard.home("WEB-1"))
     born(yard.out("WEB-1"))
-    said(yard, "started", attempt.clock())
+    said(yard, "started", boot.clock())
 
     look(yard)
 
@@ -148,7 +148,7 @@ def test_a_session_that_waits_for_a_person_does_not_stall(yard: Yard) -> None:
     yard.claim("WEB-1", FOREVER, ago=100)
     yard.begin("WEB-1")
     until(lambda: list(yard.out("WEB-1").glob("events/*.json")))
-    said(yard, "blocked", attempt.clock() - 90, what="Bash")
+    said(yard, "blocked", boot.clock() - 90, what="Bash")
 
     look(yard)
 
@@ -160,9 +160,9 @@ def test_a_session_that_waits_for_a_person_does_not_stall(yard: Yard) -> None:
 def test_a_session_that_goes_on_after_it_waited_is_no_longer_blocked(yard: Yard) -> None:
     yard.run("WEB-1", FOREVER)
     until(lambda: list(yard.out("WEB-1").glob("events/*.json")))
-    said(yard, "blocked", attempt.clock(), what="Bash")
+    said(yard, "blocked", boot.clock(), what="Bash")
     look(yard)
-    said(yard, "working", attempt.clock())
+    said(yard, "working", boot.clock())
 
     look(yard)
 
@@ -247,7 +247,7 @@ def test_a_request_to_stop_counts_after_a_reboot_too(yard: Yard) -> None:
 def test_nothing_is_decided_while_the_runner_does_not_answer(yard: Yard) -> None:
     yard.claim("WEB-1", ago=100_000, born=True)
     out = born(yard.out("WEB-1"))
-    attempt.write_exit(out, Exit(datetime.now(UTC), 0))
+    leavings.write_exit(out, Exit(datetime.now(UTC), 0))
     programs = yard.site.home / "programs"
     programs.mkdir()
     tmux = programs / "tmux"

@@ -3,8 +3,8 @@
 import re
 from datetime import datetime
 
-from pco.ground import attempt, events, spend
-from pco.ground.attempt import Account
+from pco.ground import events, leavings, spend
+from pco.ground.leavings import Account
 from pco.ground.ticket import State
 from sessions import Yard, sh, until
 
@@ -95,7 +95,7 @@ def test_a_cost_that_moves_all_the_time_goes_into_the_ledger_but_seldom_into_the
     today = datetime.now().astimezone().date()
 
     for n in range(1, 101):
-        attempt.write_account(yard.out("WEB-1"), Account(n / 100))
+        leavings.write_account(yard.out("WEB-1"), Account(n / 100))
         yard.ring()
         until(lambda n=n: abs(spend.read(yard.site.home / "metrics", today).total - n / 100) < 1e-9)
     assert yard.ticket("WEB-1").rev < before + 30

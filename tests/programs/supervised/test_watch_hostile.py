@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pco.ground import attempt, events, shape
-from pco.ground.attempt import Birth, Exit
+from pco.ground import boot, events, leavings, shape
+from pco.ground.leavings import Birth, Exit
 from pco.ground.ticket import SCHEMA, State
 from sessions import Yard, born, sh, until
 from support import a_ticket, put
@@ -27,7 +27,7 @@ def ended(yard: Yard, key: str) -> Path:
     """An out/ as a session leaves it that handed over nothing."""
     out = born(yard.out(key))
     events.write(str(out), 1, 1, "started", {})
-    attempt.write_exit(out, Exit(datetime.now(UTC), 0))
+    leavings.write_exit(out, Exit(datetime.now(UTC), 0))
     return out
 
 
@@ -242,7 +242,7 @@ def test_an_active_ticket_that_nobody_launched_goes_back_to_approved(yard: Yard)
 
 def test_a_session_whose_process_is_there_is_not_given_up_at_once(yard: Yard) -> None:
     yard.claim("WEB-1", ago=100, born=True)
-    birth = Birth(datetime.now(UTC), os.getpid(), attempt.boot_id())
+    birth = Birth(datetime.now(UTC), os.getpid(), boot.boot_id())
     (born(yard.out("WEB-1")) / "birth").write_text(json.dumps(shape.dump(birth)))
 
     look(yard)

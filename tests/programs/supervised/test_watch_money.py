@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pco.ground import attempt, audit, spend
-from pco.ground.attempt import Account
+from pco.ground import audit, leavings, spend
+from pco.ground.leavings import Account
 from pco.ground.spend import Book
 from pco.ground.ticket import Cost, Released, State
 from pco.rules import retry
@@ -30,7 +30,7 @@ def costs(usd: float, then: str = "sleep 1000") -> tuple[str, ...]:
 
 def says(yard: Yard, key: str, usd: float) -> None:
     """Its account changes, and the trigger rings."""
-    attempt.write_account(yard.out(key), Account(usd))
+    leavings.write_account(yard.out(key), Account(usd))
     yard.ring()
 
 

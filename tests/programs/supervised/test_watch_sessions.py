@@ -5,7 +5,7 @@ import signal
 import time
 from dataclasses import replace
 
-from pco.ground import attempt
+from pco.ground import leavings
 from pco.ground.ticket import State, Stop
 from sessions import Yard, git, sh, until
 from support import T0
@@ -29,9 +29,9 @@ def working(yard: Yard, key: str) -> None:
 
 def session_pid(yard: Yard, key: str) -> int:
     """The process of pco-session."""
-    handle = attempt.open_out(yard.out(key))
+    handle = leavings.open_out(yard.out(key))
     try:
-        birth = attempt.read_birth(handle)
+        birth = leavings.read_birth(handle)
     finally:
         os.close(handle)
     assert birth

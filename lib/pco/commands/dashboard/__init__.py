@@ -25,7 +25,7 @@ from pco.command import command
 from pco.commands import purse
 from pco.commands.dashboard import facts, finished, lists, opened, trends
 from pco.commands.dashboard.run import Run, progress
-from pco.ground import attempt, shape
+from pco.ground import boot, shape
 from pco.ground.config import Config
 from pco.ground.errors import TryLater
 from pco.outside.www import Site, signature
@@ -81,14 +81,14 @@ def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
     """Write what has changed since the run that `memory` is of."""
     with progress(pco, anew=not memory) as step:
         limits = purse.filled(pco.config, 0.0, pco.now())
-        doubted = memory.get("boot") != attempt.boot_id()
+        doubted = memory.get("boot") != boot.boot_id()
         run = Run(pco, site, facts.clock(pco), step, not memory, doubted, limits)
         seen = opened.show(run, _open(memory, pco.config))
         done = finished.show(run, memory.get("finished", {}), seen)
     opened.take_away(run, memory.get("open", {}), seen)
     if run.anew:
         opened.sweep(run)
-    known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": attempt.boot_id()}
+    known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": boot.boot_id()}
     ran = trends.sessions(run, memory.get("ran", {}), seen)
     listed = lists.show(run, memory.get("listed", {}), seen, done, ran)
     site.remember("now", {**known, "open": seen, "finished": done, "ran": ran, "listed": listed})
@@ -116,7 +116,7 @@ def _open(memory: dict[str, Any], config: Config) -> dict[str, Any]:
     Nothing here is flushed to the disk: after a crash of the machine a page may be empty.  And what an approval is
     bound to hangs on the configuration too.
     """
-    same = memory.get("boot") == attempt.boot_id() and memory.get("aims") == _aims(config)
+    same = memory.get("boot") == boot.boot_id() and memory.get("aims") == _aims(config)
     known: dict[str, Any] = memory.get("open", {}) if same else {}
     return known
 

@@ -11,7 +11,7 @@ from typing import Any
 from pco import __version__
 from pco.commands.commenting import proposed
 from pco.commands.dashboard.run import Run
-from pco.ground import attempt, durable, shape
+from pco.ground import attempt, durable, leavings, shape
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import OPEN, State, Ticket
 from pco.outside.www import signature
@@ -164,11 +164,11 @@ def _prompt(home: Path) -> str:
 def _screen(folder: Path) -> tuple[bytes, str]:
     """The screen in an attempt's folder (the session has ended) or its out/: hostile; or why it is not shown."""
     try:
-        handle = attempt.open_out(folder)
+        handle = leavings.open_out(folder)
     except OSError:
         return b"", ""  # not begun, or cleared away
     try:
-        return durable.read("screen", attempt.MOST_SCREEN, handle), ""
+        return durable.read("screen", leavings.MOST_SCREEN, handle), ""
     except FileNotFoundError:
         return b"", ""
     except (OSError, BadData) as error:

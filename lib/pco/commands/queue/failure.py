@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from pco.ground import attempt as attempts
-from pco.ground import durable, sgr, text
+from pco.ground import durable, leavings, sgr, text
 from pco.ground.errors import BadData
 from pco.ground.ticket import Attempt, State, Ticket
 from pco.rules import retry
@@ -111,14 +111,14 @@ def _colours(codes: str) -> str | None:
 def _read(home: Path) -> bytes:
     """The screen as it was collected, else as the session left it.  Raises OSError, BadData."""
     try:
-        return durable.read(home / "screen", attempts.MOST_SCREEN)
+        return durable.read(home / "screen", leavings.MOST_SCREEN)
     except FileNotFoundError:
         pass
     try:
-        out = attempts.open_out(home / "out")
+        out = leavings.open_out(home / "out")
     except FileNotFoundError:
         return b""
     try:
-        return attempts.read_screen(out)
+        return leavings.read_screen(out)
     finally:
         os.close(out)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pco.ground import attempt, text
-from pco.ground.attempt import Event
+from pco.ground import attempt, leavings, text
 from pco.ground.errors import BadData
+from pco.ground.leavings import Event
 from pco.ground.ticket import Attempt, Round, Ticket
 from pco.outside.agents import read_event
 from pco.rules import hearing
@@ -50,13 +50,13 @@ def sentence(event: Event) -> str:
 def _kept(home: Path) -> Iterator[Event]:
     """Hostile: what is strange is passed over."""
     try:
-        out = attempt.open_out(home / "out")
+        out = leavings.open_out(home / "out")
     except OSError:
         return
     try:
-        for name in attempt.event_names(out):
+        for name in leavings.event_names(out):
             with suppress(BadData):
-                yield read_event(attempt.read_event(out, name))
+                yield read_event(leavings.read_event(out, name))
     except BadData:
         return
     finally:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pco.commands.watching.ears import Ear
-from pco.ground import attempt, durable
+from pco.ground import attempt, durable, leavings
 from pco.ground.attempt import Launch
 from pco.ground.errors import BadData, PcoError
 from pco.ground.ticket import Work
@@ -25,7 +25,7 @@ def screen(ear: Ear) -> None:
         return
     try:
         with suppress(BadData, OSError):
-            if shown := attempt.read_screen(out):
+            if shown := leavings.read_screen(out):
                 durable.replace(ear.home / "screen", shown, 0o644)
     finally:
         os.close(out)
@@ -43,7 +43,7 @@ def live(ear: Ear, clock: float) -> None:
         facts = os.stat("screen", dir_fd=out, follow_symlinks=False)
         if ear.screen != (stamp := (facts.st_ino, facts.st_mtime_ns)):
             ear.screen = stamp
-            durable.replace(ear.home / "screen", attempt.read_screen(out), 0o644)
+            durable.replace(ear.home / "screen", leavings.read_screen(out), 0o644)
     except (BadData, OSError):
         return
     finally:

@@ -12,7 +12,7 @@ from pco.commands.watching import collect
 from pco.commands.watching.ears import Ear
 from pco.commands.watching.memory import Memory, numbers_of, slim
 from pco.commands.watching.spending import Spending
-from pco.ground import attempt
+from pco.ground import attempt, boot
 from pco.ground.errors import BadConfig, BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket, Work
 from pco.outside.runners import Runner
@@ -49,7 +49,7 @@ class Desk:
         self._spending = Spending(pco)
         self._runner = runner
         self._pat = pat
-        self._boot_id = attempt.boot_id()
+        self._boot_id = boot.boot_id()
         self._asked: dict[str, float] = {}  # key: the clock at which its session was asked to end
         self._left: dict[str, float] = {}  # key: the clock at which the runner no longer knew it, though it was there
         self._living: tuple[float, frozenset[str]] = (LONG_AGO, frozenset())
@@ -70,14 +70,14 @@ class Desk:
         self._forget(keys)
         self._hear(keys, None)  # what was handed over is recorded before anybody is asked anything
         living, due = self._alive(keys)
-        found, heard_at = self._hear(keys, living), attempt.clock()
+        found, heard_at = self._hear(keys, living), boot.clock()
         self.waiting = sorted(key for key, f in found.items() if not isinstance(f, float) and hearing.waits(f[0]))
         for n, key in enumerate(keys):
-            if attempt.clock() > heard_at + LONG and rung():
-                found, heard_at = self._hear(keys[n:], living), attempt.clock()
+            if boot.clock() > heard_at + LONG and rung():
+                found, heard_at = self._hear(keys[n:], living), boot.clock()
             due = min(due, self._acted(key, found[key]))
             self._pat()
-        return min(due, attempt.clock() + SOON) if self._left else due
+        return min(due, boot.clock() + SOON) if self._left else due
 
     def remember_retries(self) -> None:
         """At the start: which approved tickets wait for their next attempt."""
@@ -101,7 +101,7 @@ class Desk:
             return self._corrupt(key, living, error)
         ear = self.memory.ear(ticket)
         seen = self._waited_for(
-            key, ear, ear.look(None if living is None else key in living, self._boot_id, attempt.clock())
+            key, ear, ear.look(None if living is None else key in living, self._boot_id, boot.clock())
         )
         self._spending.count(ticket, seen.account)
         newborn = seen.born and not (ticket.attempt and ticket.attempt.born)
@@ -110,8 +110,8 @@ class Desk:
         if newborn and not seen.alive:
             # The runner was asked before the birth: what it said is too old to judge by.
             self._living = (LONG_AGO, frozenset())
-            return attempt.clock()
-        return attempt.clock() if ear.more else (ticket, ear, seen)
+            return boot.clock()
+        return boot.clock() if ear.more else (ticket, ear, seen)
 
     def _noted(self, ticket: Ticket, seen: Seen) -> Ticket:
         """The ticket with what was heard: on disk, but for a cost that moves all the time."""
@@ -173,9 +173,9 @@ class Desk:
             # Only now is "not born" for good; and the runner's word must be younger than the fence.
             self._living = (LONG_AGO, frozenset())
             living, _ = self._alive([ticket.key])
-            seen = ear.look(None if living is None else ticket.key in living, self._boot_id, attempt.clock())
+            seen = ear.look(None if living is None else ticket.key in living, self._boot_id, boot.clock())
             if seen.born:
-                return attempt.clock()  # it was faster than the fence: the next look judges it as a living one
+                return boot.clock()  # it was faster than the fence: the next look judges it as a living one
             verdict = self._judge(ticket, seen)
         if verdict.step is Step.END:
             return self._end(ticket, verdict, seen.clock)
@@ -235,7 +235,7 @@ class Desk:
 
         moved = self.spool.update(ticket.key, move, why=verdict.why)
         if moved.state is State.ACTIVE:
-            return attempt.clock()
+            return boot.clock()
         collect.tidy(ear)
         self._announce(moved, verdict, work)
         return NEVER
@@ -256,12 +256,12 @@ class Desk:
         due = retry.not_before(ticket, self.limits.retry_after, now)
         if ticket.state is State.APPROVED and due is not None:
             # Told by the wall clock, waited for on the other; one that has come while nobody watched is due at once.
-            self.retries[ticket.key] = attempt.clock() + max((due - now).total_seconds(), 0.0)
+            self.retries[ticket.key] = boot.clock() + max((due - now).total_seconds(), 0.0)
 
     def _corrupt(self, key: str, living: frozenset[str] | None, error: BadData) -> float:
         """End the session of an unreadable record, and set that aside once the session is gone."""
         self._say(key, f"{error}; set aside once its session is gone")
-        clock = attempt.clock()
+        clock = boot.clock()
         if living is None or key in living:
             if living is not None:
                 self._ask(key, clock)
@@ -283,7 +283,7 @@ class Desk:
             return NEVER  # it went elsewhere
         except TryLater as error:
             self._say(key, str(error))
-            return attempt.clock() + SOON
+            return boot.clock() + SOON
         except (BadData, BadConfig) as error:
             self._say(key, str(error))
             return NEVER
@@ -293,15 +293,15 @@ class Desk:
         at, living = self._living
         if not keys:
             return living, NEVER
-        if attempt.clock() < at + TRUSTED and living.issuperset(keys):
+        if boot.clock() < at + TRUSTED and living.issuperset(keys):
             return living, at + TRUSTED
         try:
             known = self._runner.list()
         except PcoError as error:
             self._say("", f"the runner does not answer: {error}")
             known = None
-        self._living = (LONG_AGO, frozenset()) if known is None else (attempt.clock(), known)
-        return known, NEVER if known is not None else attempt.clock() + ENDING
+        self._living = (LONG_AGO, frozenset()) if known is None else (boot.clock(), known)
+        return known, NEVER if known is not None else boot.clock() + ENDING
 
     def _change(self, ticket: Ticket, change: Callable[[Ticket], Ticket]) -> Ticket:
         """Change the record, as it is by now, in its place.  Raises KeyError if it is another attempt by now."""

@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pco.ground import attempt
-from pco.ground.attempt import Account, Event, Exit, Launch, Outcome
+from pco.ground import attempt, leavings
+from pco.ground.attempt import Launch
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.leavings import Account, Event, Exit, Outcome
 from pco.outside import agents
 from pco.outside.agents import read_event
 from pco.rules.hearing import Heard, hear
@@ -60,7 +61,7 @@ class Ear:
             return seen
         try:
             self._listen(out, clock)
-            life = min(attempt.read_life(out), clock)
+            life = min(leavings.read_life(out), clock)
             heard = replace(self.heard, life=max(self.heard.life, life))
             seen = replace(seen, born=_exists(out, "birth"), heard=heard)
             self._hear_trouble(out)
@@ -76,7 +77,7 @@ class Ear:
         if out is None:
             return False
         try:
-            birth = attempt.read_birth(out)
+            birth = leavings.read_birth(out)
         except BadData as error:
             self._say(str(error))
             return False
@@ -90,7 +91,7 @@ class Ear:
         if launch is None:
             return None
         try:
-            return attempt.open_out(Path(launch.out))
+            return leavings.open_out(Path(launch.out))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -117,19 +118,19 @@ class Ear:
     def _names(self, out: int) -> list[str]:
         """The events not read yet; what the agent removed is forgotten, or it could fill our memory."""
         try:
-            names = attempt.event_names(out)
+            names = leavings.event_names(out)
         except BadData as error:
             self._say(str(error))
             return []
-        if len(names) >= attempt.MOST_EVENTS:
-            self._say(f"more than {attempt.MOST_EVENTS} events; some are not heard")
+        if len(names) >= leavings.MOST_EVENTS:
+            self._say(f"more than {leavings.MOST_EVENTS} events; some are not heard")
         self._known.intersection_update(names)
         return [name for name in names if name not in self._known]
 
     def _event(self, out: int, name: str) -> tuple[Event, int]:
         """One event of this attempt and its size.  Raises BadData, and says why, if it is none."""
         try:
-            data = attempt.read_event(out, name)
+            data = leavings.read_event(out, name)
             event = read_event(data)
         except BadData as error:
             self._say(f"{name}: {error}")
@@ -140,14 +141,14 @@ class Ear:
 
     def _exit(self, out: int) -> Exit | None:
         try:
-            return attempt.read_exit(out)
+            return leavings.read_exit(out)
         except BadData as error:
             self._say(str(error))
             return None
 
     def _hear_trouble(self, out: int) -> None:
         try:
-            for line in attempt.read_trouble(out):
+            for line in leavings.read_trouble(out):
                 self._say(f"a hook of its agent: {line}")
         except BadData as error:
             self._say(str(error))
@@ -162,7 +163,7 @@ class Ear:
 
     def _account(self, out: int) -> Account | None:
         try:
-            return attempt.read_account(out)
+            return leavings.read_account(out)
         except BadData as error:
             self._say(str(error))
             return None

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pco.commands import purse
 from pco.ground import spend, times, yamlfile
-from pco.ground.attempt import Account
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.leavings import Account
 from pco.ground.ticket import Ticket
 from pco.rules import budget
 from pco.rules.budget import Purse

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from pco.ground import shape
-from pco.ground.attempt import Account, Event, Exit, Launch, Outcome
+from pco.ground.attempt import Launch
 from pco.ground.config import Claude
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.events import SCHEMA
+from pco.ground.leavings import Account, Event, Exit, Outcome
 
 __all__ = ["Agent", "Bill", "Event", "Outcome", "Prepared", "Session", "Way", "named", "read_event"]
 

@@ -6,8 +6,9 @@ workspace.  Exit 75 (EX_TEMPFAIL) is an error that passes: it is tried again whi
 
 from pathlib import Path
 
-from pco.ground.attempt import Exit, Launch, Outcome
+from pco.ground.attempt import Launch
 from pco.ground.errors import BadConfig, TryLater
+from pco.ground.leavings import Exit, Outcome
 from pco.outside.agents import Bill, Prepared, Session, Way
 
 TELLS = False

@@ -14,9 +14,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from pco.ground import attempt, durable, shape, text
-from pco.ground.attempt import Exit, Launch, Outcome
+from pco.ground import attempt, durable, leavings, shape, text
+from pco.ground.attempt import Launch
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
+from pco.ground.leavings import Exit, Outcome
 from pco.outside.agents import Bill, Prepared, Session, Way
 from pco.outside.agents.claude import folder, login, program, results, settings
 from pco.outside.agents.claude.transcript import Ledger
@@ -151,7 +152,7 @@ def bill(launch: Launch) -> Bill:
 def outcome(exit: Exit, out: int) -> Outcome:
     """What the end means, by the exit code and, headless, by what was printed."""
     try:
-        printed = durable.read("result", attempt.MOST_RESULT, out)
+        printed = durable.read("result", leavings.MOST_RESULT, out)
     except (OSError, BadData):
         return results.ended(exit, _last_line(out))
     return results.judged(exit, printed, _last_line(out))
@@ -242,7 +243,7 @@ def _instructions(workspace: Path, own: Path) -> Path | None:
 def _last_line(out: int) -> str:
     """The last words on the screen, which is where it says why it does not begin."""
     try:
-        shown = attempt.read_screen(out).decode("utf-8", "replace")
+        shown = leavings.read_screen(out).decode("utf-8", "replace")
     except BadData:
         return ""
     lines = [text.line(line, 200).strip() for line in re.sub(r"\x1b\[[0-9;:]*m", "", shown).split("\n")]

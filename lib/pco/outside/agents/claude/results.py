@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from pco.ground import text
-from pco.ground.attempt import Exit, Outcome, clean_summary
+from pco.ground.leavings import Exit, Outcome, clean_summary
 
 # What the API says of a request that will be no better the next time.
 HOPELESS = (400, 404, 413, 422)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pco.ground import durable
-from pco.ground.attempt import TOKENS, Account
 from pco.ground.errors import BadData
+from pco.ground.leavings import TOKENS, Account
 from pco.outside.agents.claude import folder
 
 Usage = tuple[int, ...]  # one for each of TOKENS
