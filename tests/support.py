@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from pco.ground import durable
-from pco.ground.ticket import Entry, PlaneState, Round, State, Ticket, Trigger, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import Entry, PlaneState, Round, State, Ticket, Trigger
 from pco.spool import Spool
 
 TOP = Path(__file__).resolve().parents[1]

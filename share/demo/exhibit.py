@@ -22,6 +22,7 @@ sys.path.insert(0, str(TOP / "lib"))
 
 from pco.ground import polled, spend, times  # noqa: E402
 from pco.ground.polled import Head  # noqa: E402
+from pco.ground.record import to_bytes  # noqa: E402
 from pco.ground.spend import Book, Spent  # noqa: E402
 from pco.ground.ticket import (  # noqa: E402
     Approval,
@@ -42,7 +43,6 @@ from pco.ground.ticket import (  # noqa: E402
     Ticket,
     Trigger,
     Work,
-    to_bytes,
 )
 from pco.rules.prompt import Target, content_hash  # noqa: E402
 from pco.spool import Spool  # noqa: E402

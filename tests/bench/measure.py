@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pco.ground.ticket import FINISHED, Entry, State, Ticket, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import FINISHED, Entry, State, Ticket
 from pco.spool import Spool
 from support import T0, TOP, WEB, Site, a_ticket
 

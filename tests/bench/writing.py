@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.measure import Figure, a_site, beside, file_system, in_turns, placed, scratch
-from pco.ground.ticket import State, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import State
 from support import a_ticket
 
 TICKETS = 1000

@@ -13,7 +13,8 @@ from typing import Any
 from faults.calls import name
 from faults.worlds import World
 from pco.ground.errors import PcoError
-from pco.ground.ticket import FINISHED, KEY, State, from_bytes
+from pco.ground.record import from_bytes
+from pco.ground.ticket import FINISHED, KEY, State
 
 # Of a record: what is another one in each run, or hangs on when it was.
 PASSING = frozenset(

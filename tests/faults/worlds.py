@@ -24,7 +24,8 @@ from faults import running
 from faults.running import Ended
 from pco.ground import attempt, boot, durable
 from pco.ground.attempt import Launch
-from pco.ground.ticket import Approval, Attempt, Entry, PlaneState, Post, Round, State, Ticket, Trigger, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import Approval, Attempt, Entry, PlaneState, Post, Round, State, Ticket, Trigger
 from pco.rules import comment, prompt
 from pco.sim import Person
 from pco.sim.store import read_journal

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pco.ground import audit, spend
+from pco.ground.record import to_bytes
 from pco.ground.spend import Book
-from pco.ground.ticket import Entry, State, to_bytes
+from pco.ground.ticket import Entry, State
 from support import Site, a_ticket
 
 

@@ -19,8 +19,9 @@ import pytest
 from pagewalk import walk
 from pco.ground import attempt, boot, polled, spend
 from pco.ground.polled import Head
+from pco.ground.record import to_bytes
 from pco.ground.spend import Book
-from pco.ground.ticket import Approval, Attempt, Cost, Entry, Note, Post, Round, State, Ticket, Trigger, to_bytes
+from pco.ground.ticket import Approval, Attempt, Cost, Entry, Note, Post, Round, State, Ticket, Trigger
 from pco.spool import Spool
 from support import T0, TOP, WEB, Site, a_ticket, put
 

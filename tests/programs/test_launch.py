@@ -15,7 +15,8 @@ import pytest
 
 from pco.commands import launch
 from pco.ground import attempt, boot
-from pco.ground.ticket import Approval, Attempt, Hold, Note, PlaneState, State, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import Approval, Attempt, Hold, Note, PlaneState, State
 from pco.rules import prompt
 from pco.run import Pco
 from pco.spool import Stale

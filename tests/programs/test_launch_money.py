@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pco.ground import spend
+from pco.ground.record import to_bytes
 from pco.ground.spend import Book
-from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Trigger, to_bytes
+from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Trigger
 from pco.rules import retry
 from programs.launching import Field, with_stub
 from support import put

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from pco.ground.ticket import Approval, Attempt, Round, State, Trigger, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import Approval, Attempt, Round, State, Trigger
 from programs.queueing import PROJECT, Desk
 from support import T0, WEB
 

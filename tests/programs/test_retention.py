@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pco.ground import durable, spend
+from pco.ground.record import to_bytes
 from pco.ground.spend import Book, Spent
-from pco.ground.ticket import Fetched, Pushed, State, Ticket, Work, to_bytes
+from pco.ground.ticket import Fetched, Pushed, State, Ticket, Work
 from support import Site, a_ticket, put
 
 NOW = datetime.now(UTC)

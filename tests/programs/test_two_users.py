@@ -12,7 +12,8 @@ import pytest
 
 from pco.ground import audit, durable
 from pco.ground.errors import NotPermitted
-from pco.ground.ticket import Note, State, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import Note, State
 from pco.spool import MOVES, Spool
 from support import T0, a_ticket
 

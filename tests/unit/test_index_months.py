@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from pco.ground import durable
-from pco.ground.ticket import Entry, Note, State, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import Entry, Note, State
 from pco.spool import Spool
 from support import T0, a_ticket, put
 

@@ -7,21 +7,8 @@ from datetime import timedelta
 import pytest
 
 from pco.ground import ticket as records
-from pco.ground.ticket import (
-    Approval,
-    Attempt,
-    Blocked,
-    Cost,
-    Entry,
-    Hold,
-    Post,
-    Round,
-    State,
-    Stop,
-    Trigger,
-    from_bytes,
-    to_bytes,
-)
+from pco.ground.record import from_bytes, to_bytes
+from pco.ground.ticket import Approval, Attempt, Blocked, Cost, Entry, Hold, Post, Round, State, Stop, Trigger
 from pco.rules import rows
 from support import T0, a_ticket
 

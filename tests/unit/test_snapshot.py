@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from pco.ground.ticket import State, from_bytes
+from pco.ground.record import from_bytes
+from pco.ground.ticket import State
 from pco.spool import Spool
 from pco.spool.snapshot import Snapshot
 from support import a_ticket, put

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
-from pco.ground.ticket import FINISHED, Note, Round, State, Trigger, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import FINISHED, Note, Round, State, Trigger
 from pco.spool import MOVES, Spool, Stale, allowed
 from support import T0, a_ticket, put
 

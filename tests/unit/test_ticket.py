@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from pco.ground.errors import BadConfig, BadData
-from pco.ground.ticket import SCHEMA, Attempt, Entry, Noted, Round, State, Stop, Trigger, from_bytes, to_bytes
+from pco.ground.record import from_bytes, to_bytes
+from pco.ground.ticket import SCHEMA, Attempt, Entry, Noted, Round, State, Stop, Trigger
 from support import T0, a_ticket
 
 

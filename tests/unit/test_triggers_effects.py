@@ -7,6 +7,7 @@ import pytest
 
 from pco.ground.config import Filters, Triggers
 from pco.ground.known import Seen
+from pco.ground.record import from_bytes, to_bytes
 from pco.ground.ticket import (
     Approval,
     Comment,
@@ -20,8 +21,6 @@ from pco.ground.ticket import (
     StateChange,
     Stop,
     Trigger,
-    from_bytes,
-    to_bytes,
 )
 from pco.rules import effects
 from pco.rules.sight import Sight

@@ -16,7 +16,8 @@ from pco.ground import durable, shape
 from pco.ground.errors import BadData, PcoError, SystemFault, TryLater
 from pco.ground.ticket import Entry, State, Ticket
 from pco.spool.locks import Lock
-from pco.spool.store import LOCKS, RESTORING, Spool
+from pco.spool.reading import RESTORING
+from pco.spool.store import LOCKS, Spool
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from pco.ground import durable, times
-from pco.ground.ticket import FINISHED, KEY, State, Ticket, from_bytes
+from pco.ground.record import from_bytes
+from pco.ground.ticket import FINISHED, KEY, State, Ticket
 
 SLACK = 1_000_000_000  # nanoseconds: a record is written somewhat before it comes into its folder
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from pco.ground import attempt, boot, events, leavings
 from pco.ground.leavings import Exit
-from pco.ground.ticket import State, Stop, to_bytes
+from pco.ground.record import to_bytes
+from pco.ground.ticket import State, Stop
 from sessions import Yard, born, sh, until
 from support import T0
 

@@ -16,7 +16,8 @@ from pco.commands.backing.packing import Packer, opened
 from pco.ground import attempt, durable
 from pco.ground.backups import Left
 from pco.ground.errors import BadData, PcoError
-from pco.ground.ticket import KEY, MOST_BYTES, State, from_bytes
+from pco.ground.record import from_bytes
+from pco.ground.ticket import KEY, MOST_BYTES, State
 from pco.rules import secrets
 from pco.spool.snapshot import Snapshot
 

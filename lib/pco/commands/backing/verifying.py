@@ -14,7 +14,8 @@ from pco.ground import backups, shape
 from pco.ground.backups import Manifest
 from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.ground.polled import Head
-from pco.ground.ticket import KEY, SCHEMA, State, Ticket, from_bytes
+from pco.ground.record import from_bytes
+from pco.ground.ticket import KEY, SCHEMA, State, Ticket
 from pco.outside import bundles
 
 MOST_MEMBER = 1 << 44
