@@ -7,13 +7,13 @@ import os
 import pkgutil
 import sys
 import tempfile
-import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from faults.running import ended
 from support import TOP
 
 
@@ -71,25 +71,6 @@ def _become(words: tuple[str, ...], environ: dict[str, str], out: int, err: int)
         os.environ.clear()
         os.environ.update(environ)
         sys.argv = [str(TOP / "bin" / words[0]), *words[1:]]
-        code = _main(words[0])
+        code = ended(words[0])
     finally:
         os._exit(code)
-
-
-def _main(program: str) -> int:
-    from pco import start
-
-    try:
-        start.main(program.removeprefix("pco-"))
-        code: object = 0
-    except SystemExit as end:
-        code = end.code
-        if isinstance(code, str):
-            sys.stderr.write(f"{code}\n")
-            code = 1
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    return int(code or 0)  # type: ignore[call-overload, no-any-return]

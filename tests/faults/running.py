@@ -145,12 +145,13 @@ def _run(command: tuple[str, ...], environ: dict[str, str], given: Path, out: Pa
         sys.argv = [str(TOP / "bin" / command[0]), *command[1:]]
         signal.sigwait([signal.SIGUSR1])
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
-        code = _main(command[0])
+        code = ended(command[0])
     finally:
         os._exit(code)
 
 
-def _main(program: str) -> int:
+def ended(program: str) -> int:
+    """Run the main of a program in this process; how it ended, with all that it said written."""
     try:
         if program == "pco-hook":
             from pco.commands import hook
