@@ -14,7 +14,8 @@ MOST_LINES = 500_000  # the newest
 WITHIN = timedelta(minutes=10)
 UNITS = "pco*"
 # What people run in a shell is of no unit.
-PEOPLE = ("pco-queue", "pco-complete", "pco-setup", "pco-doctor", "pco-attach", "pco-backup", "pco-restore")
+PEOPLE = ("pco-queue", "pco-complete", "pco-setup", "pco-config", "pco-doctor", "pco-attach", "pco-backup", "pco-restore")
+PEOPLE += ("pco-purge",)
 
 
 def readable(top: Path = Path("/")) -> bool:

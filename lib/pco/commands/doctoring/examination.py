@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from pco.checks import GRAVITY, Check, Finding, Site, Status, all_checks, asked, fail, ok, unseen, warn
 from pco.checks.boxes import BOXES, SECTIONS, Box
+from pco.commands.doctoring import means
 from pco.ground import attested, text, times
 from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, PcoError
-from pco.outside import process, units
+from pco.outside import process
 from pco.run import Pco
 
 if TYPE_CHECKING:
     from pco.outside.plane import Plane
 
-CREDENTIALS = "/etc/pco/credentials"  # those of the units
 ALL = "23.1"  # the box that is about all others
 _PROGRAM = re.compile(r"\b(pco-[a-z]+)\b")
 _PAGE = re.compile(r"(pco[a-z-]*)\(([157])\)")  # as boxes name them
@@ -66,12 +66,11 @@ def site_of(pco: Pco, now: datetime, within: float = 5.0) -> Site:
     """What is looked at from here.  Raises BadConfig where there is no configuration that can be read."""
     patience = timedelta(seconds=within * 0.8)  # so that it is said what did not answer
     root = os.geteuid() == 0
-    systemd = units.running() and pco.config.paths.root is None
-    given = os.environ.get("CREDENTIALS_DIRECTORY") or (CREDENTIALS if root and systemd else "")
+    systemd = means.units_do_it(pco)
 
     def plane() -> "Plane":
         timeout = min(pco.config.plane.timeout, patience)
-        return pco.plane(urgent=True, patience=timedelta(0), timeout=timeout, credentials=given)
+        return pco.plane(urgent=True, patience=timedelta(0), timeout=timeout, credentials=means.credentials(pco))
 
     def comment() -> str:
         from pco.commands import commenting

@@ -13,11 +13,18 @@ from pco.outside import process, units
 from pco.run import Pco
 
 POLL = timedelta(minutes=3)
+CREDENTIALS = "/etc/pco/credentials"  # those of the units
 
 
 def units_do_it(pco: Pco) -> bool:
     """Whether units start what has work, as on an installed system; else it is started from here."""
     return units.running() and pco.config.paths.root is None
+
+
+def credentials(pco: Pco) -> str:
+    """The folder with the credentials of units: this unit's own, or, for root, where systemd takes them from."""
+    own = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return own or (CREDENTIALS if os.geteuid() == 0 and units_do_it(pco) else "")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Before the first is made control/trial says under which ids they will be, and af
 run leaves in Plane, the next one finds there.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pco.outside.plane import Item, Plane
 
 SOURCE = "pco-doctor"  # external_source of the items
-CREDENTIALS = "/etc/pco/credentials"  # those of the units
 TURN = timedelta(seconds=90)  # longer than the window of the budget of requests
 LOOK = 0.2  # seconds between two looks at what has arrived
 AGAIN = 10.0  # seconds between two polls
@@ -170,7 +168,4 @@ def _prefix(pco: Pco, project: str) -> str:
 
 
 def _plane(pco: Pco) -> "Plane":
-    given = os.environ.get("CREDENTIALS_DIRECTORY") or (
-        CREDENTIALS if os.geteuid() == 0 and means.units_do_it(pco) else ""
-    )
-    return pco.plane(patience=TURN, credentials=given)
+    return pco.plane(patience=TURN, credentials=means.credentials(pco))
