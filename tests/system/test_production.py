@@ -231,6 +231,7 @@ def test_7_go(pco):
     said = types(pco, typed(STEPS[6])).stdout
 
     assert said.splitlines()[-1].startswith("go"), said
+    assert "install pco again" not in said, said  # its pages and programs are there
 
 
 # What breaks.

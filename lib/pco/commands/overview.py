@@ -78,7 +78,8 @@ def main(what: tuple[str, ...]) -> None:
     known = [program.removeprefix("pco-") for _, rows in TASKS for program, _ in rows]
     name = words[0].removeprefix("pco-")
     if name not in known:
-        raise click.UsageError(f"there is no program pco-{text.line(name, 40)}{text.meant(name, ["help", *known])}")
+        hint = text.meant(name, ["help", *known])
+        raise click.UsageError(f"there is no program pco-{text.line(name, 40)}{hint}")
     _show_help(name)
 
 

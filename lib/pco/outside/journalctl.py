@@ -14,8 +14,8 @@ MOST_LINES = 500_000  # the newest
 WITHIN = timedelta(minutes=10)
 UNITS = "pco*"
 # What people run in a shell is of no unit.
-PEOPLE = ("pco-queue", "pco-complete", "pco-setup", "pco-config", "pco-doctor", "pco-attach", "pco-backup", "pco-restore")
-PEOPLE += ("pco-purge",)
+_TYPED = ("queue", "complete", "setup", "config", "doctor", "attach", "backup", "restore", "purge")
+PEOPLE = tuple(f"pco-{name}" for name in _TYPED)
 
 
 def readable(top: Path = Path("/")) -> bool:

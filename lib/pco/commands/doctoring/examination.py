@@ -213,7 +213,9 @@ def _places(page: str) -> list[Path]:
     name, _, section = page.rpartition(".")
     written = _home() / "share" / "man" / (f"{page}.md" if section == "7" else page)
     made = _home() / "lib" / "pco" / "commands" / f"{name.removeprefix('pco-')}.py"
-    return [_home() / "share" / "man" / f"man{section}" / page, *([written, made] if section != "1" else [made])]
+    there = _home() / "share" / "man" / f"man{section}"
+    # A package compresses its pages.
+    return [there / page, there / f"{page}.gz", *([written, made] if section != "1" else [made])]
 
 
 def _all(box: Box, rows: Sequence[Row]) -> Row:
