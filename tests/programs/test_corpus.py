@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
 import pytest
@@ -12,83 +11,30 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import corpus
 import pagewalk
-from pco.ground import attempt, audit
-from pco.ground.text import lines
-from pco.ground.ticket import Approval, Attempt, Blocked, Comment, Commit, Note, Noted, Post, State, Work
-from pco.rules import comment
-from support import T0, WEB, Site, a_ticket, laid_out, put
+from pco.ground.ticket import State
+from stocked import FINISHED, OPEN, key, stock
+from stocked import site as stocked_site
+from support import Site
 
 # In which state the ticket of each text is: all are taken in turn.
-STATES = (*(State.PENDING, State.APPROVED, State.ACTIVE, State.COMPLETED, State.OUTBOX), State.POSTED, State.FAILED)
-STATES += (State.REJECTED,)
+STATES = (*OPEN, *FINISHED)
 FORMATS = {"list": ("table", "json", "jsonl", "tsv", "keys"), "show": ("table", "json"), "log": ("table", "json")}
 ALLOWED = {"p", "br", "strong", "em", "code", "pre", "ul", "ol", "li", "a", "h1", "h2", "h3", "h4", "h5", "h6"}
 ALLOWED |= {"blockquote", "hr", "table", "thead", "tbody", "tr", "th", "td", "s", "div", "span"}
 pytestmark = pytest.mark.timeout(600)
 
 
-def key(n: int) -> str:
-    """Of the ticket that has the text with this number."""
-    return f"WEB-{n + 1}"
-
-
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A pco with a ticket for each text, which stands in all of its fields."""
     home = tmp_path_factory.mktemp("corpus")
-    site = laid_out(home / "pco")
     mark = str(home / "mark")
-    project = {"id": WEB, "repository": "/srv/git/web.git", "key": "WEB"}
     texts = [corpus.marked(text, mark) for text in corpus.ALL]
-    # YAML has no surrogates and no control characters: what it cannot say it escapes.
-    contacts = {"owner": texts[0], "feedback": texts[33]}
-    site.configure(
-        plane={"url": "https://plane.example.org", "workspace": "acme", "projects": [project]},
-        display={"timezone": "UTC"},
-        contacts=contacts,
-    )
+    site = stocked_site(home / "pco", texts)
     for n, text in enumerate(texts):
-        stock(site, n, text)
+        stock(site, n, text, STATES[n % len(STATES)])
     yield site
     assert not Path(mark).exists(), "something ran"
-
-
-def stock(site: Site, n: int, text: str) -> None:
-    """The ticket of one text, its session's folder, and what the audit record has of it."""
-    state = STATES[n % len(STATES)]
-    said = Comment(f"c{n}", T0, text, text)
-    begun = Attempt(1, T0, None if state is State.ACTIVE else T0, text, 1, host=text, doing=text)
-    ticket = a_ticket(
-        key(n),
-        title=text[:5000],
-        description=text,
-        description_html=text,
-        labels=(text[:500], "bug"),
-        url=text[:500],
-        notes=(Note(T0, text[:200], text),),
-        noted=(Noted(T0, "comment", comment=said),),
-    )
-    commit = Commit("0" * 40, text[:1000], text[:200])
-    ticket = ticket.with_round(
-        comments=(said,),
-        remark=text,
-        draft=text if state is State.FAILED else "",
-        summary="" if state in (State.PENDING, State.APPROVED, State.ACTIVE, State.FAILED) else text,
-        approval=Approval(text[:100], T0, "0" * 64),
-        attempts=(begun,),
-        blocked=(Blocked(T0, None, text[:1000]),) if state is State.ACTIVE else (),
-        work=Work((commit,), text, f"pco/{key(n)}", "0" * 40, "1" * 40, problem=text),
-    )
-    if state in (State.OUTBOX, State.POSTED):
-        ticket = ticket.with_round(post=Post(f"<p>{escape(lines(text))}</p>", comment.external_id(ticket)))
-    put(site.spool(), ticket, state)
-    out = attempt.folder(site.home / "sessions", key(n), 1, 1) / "out"
-    out.mkdir(parents=True)
-    data = text.encode("utf-8", "surrogatepass")
-    (out / "screen").write_bytes(data)
-    (out.parent / "screen").write_bytes(data)
-    (out.parent / "prompt.md").write_bytes(data)
-    audit.append(site.home / "audit", T0, text[:50], text[:100], key(n), {"from": text, "to": text, "why": text})
 
 
 def harmless(said: subprocess.CompletedProcess[str]) -> str:
