@@ -13,6 +13,7 @@ import pytest
 
 from pco.ground.errors import BadConfig, BadData, TryLater, Unavailable
 from pco.outside import git as outside
+from pco.outside import gitlocks
 from pco.outside.git import Mirror, Workspace, branch_of
 
 SOON = timedelta(seconds=30)
@@ -153,6 +154,41 @@ def test_what_a_crash_left_of_a_mirror_that_has_no_name_yet_is_in_nobodys_way(tm
 
     assert tips(made.folder) == tips(upstream)
     assert [path.name for path in made.folder.parent.iterdir()] == ["web.git"]
+
+
+@pytest.mark.parametrize("lock", ["refs/heads/main.lock", "config.lock", "packed-refs.lock", "refs/heads/old.lock"])
+def test_a_lock_that_a_power_cut_left_in_a_mirror_is_in_nobodys_way(mirror, upstream, lock):
+    git(upstream, "branch", "old")
+    mirror.refresh(SOON)
+    git(upstream, "branch", "-D", "old")
+    commit(upstream, message="Second")
+    (mirror.folder / lock).touch()
+
+    mirror.refresh(SOON)
+
+    assert tips(mirror.folder) == tips(upstream)
+
+
+def test_a_lock_in_a_mirror_stays_as_long_as_a_git_is_at_work_there(mirror, upstream):
+    commit(upstream, message="Second")
+    lock = mirror.folder / "refs" / "heads" / "main.lock"
+    lock.touch()
+
+    with gitlocks.at_work(mirror.folder), pytest.raises(TryLater, match="File exists"):
+        mirror.refresh(SOON)
+
+    assert lock.exists()
+
+
+def test_a_git_that_outlives_its_program_is_still_at_work(mirror):
+    with gitlocks.at_work(mirror.folder) as held:
+        left = subprocess.Popen(["sleep", "100"], pass_fds=held)
+    try:
+        assert not gitlocks.cleared(mirror.folder)
+    finally:
+        left.kill()
+        left.wait()
+    assert gitlocks.cleared(mirror.folder)
 
 
 def test_an_upstream_without_commits_is_named_as_such(tmp_path):
@@ -341,7 +377,7 @@ def test_a_workspace_that_wandered_to_another_branch_comes_back(workspace, mirro
 
 def test_locks_of_a_killed_agent_do_not_keep_the_next_one_from_working(workspace, mirror):
     git(workspace.folder, "checkout", "-q", "-b", "elsewhere")
-    for lock in ("index.lock", "HEAD.lock"):
+    for lock in ("index.lock", "HEAD.lock", "config.lock", "refs/heads/pco/WEB-1.lock", "refs/heads/elsewhere.lock"):
         (workspace.folder / ".git" / lock).touch()
 
     workspace.clone(mirror.folder, "main", "pco/WEB-1", SOON)

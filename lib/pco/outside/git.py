@@ -18,7 +18,7 @@ from pathlib import Path
 from pco.ground import durable, text
 from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
 from pco.ground.ticket import KEY, Commit
-from pco.outside import process
+from pco.outside import gitlocks, process
 
 QUICK = timedelta(seconds=60)  # for what needs neither network nor another repository
 EXPORT = timedelta(minutes=10)  # to write a whole repository
@@ -61,11 +61,11 @@ class Mirror:
         """
         whole = self.folder.is_dir()
         made = self.folder if whole else self.folder.with_name(f".{self.folder.name}.new")
-        init = ["init", "--quiet", "--bare", "--template=", "--", str(made)]
+        init = ["init", "--quiet", "--bare", "--template="]
         try:
             if not whole and made.is_dir():
                 shutil.rmtree(made)
-            _done(_git(init, QUICK, umask=_GROUP), f"cannot make the mirror {self.folder}")
+            _done(Mirror(made, self.repository).git(init, QUICK), f"cannot make the mirror {self.folder}")
             if not whole:
                 os.sync()
                 made.rename(self.folder)
@@ -203,10 +203,16 @@ class Mirror:
     def git(
         self, args: list[str], timeout: timedelta, most: int = 16 << 20, stdin: int = subprocess.DEVNULL
     ) -> process.Result:
-        """Run git in it; says how that ended."""
+        """Run git in it; says how that ended.  Raises TryLater."""
         # --git-dir: nothing is looked for in the folders above.
         # core.fsync: refs, too, not only packs, survive a power cut.
-        return _git([f"--git-dir={self.folder}", "-c", "core.fsync=all", *args], timeout, most, stdin, umask=_GROUP)
+        words = [f"--git-dir={self.folder}", "-c", "core.fsync=all", *args]
+        for last in (False, True):
+            with gitlocks.at_work(self.folder) as held:
+                result = _git(words, timeout, most, stdin, umask=_GROUP, inherited=held)
+            if last or not (gitlocks.refused(result.error) and gitlocks.cleared(self.folder)):
+                break
+        return result
 
 
 class Workspace:
@@ -224,9 +230,7 @@ class Workspace:
             self._clone_anew(mirror, base, branch, timeout)
             return
         # A session that was killed leaves its locks; it has ended, and nobody else works here.
-        for lock in ("index.lock", "HEAD.lock"):
-            with suppress(FileNotFoundError):
-                os.unlink(self.folder / ".git" / lock)
+        gitlocks.remove(self.folder / ".git")
         refs = "+refs/heads/*:refs/remotes/origin/*"
         fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
         _done(self._git([*fetch, str(mirror), refs], timeout), "cannot fetch from the mirror")
@@ -294,9 +298,10 @@ def _git(
     stdin: int = subprocess.DEVNULL,
     cwd: Path | None = None,
     umask: int = -1,
+    inherited: tuple[int, ...] = (),
 ) -> process.Result:
     safe = [word for setting in SAFE for word in ("-c", setting)]
-    return process.run(["git", "--no-pager", *safe, *args], environment(), timeout, most, stdin, cwd, umask)
+    return process.run(["git", "--no-pager", *safe, *args], environment(), timeout, most, stdin, cwd, umask, inherited)
 
 
 def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:

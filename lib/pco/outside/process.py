@@ -39,8 +39,9 @@ def run(
     stdin: int = subprocess.DEVNULL,
     cwd: Path | None = None,
     umask: int = -1,
+    inherited: tuple[int, ...] = (),
 ) -> Result:
-    """Run `argv` with just this environment, and the caller's umask unless another is given.
+    """Run `argv` with just this environment, the caller's umask unless another is given, and descriptors if any are.
 
     Raises Unavailable if it is not installed, TooSlow once `timeout` has passed; then its process group is ended.
     """
@@ -55,6 +56,7 @@ def run(
             cwd=cwd,
             start_new_session=True,
             umask=umask,
+            pass_fds=inherited,
         )
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
