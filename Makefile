@@ -30,6 +30,7 @@ test: check oldest .venv/.claude  ## set up, run all checks and tests (as root a
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
 	@[ "$$(id -u)" != 0 ] || { share/need chromium npm && tests/browser/fetch build/browser; }
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(NEWEST) tests/faults/test_adversity.py tests/claude tests/system
+	@share/need mkfs.ext4:e2fsprogs
 	$(PY) -m pytest -q -s tests/faults --ignore tests/faults/test_adversity.py
 
 SHIPPED = lib bin share etc systemd README.md SECURITY.md Makefile setup.cfg .ci
@@ -47,8 +48,8 @@ oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of 
 	@share/need tmux git zsh strace openssl setpriv:util-linux
 	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
 
-faults: .venv/.test  ## kill every program at each call that touches its files, refuse each call; about 2 h (ARGS=)
-	@share/need git strace
+faults: .venv/.test  ## kill every program at each call that touches its files, refuse each call, cut the power; about 2 h (ARGS=)
+	@share/need git strace mkfs.ext4:e2fsprogs
 	$(PY) tests/faults/kills.py --workers $(WORKERS) $(ARGS)
 	$(if $(ARGS),,$(PY) tests/faults/network.py)
 	$(if $(ARGS),,$(PY) tests/faults/crowd.py)

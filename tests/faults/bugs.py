@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from faults.calls import KILL, ORDER, STOP
+from faults.calls import CUT, KILL, ORDER, STOP
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,21 @@ BUGS = (
         "queue approve",
         ORDER,
         "is not flushed with its folder when somebody is told",
+    ),
+    Bug(
+        "no fsync, and the power goes",
+        (("ground/durable.py", "            os.fsync(file.fileno())\n", ""),),
+        "queue approve",
+        CUT,
+        "torn: ",
+    ),
+    # Any later flush would take the name along: here none comes before the word.
+    Bug(
+        "no directory fsync, and the power goes",
+        (("ground/events.py", "        os.fsync(handle)\n", "        pass\n"),),
+        "hook: /complete",
+        CUT,
+        "other end: WEB-1",
     ),
     Bug(
         "written in place",

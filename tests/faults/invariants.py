@@ -46,7 +46,8 @@ PASSING = frozenset(
     ]
 )
 _RECORDS = ("plane/*/head.json", "plane/*/known/*.json", "metrics/*.json", "metrics/spend/*.json")
-_RECORDS += ("spool/control/**/*", "spool/notify/*.json", "spool/sending/*.json", "spool/index/counts.json")
+# Not spool/index/counts.json: it is not flushed, torn ones are made anew, and `indexed` compares it with the folders.
+_RECORDS += ("spool/control/**/*", "spool/notify/*.json", "spool/sending/*.json")
 _RECORDS += (
     "sessions/*/*/*.json",
     "sessions/*/*/out/events/*.json",

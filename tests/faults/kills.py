@@ -2,6 +2,7 @@
 
     tests/faults/kills.py                                       all points of all scenes
     tests/faults/kills.py --budget 180 --changing               as CI does: as many as there is time for, spread evenly
+    tests/faults/kills.py --errno CUT --points 150              as many power cuts, as CI has
     tests/faults/kills.py --only SCENE --point POINT            one again, as it was printed, with all that was said
 
 A point is a call of a program of which an undisturbed run was traced.  For each the scene is laid out anew, strace(1)
@@ -26,12 +27,13 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), *([] if "PCO_FAULTS_LIB" in os.environ else [str(TOP / "lib")])]
 
-from faults import running, worlds  # noqa: E402
+from faults import cuts, mounts, running, worlds  # noqa: E402
 from faults.calls import CUT, EIO, ENOSPC, KILL, ORDER, STOP  # noqa: E402
 from faults.engine import Bench, Ill, Point, Seen  # noqa: E402
 from faults.scenes import SCENES, Scene  # noqa: E402
 
 FAULTS = (ORDER, KILL, STOP, EIO, ENOSPC, CUT)
+RACED = {STOP}  # faults of scenes with two programs
 _bench: Bench | None = None  # of a worker
 
 
@@ -92,6 +94,7 @@ def run(
     workers: int,
     point: str = "",
     first: bool = False,
+    most: float = float("inf"),
 ) -> Outcome:
     """Play points of scenes, in parallel; those of all scenes are spread evenly over the time there is."""
     begun = time.monotonic()
@@ -112,7 +115,7 @@ def run(
                 busy = sum(one == n for one in under_way.values())
                 while busy < 2 and (begins < 2 * len(chosen) or time.monotonic() - begun < budget):
                     share = shares[n] or max(shares, key=len)
-                    if not share or (first and outcome.wrong):
+                    if not share or begins >= most or (first and outcome.wrong):
                         break
                     begins += 1
                     under_way[crew.submit(_play, share.popleft())] = n
@@ -158,15 +161,20 @@ def told(seen: Seen) -> str:
 
 
 def _interleaved(planned: list[list[Point]]) -> Iterator[Point]:
-    """All points, in an order of which each beginning is spread evenly over every scene; two kills to one refusal."""
+    """All points, in an order of which each beginning is spread evenly over every scene; two kills to one refusal.
+
+    Power cuts begin with those that come after the last word.
+    """
     for row in zip_longest(*(_order(found) for found in planned)):
         yield from (point for point in row if point is not None)
 
 
 def _order(found: list[Point]) -> Iterator[Point]:
-    yield from (point for point in found if point.fault == ORDER)
+    yield from (point for point in found if point.fault == ORDER or point.call.name == "exit")
     kills = iter(_spread([point for point in found if point.fault in (KILL, STOP)]))
-    others = iter(_spread([point for point in found if point.fault in (EIO, ENOSPC, CUT)]))
+    others = iter(
+        _spread([point for point in found if point.fault in (EIO, ENOSPC, CUT) and point.call.name != "exit"])
+    )
     for row in zip_longest(kills, kills, others):
         yield from (point for point in row if point is not None)
     yield from others
@@ -185,6 +193,8 @@ def _halving(size: int) -> list[int]:
 def _begin(top: Path) -> None:
     """In a worker: a bench of its own."""
     global _bench
+    if cuts.possible():
+        mounts.alone()
     top.mkdir()
     _bench = Bench(top)
 
@@ -221,6 +231,7 @@ def main() -> int:
         metavar="SECONDS",
         help="after so long begin no more, once each scene has two",
     )
+    given.add_argument("--points", type=float, default=float("inf"), metavar="N", help="no more than so many")
     given.add_argument("--errno", action="append", choices=FAULTS, help="only this fault; repeatable")
     given.add_argument("--changing", action="store_true", help="only calls that change something")
     given.add_argument("--point", default="", metavar="POINT", help="only this one")
@@ -232,7 +243,14 @@ def main() -> int:
     faults = tuple(asked.errno or ([asked.point.partition(":")[0]] if asked.point else FAULTS))
     try:
         outcome = run(
-            chosen, faults, changing=asked.changing, budget=asked.budget, workers=asked.workers, point=asked.point
+            [scene for scene in chosen if set(faults) & (RACED if scene.meanwhile else set(FAULTS) - RACED)],
+            faults,
+            changing=asked.changing,
+            budget=asked.budget,
+            workers=asked.workers,
+            point=asked.point,
+            first=asked.first,
+            most=asked.points,
         )
     except Ill as error:
         print(error)
@@ -242,7 +260,7 @@ def main() -> int:
         print(*(seen.ended for seen in outcome.wrong), sep="\n")
     print(outcome.table())
     if outcome.left:
-        print(f"{outcome.left} points were left out: the time was up")
+        print(f"{outcome.left} points were left out")
     return 0 if outcome.good else 1
 
 

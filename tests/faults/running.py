@@ -93,15 +93,17 @@ def run(command: tuple[str, ...], environ: dict[str, str], scratch: Path, stdin:
 
 
 class Tracer:
-    """strace(1) at a program that has not begun yet; `fault` befalls its `nth` call of a name."""
+    """strace(1) at a program that has not begun yet; `fault` befalls its `nth` call of a name, and all `onwards`."""
 
-    def __init__(self, started: Started, trace: Path, fault: str = "", call: str = "", nth: int = 0) -> None:
+    def __init__(
+        self, started: Started, trace: Path, fault: str = "", call: str = "", nth: int = 0, *, onwards: bool = False
+    ) -> None:
         self.trace = trace
         trace.unlink(missing_ok=True)
         words = ["strace", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={TRACED}", "-p", str(started.pid)]
         if fault:
             what = {KILL: "signal=SIGKILL", STOP: "signal=SIGSTOP"}.get(fault, f"error={fault}")
-            words += ["-e", f"inject={call}:{what}:when={nth}"]
+            words += ["-e", f"inject={call}:{what}:when={nth}{'+' * onwards}"]
         self._strace = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert self._strace.stderr
         # From this word on no call of the program passes unseen.
@@ -115,6 +117,14 @@ class Tracer:
         with suppress(OSError):
             return "--- stopped by SIGSTOP ---" in self.trace.read_text(errors="replace")
         return False
+
+    def stopped(self) -> tuple[str, int]:
+        """What it wrote down until the program was stopped last, without that; and how often it was."""
+        with suppress(OSError):
+            told = self.trace.read_text(errors="replace")
+            if stops := told.count("--- stopped by SIGSTOP ---"):
+                return told.rpartition("--- SIGSTOP")[0], stops
+        return "", 0
 
     def told(self) -> str:
         """What it wrote down, once the program has ended."""
