@@ -5,7 +5,7 @@ evidence, and the one command that mends it.  What it may not look at it says so
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pco.ground.config import Config
 from pco.ground.errors import PcoError
+from pco.ground.frozen import dataclass
 
 T = TypeVar("T")
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

@@ -6,8 +6,9 @@ R   a page of the manual, whose commands a test executes
 P   a person's word: `pco-doctor attest`
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from pco.ground.frozen import dataclass
 
 Class = Literal["B", "V", "R", "P"]
 

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 
 from pco.checks import Site
 from pco.ground.errors import NotPermitted
+from pco.ground.frozen import dataclass
 from pco.outside import journalctl, process
 
 WITHIN = timedelta(seconds=4)

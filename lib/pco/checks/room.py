@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pco.checks.host import free
 from pco.checks.services import NO_SYSTEMD
 from pco.ground import durable, reserve, text, times
 from pco.ground.errors import BadData, PcoError
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY
 from pco.outside import units
 from pco.outside.git import branch_of

@@ -7,7 +7,6 @@ import ipaddress
 import os
 import re
 import socket
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pco.checks import Finding, Site, asked, checks, fail, not_applicable, ok, r
 from pco.checks.remote import RELOAD
 from pco.ground import times
 from pco.ground.errors import BadData, TryLater
+from pco.ground.frozen import dataclass
 from pco.outside import accesslog, certificate, website
 from pco.outside.certificate import Shown
 

@@ -9,13 +9,14 @@ import json
 import os
 import pwd
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from difflib import unified_diff
 from pathlib import Path
 
 from pco.ground import apitoken, durable, shape, text, times, yamlfile
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.frozen import dataclass
 from pco.rules import secrets
 from pco.run import Pco
 

@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 import click
@@ -28,6 +28,7 @@ from pco.commands import halting, purse, room
 from pco.commands.plan import Plan, draw_up, give_up, lay_out, mirror_of
 from pco.ground import boot, events, polled, text
 from pco.ground.errors import BadData, PcoError, TryLater
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Attempt, Hold, State, Ticket
 from pco.outside.git import Mirror
 from pco.outside.runners import Runner, RunnerSession, choose

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pco.commands import purse
@@ -12,6 +12,7 @@ from pco.ground import attempt, durable
 from pco.ground.attempt import Launch
 from pco.ground.config import Project
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Ticket
 from pco.outside import agents
 from pco.outside.agents import Prepared

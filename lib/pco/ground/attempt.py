@@ -14,12 +14,13 @@ out/         written by the session, hostile input for everybody else: see `grou
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadData, SystemFault
+from pco.ground.frozen import dataclass
 from pco.ground.leavings import MOST_SMALL, one_line
 
 SCHEMA = 1

@@ -5,12 +5,12 @@ Fields: see `Word`.  The latest word on a box counts; all of them are in the aud
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadData, SystemFault
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 FOLDER = "attested"

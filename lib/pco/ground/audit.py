@@ -16,7 +16,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
@@ -25,6 +24,7 @@ from typing import Any
 
 from pco.ground import reserve, times
 from pco.ground.errors import SystemFault, TryLater
+from pco.ground.frozen import dataclass
 
 BEGINNING = "0" * 64
 MOST_LINE = 1 << 20  # bytes; a longer one is read over

@@ -16,7 +16,7 @@ paths.metrics/backup/WHAT.json    see `Standing`; WHAT is made, offsite (handed 
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Literal
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadConfig, BadData, NotPermitted, SystemFault
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 MANIFEST = "manifest.json"

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pco.ground import audit
 from pco.ground.audit import Record
 from pco.ground.errors import SystemFault
+from pco.ground.frozen import dataclass
 
 # How pco ends a line: to read each of them as JSON takes long.
 _TAIL = re.compile(rb',"prev":"([0-9a-f]{64})"}\Z')

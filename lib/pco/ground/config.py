@@ -5,12 +5,13 @@ reads the one of Plane.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
 from pco.ground import readers
+from pco.ground.frozen import dataclass
 from pco.ground.readers import read as _read
 from pco.ground.telling import Contacts, Notify
 

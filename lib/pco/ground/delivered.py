@@ -8,12 +8,13 @@ A way is mail, webhook, ntfy, or an administrator's program EVENT/NAME.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 FILE = "notify.json"

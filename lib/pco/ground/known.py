@@ -7,12 +7,13 @@ A poll reads and writes only the shards of items that moved, so it costs the sam
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 _MOST_BYTES = 256 << 20

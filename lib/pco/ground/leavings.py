@@ -18,7 +18,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any, Literal, TypeVar
 
 from pco.ground import boot, durable, shape, text
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 MOST_SMALL = 1 << 16

@@ -8,12 +8,13 @@ sending/ID.json, a message, which pco-notify alone writes: see `Message`.  `of` 
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from pco.ground import shape, text
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 MOST_BYTES = 1 << 20  # of a notice; a report is a text of some length

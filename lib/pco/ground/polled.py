@@ -4,12 +4,13 @@ Fields: see `Head`.  A missing file is a project that was never polled.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadData, SystemFault
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 

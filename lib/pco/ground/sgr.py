@@ -5,7 +5,7 @@ nor 3.  The colours 38 (text), 48 (ground) and 58 (underline) have arguments: as
 and, without a colour space, `38:2:R:G:B`; or as the parameters that follow, `38;5;N`, `38;2;R;G;B`.
 """
 
-from dataclasses import dataclass
+from pco.ground.frozen import dataclass
 
 MOST = 64  # parameters that are read of one sequence
 COLOURS = (38, 48, 58)

@@ -13,12 +13,13 @@ the sessions of one day: finished tickets make none of them larger.
 import json
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.frozen import dataclass
 
 SCHEMA = 1
 FOLDER = "spend"

@@ -1,11 +1,12 @@
 """The sections of pco.yaml that are about people: `notify`, how they are told, and `contacts`, who they are."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from pco.ground import shape, text, times
+from pco.ground.frozen import dataclass
 from pco.ground.notice import EVENTS
 from pco.ground.readers import address, addresses, path, read, server, topic, url, words
 

@@ -6,10 +6,12 @@ is read with the defaults.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from pco.ground.frozen import dataclass
 
 SCHEMA = 3
 KEY = re.compile(r"[A-Z0-9_]{1,12}-[0-9]{1,9}")

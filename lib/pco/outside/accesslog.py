@@ -11,13 +11,13 @@ import ipaddress
 import re
 import zlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import urlsplit
 
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 
 LOGS = Path("/var/log/nginx")
 MOST_BYTES = 256 << 20  # of all logs together, unpacked

@@ -2,12 +2,12 @@
 
 import socket
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from pco.ground.errors import TryLater
+from pco.ground.frozen import dataclass
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL; Python has no name for it
 

@@ -6,10 +6,10 @@ any user of the machine can write into the journal: who did is its own word (_UI
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pco.ground.errors import NotPermitted, Unavailable
+from pco.ground.frozen import dataclass
 from pco.outside import accounts, journalctl, process
 
 FIELD = "PCO_AUDIT"

@@ -13,10 +13,10 @@ import subprocess
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pco.ground import text
+from pco.ground.frozen import dataclass
 
 MOST_SAID = 1 << 20  # bytes of output; who says more is ended
 KEPT = 4096  # of these

@@ -4,12 +4,12 @@
 {field: [..]}                     400                                  {"error_code": 5900, ..}   429
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from pco.ground import text
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLater
+from pco.ground.frozen import dataclass
 
 DELETED = ("DELETE", 204)  # the one answer that has no body
 MOST_SAID = 200  # characters of the server's own words in a message

@@ -8,12 +8,12 @@ token user's time zone and become UTC.
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pco.ground import times
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import PlaneState
 
 GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled", "triage")

@@ -7,12 +7,12 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 from pco.ground.errors import SystemFault, TryLater, Unavailable
+from pco.ground.frozen import dataclass
 
 _MOST_ERROR = 1 << 16
 

@@ -12,13 +12,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pco.ground import durable, locks
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
+from pco.ground.frozen import dataclass
 
 if TYPE_CHECKING:
     pass

@@ -17,11 +17,11 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from pco.ground.errors import BadData, NotPermitted, TryLater, Unavailable
+from pco.ground.frozen import dataclass
 
 HELLO, KEYS, SIZE, OUTPUT, END = b"H", b"K", b"W", b"O", b"E"
 MOST = 0xFFFF  # bytes of data in a frame

@@ -7,9 +7,9 @@ Lines of sudo(8): `bob : user NOT in sudoers ; TTY=pts/0 ; PWD=/home/bob ; USER=
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pco.ground.frozen import dataclass
 from pco.outside import process
 
 WITHIN = timedelta(seconds=20)

@@ -2,12 +2,12 @@
 
 import os
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from pco.ground import text
 from pco.ground.errors import BadConfig, TryLater
+from pco.ground.frozen import dataclass
 from pco.outside import accounts, git, process
 
 _HEAD = re.compile(r"ref: refs/heads/(\S+)\tHEAD")

@@ -4,12 +4,13 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from pco import __version__
 from pco.ground import text
 from pco.ground.errors import TryLater
+from pco.ground.frozen import dataclass
 from pco.outside import certificate
 
 OK, UNAVAILABLE = 200, 503

@@ -1,9 +1,9 @@
 """Times on a page: absolute, in one zone that the page names; an age is the age when the page was made."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from pco.ground import times
+from pco.ground.frozen import dataclass
 from pco.pages.html import Element, el
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -4,9 +4,9 @@ Bounded: a lane shows its first MOST_CARDS tickets and leads to a page of its ow
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 from pco.pages.clock import Clock
 from pco.pages.frame import badge, command, dotted, foot, home, page, several, top, usd

@@ -7,10 +7,11 @@ colour of an underline is not.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, reduce
 
 from pco.ground import sgr
+from pco.ground.frozen import dataclass
 from pco.ground.sgr import Code
 from pco.pages.html import Element, Node, el
 

@@ -1,9 +1,10 @@
 """What the pages show, as values: made by pco-dashboard of spool, attempts and polls, turned into HTML beside this."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from pco.ground import text
+from pco.ground.frozen import dataclass
 from pco.ground.polled import Head
 from pco.ground.tally import Tally
 from pco.ground.ticket import Blocked, Note, State, Ticket

@@ -1,10 +1,10 @@
 """The way of a ticket as a timeline: its moves, sessions, questions, with how long it stood at each gate."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Attempt, Round, State, Ticket
 from pco.pages.amounts import span
 from pco.pages.clock import Clock, took

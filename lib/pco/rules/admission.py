@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 
 from pco.ground import times
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Ticket
 from pco.rules import budget, prompt, retry
 from pco.rules.budget import Purse

@@ -8,11 +8,11 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pco.ground import shape, text
 from pco.ground.config import Budget, Claude, PostTo, Project, Sessions, Triggers
+from pco.ground.frozen import dataclass
 
 WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 NOTHING = "-"  # says "none of them" where a list has a default

@@ -5,10 +5,11 @@ A ticket's money is what all its rounds have cost; the day's what all sessions t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from pco.ground.config import Budget
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Cost, Round, Ticket
 from pco.rules import retry
 

@@ -6,9 +6,10 @@ record.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from pco.ground.frozen import dataclass
 from pco.ground.known import Seen
 from pco.ground.ticket import Comment, Noted, State, Stop, Ticket
 from pco.rules import filters as filtering

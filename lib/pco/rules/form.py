@@ -11,12 +11,12 @@ which are empty, is left out; so is a block, up to the next empty line, of which
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from string import Template
 from urllib.parse import quote
 
 from pco.ground import text
 from pco.ground.errors import BadConfig
+from pco.ground.frozen import dataclass
 from pco.rules import markdown
 
 SUMMARY = "summary"

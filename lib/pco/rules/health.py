@@ -4,10 +4,10 @@ Facts in, judgement out.  `ok` or `degraded`: a failed ticket, a pause or a full
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pco.ground import config, times
+from pco.ground.frozen import dataclass
 from pco.ground.polled import Head
 from pco.ground.ticket import Note, State
 from pco.rules import budget

@@ -5,10 +5,11 @@ counts as now, and of the times in which it waited for a person the record keeps
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from pco.ground import text
+from pco.ground.frozen import dataclass
 from pco.ground.leavings import Event, clean_summary
 from pco.ground.ticket import Blocked, State, Ticket
 

@@ -5,10 +5,10 @@ begin on Monday, on the first, and on the first of January; `2026-11-01` is a da
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from pco.ground import times
+from pco.ground.frozen import dataclass
 
 WORDS = ("today", "yesterday", "week", "month", "year")
 MOST_DAYS = 36_600

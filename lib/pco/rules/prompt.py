@@ -6,13 +6,14 @@ that says so; the prompt never begins with them, so that nothing in a ticket can
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from string import Template
 from typing import Any
 
 from pco.ground import text, times
 from pco.ground.config import Config, Project
 from pco.ground.errors import BadConfig
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Comment, Noted, Ticket
 
 SCRIPTED = "scripted"  # the agent of tickets that only try pco

@@ -1,11 +1,12 @@
 """Which branch of a ticket is to be pushed, when it is tried again, and what is said of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from pco.ground import text, times
 from pco.ground.config import Project
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Pushed, Ticket, Work
 
 DONE, LATER, REFUSED = "done", "later", "refused"

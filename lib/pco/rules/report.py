@@ -7,12 +7,13 @@ session, or cost money, in the period.
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
 from pco.ground import messages
 from pco.ground.audit import Record
+from pco.ground.frozen import dataclass
 from pco.ground.tally import amount
 from pco.ground.ticket import KEY, State
 from pco.rules import counting, retry

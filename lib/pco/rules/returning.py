@@ -5,9 +5,10 @@ person once more, and what ran has failed.  `restored` in the record says when i
 comment of such a ticket in Plane before it sends one.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import State, Ticket
 from pco.rules import retry
 

@@ -5,8 +5,9 @@ A finding never repeats the secret: it names the kind, and shows the first chara
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
+
+from pco.ground.frozen import dataclass
 
 T = TypeVar("T")
 

@@ -1,8 +1,9 @@
 """An item as Plane shows it now, by names and as clean text; and a record made or brought up to date from it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Comment, PlaneState, Round, Ticket, Trigger
 from pco.rules.prompt import is_note, take_up
 

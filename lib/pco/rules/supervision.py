@@ -5,12 +5,13 @@ boot's: the wall clock may jump.  Time in which the agent waited for a person do
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from pco.ground.config import Sessions
+from pco.ground.frozen import dataclass
 from pco.ground.leavings import Account, Exit, Outcome, clean_summary
 from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Ticket
 from pco.rules import budget, retry

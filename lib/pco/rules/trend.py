@@ -8,12 +8,12 @@ has some hundred numbers at most, and nothing grows with the tickets there are.
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from pco.ground import times
 from pco.ground.audit import Record
+from pco.ground.frozen import dataclass
 from pco.ground.tally import amount
 from pco.ground.ticket import State
 from pco.rules.counting import GATES

@@ -3,10 +3,10 @@
 Nothing is made of an item that is closed or that the filters hold back.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from pco.ground.config import Filters, Triggers
+from pco.ground.frozen import dataclass
 from pco.ground.known import Seen
 from pco.ground.ticket import Comment, Trigger
 from pco.rules import filters as filtering

@@ -9,11 +9,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pco.ground import durable, shape
 from pco.ground.errors import BadData, PcoError, SystemFault, TryLater
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Entry, State, Ticket
 from pco.spool.locks import Lock
 from pco.spool.reading import RESTORING

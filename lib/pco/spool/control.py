@@ -16,12 +16,13 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pco.ground import durable, reserve, shape, times
 from pco.ground.errors import BadData, SystemFault
+from pco.ground.frozen import dataclass
 from pco.ground.notice import HealthTold
 from pco.ground.ticket import KEY, Note
 

@@ -14,12 +14,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pco.ground import durable, times
+from pco.ground.frozen import dataclass
 from pco.ground.record import from_bytes
 from pco.ground.ticket import FINISHED, KEY, State, Ticket
 

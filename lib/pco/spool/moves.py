@@ -1,7 +1,6 @@
 """The machine, once, as data: from where to where, by which program, and when.  pco-spool(5) prints the same table."""
 
-from dataclasses import dataclass
-
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 
 PENDING, APPROVED, ACTIVE, COMPLETED = State.PENDING, State.APPROVED, State.ACTIVE, State.COMPLETED

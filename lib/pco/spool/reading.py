@@ -4,12 +4,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pco.ground import durable, times
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, SystemFault
+from pco.ground.frozen import dataclass
 from pco.ground.record import from_bytes
 from pco.ground.ticket import FINISHED, KEY, MOST_BYTES, State, Ticket
 from pco.spool.index import Index

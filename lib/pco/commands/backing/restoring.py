@@ -8,7 +8,6 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +16,7 @@ from pco.commands.backing.verifying import SPOOL, Opened, ticket
 from pco.ground import backups, times
 from pco.ground.config import Paths
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY, State, Ticket
 from pco.outside import bundles
 from pco.outside.git import Mirror

@@ -6,12 +6,13 @@ a process that is killed, or meets a record that cannot be read, costs time and 
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pco.commands.dashboard.opened import show_record
 from pco.commands.dashboard.run import Run
 from pco.ground.errors import PcoError
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 from pco.outside.www import Site
 from pco.spool.index import Finished

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import click
 
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import FINISHED, OPEN
 from pco.outside.www import Site
 from pco.pages.clock import Clock

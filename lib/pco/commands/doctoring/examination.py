@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from pco.commands.doctoring import means
 from pco.ground import attested, text, times
 from pco.ground.attested import Word
 from pco.ground.errors import BadData, NotPermitted, PcoError
+from pco.ground.frozen import dataclass
 from pco.outside import process
 from pco.run import Pco
 

@@ -2,11 +2,11 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from pco.ground.config import Config
+from pco.ground.frozen import dataclass
 from pco.ground.notice import EVENTS
 from pco.outside import hooks
 from pco.outside.hooks import Refused

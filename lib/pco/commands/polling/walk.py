@@ -6,11 +6,12 @@ list that became shorter is walked again.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pco.ground.errors import TryLater
+from pco.ground.frozen import dataclass
 from pco.ground.known import Seen
 from pco.rules import triggers
 

@@ -10,13 +10,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from pco.ground import durable, reserve, spend, times
 from pco.ground.errors import BadData, PcoError, SystemFault, TryLater
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 from pco.outside.git import Mirror, branch_of
 from pco.outside.runners import Runner

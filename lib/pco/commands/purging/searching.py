@@ -4,12 +4,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pco.ground import durable, text
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY, MOST_BYTES, State
 from pco.run import Pco
 

@@ -5,11 +5,12 @@ asked.  So two people at once are no special case: who comes second reads what t
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pco.ground import text, times
 from pco.ground.errors import BadData, PcoError
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY, OPEN, Note, State, Ticket
 from pco.run import Pco, put_aside
 

@@ -1,6 +1,6 @@
 """post and recall: a person accepts a summary, and may take that back as long as nothing was sent."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import click
 
@@ -8,6 +8,7 @@ from pco.commands.queue import terminal, verb
 from pco.commands.queue.change import NEXT, Refused, Told, already, change, each, expect, read
 from pco.commands.queue.select import Chosen, bulk
 from pco.ground import markup, text
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import Post, State, StateChange, Ticket
 from pco.rules import pushing, secrets
 from pco.run import Pco

@@ -1,7 +1,6 @@
 """review: what waits for a person, one ticket after the other.  The spool is not locked while it asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from pco.commands.queue.results import post_one
 from pco.commands.queue.rework import retry_one, rework_one
 from pco.commands.queue.select import filters, ordered, readable
 from pco.commands.queue.work import changes
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import State, Ticket
 from pco.rules import pushing
 from pco.run import Pco

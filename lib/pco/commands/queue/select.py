@@ -3,7 +3,6 @@
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from pco.commands.queue import verb
 from pco.ground import text, times
 from pco.ground.errors import BadConfig, PcoError
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY, LOCAL, State, Ticket
 from pco.run import Pco
 

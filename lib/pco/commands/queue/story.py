@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pco.commands.queue.change import Refused, each, unknown
 from pco.commands.queue.terminal import echo, local, paint, width
 from pco.ground import text, times
 from pco.ground.errors import PcoError, SystemFault
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY, Round, State, Ticket
 from pco.rules import budget
 from pco.run import Pco

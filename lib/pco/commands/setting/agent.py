@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +19,7 @@ from pco.commands.setting.talk import Talk
 from pco.commands.setting.writing import Place, Present
 from pco.ground.config import Budget, Claude, Config, Mode, PermissionMode
 from pco.ground.errors import BadConfig, PcoError
+from pco.ground.frozen import dataclass
 from pco.outside import reach
 from pco.outside.agents.claude import login, program
 from pco.rules import answers

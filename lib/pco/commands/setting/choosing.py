@@ -6,7 +6,6 @@ What an option says is taken, or is a usage error; else a person is asked; else 
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import click
@@ -16,6 +15,7 @@ from pco.commands.setting.talk import Talk
 from pco.ground import text
 from pco.ground.config import Config, Project, Triggers
 from pco.ground.errors import BadConfig, PcoError
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import PlaneState
 from pco.outside import reach, upstream
 from pco.outside.plane import ProjectInfo

@@ -1,12 +1,13 @@
 """Plane at its address, with a token, in a workspace: each tried at once, and asked for again where it is wrong."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from pco.commands.setting.talk import Talk
 from pco.ground import apitoken, readers, text
 from pco.ground.errors import BadConfig, PcoError
+from pco.ground.frozen import dataclass
 from pco.outside.plane import Forbidden, Person, Plane, ProjectInfo
 from pco.rules import answers
 

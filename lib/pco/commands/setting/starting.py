@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
 
 from pco.commands.setting.talk import Talk
 from pco.commands.setting.writing import Change
 from pco.ground.errors import PcoError
+from pco.ground.frozen import dataclass
 from pco.outside import accounts, units
 
 GROUP = "pco"

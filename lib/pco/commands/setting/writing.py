@@ -5,7 +5,6 @@ import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
 from itertools import chain, count
@@ -16,6 +15,7 @@ from pco.commands.setting.talk import Talk
 from pco.ground import apitoken, durable, yamlfile
 from pco.ground.config import Config
 from pco.ground.errors import BadConfig, BadData, NotPermitted, SystemFault
+from pco.ground.frozen import dataclass
 from pco.outside.agents.claude import login
 from pco.rules import answers
 from pco.rules.answers import Answers

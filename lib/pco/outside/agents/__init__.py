@@ -7,7 +7,7 @@ and keeps its `bill`; pco-watch judges the end with `outcome`.  Events look the 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from pco.ground.attempt import Launch
 from pco.ground.config import Claude
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.events import SCHEMA
+from pco.ground.frozen import dataclass
 from pco.ground.leavings import Account, Event, Exit, Outcome
 
 __all__ = ["Agent", "Bill", "Event", "Outcome", "Prepared", "Session", "Way", "named", "read_event"]

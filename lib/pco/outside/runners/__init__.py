@@ -5,12 +5,13 @@ Claim, birth and exit record are in the payload (pco-session), so the promises d
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from pco.ground.errors import BadData
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY
 
 

@@ -8,12 +8,12 @@ units of pco see, read-only, under the same path.  polkit lets the user pco star
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from pco.ground import text
 from pco.ground.errors import PcoError, TryLater
+from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY
 from pco.outside import process
 from pco.outside.runners import Place, Runner, RunnerSession, checked

@@ -11,12 +11,12 @@ import json
 import os
 import re
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 from pco.ground import attempt, durable, leavings, shape, text
 from pco.ground.attempt import Launch
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
+from pco.ground.frozen import dataclass
 from pco.ground.leavings import Exit, Outcome
 from pco.outside.agents import Bill, Prepared, Session, Way
 from pco.outside.agents.claude import folder, login, program, results, settings
