@@ -15,6 +15,7 @@ import pytest
 from support import TOP
 
 CROWD = Path(__file__).with_name("crowd.py")
+TRIES = 12  # who comes in another's way is chance; with the lock each of them would pass
 NO_LOCK = ("        with self._lock.held():\n            yield\n", "        yield\n")
 
 
@@ -34,7 +35,10 @@ def test_a_spool_without_its_lock_is_found_out(tmp_path: Path) -> None:
     assert path.read_text().count(NO_LOCK[0]) == 1, "spool/store.py has changed"
     path.write_text(path.read_text().replace(*NO_LOCK))
 
-    done = run("--tickets", "40", lib=tmp_path / "lib")
+    for _ in range(TRIES):
+        done = run("--tickets", "40", lib=tmp_path / "lib")
+        if done.returncode:
+            break
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"^crowd\b.*\s[1-9]\d*\s+\d+\s*$", done.stdout, re.M), done.stdout  # that many violations

@@ -831,15 +831,48 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
         spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
     spool.index.rebuild()
     spool.path("WEB-500", State.POSTED).write_text("{")
-    (www(site) / ".built").mkdir()
-    (www(site) / ".built" / "new.0").write_text("half a p")
+    (www(site) / ".built" / "ticket").mkdir(parents=True)
+    (www(site) / ".built" / "ticket" / "WEB-1.html").write_text("half a p")
 
     told = site.run("pco-dashboard", "-v", "--full")
 
+    assert os.stat(www(site) / "ticket").st_mode & 0o777 == 0o755
     assert len(list((www(site) / "ticket").iterdir())) == 1100
     assert "Title of WEB-1100" in page(site, "ticket/WEB-1100.html")
     assert "cannot be read" in page(site, "ticket/WEB-500.html")
     assert dead_links(site) == []
     assert int(told.stderr.split()[-5].replace(",", "")) > 1100, "what others have written is counted"
-    assert [path.name for path in (www(site) / ".built").glob("new*")] == []
+    assert [path.name for path in (www(site) / ".built").iterdir() if path.suffix != ".json"] == []
     assert written(site) <= FEEDS | {"index.html"}
+
+
+def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
+    data = to_bytes(replace(a_ticket("WEB-777"), history=(Entry(T0, "outbox", "posted", "pco-post", 1),)))
+    for n in range(1, 701):
+        spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
+    put(spool, a_ticket("WEB-701"), State.PENDING)
+    spool.index.rebuild()
+    site.run("pco-dashboard")
+    folder, seen = www(site) / "ticket", []
+
+    with site.start("pco-dashboard", "--full") as running:
+        while running.poll() is None:
+            for n in (1, 350, 700, 701):
+                seen.append((folder / f"WEB-{n}.html").read_bytes())
+
+    assert running.returncode == 0
+    assert len(seen) > 20 and len(set(seen)) > 4, "both the old and the new were seen"
+    assert [page for page in seen if not page.endswith(b"</html>\n")] == []
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_umask_of_a_person_locks_no_reader_out(site, spool, umask):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    before = os.umask(umask)
+    try:
+        site.run("pco-dashboard", "--full")
+    finally:
+        os.umask(before)
+
+    assert os.stat(www(site) / "ticket").st_mode & 0o777 == 0o755
+    assert os.stat(www(site) / "ticket/WEB-1.html").st_mode & 0o777 == 0o644

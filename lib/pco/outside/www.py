@@ -1,7 +1,8 @@
 """The folder that the web server gives out, written so that a reader sees each file whole, the old or the new.
 
     www/*.html *.json *.css *.svg *.js, www/ticket/KEY.html   what readers see, mode 0644
-    www/.built/NAME.json                                 what the writer remembers of its last run; www/.built/new
+    www/.built/NAME.json                                 what the writer remembers of its last run
+    www/.built/new, www/.built/ticket                    what is not finished: a file, all pages of tickets
 
 All of it is made anew from the spool at any time, so nothing is flushed: a thousand pages take a fraction of a second.
 After a power cut a page may be empty: whoever writes must doubt its memory once the machine has been started again.
@@ -9,25 +10,29 @@ After a power cut a page may be empty: whoever writes must doubt its memory once
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pco.ground import durable
 from pco.ground.errors import BadConfig, SystemFault
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Site:
-    """The folder at `root`; each process that writes to it at the same time needs a name for what is `unfinished`."""
+    """The folder at `root`."""
 
-    def __init__(self, root: Path, unfinished: str = "new") -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.written = 0
         self.removed = 0
         # In .built, which inherits the group of the site: so the file is born with the group of the web server.
-        self._unfinished = os.path.join(root, ".built", unfinished)
+        self._unfinished = os.path.join(root, ".built", "new")
+        self._fresh = ""
 
     def prepare(self) -> None:
         """Make the folders in it.  Raises BadConfig if it is not there itself: the installation makes it."""
@@ -41,6 +46,9 @@ class Site:
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file unless it is there with just this content.  Raises SystemFault."""
+        if self._fresh and name.startswith("ticket/"):
+            self._put_fresh(name[len("ticket/") :], data)
+            return
         path = os.path.join(self.root, name)
         if _read(path, len(data) + 1) == data:
             return
@@ -95,15 +103,71 @@ class Site:
         self.put(f".built/{name}.json", json.dumps(value, separators=(",", ":")).encode())
         self.written = before
 
-    def sweep(self) -> None:
-        """Remove what others who wrote at the same time left unfinished; they must have ended."""
-        for path in (self.root / ".built").glob("new.*"):
-            path.unlink()
+    # All pages of tickets anew.
+
+    def begin(self) -> None:
+        """From now on pages of tickets go into a new folder, which readers see at `finish`: all of them at once.
+
+        Nothing is compared or replaced there, so several processes may write, and each page costs half.
+        """
+        fresh = self.root / ".built" / "ticket"
+        shutil.rmtree(fresh, ignore_errors=True)  # of a run that did not come to its end
+        umask = os.umask(0o022)  # of a person: readers must get in
+        try:
+            fresh.mkdir(0o755)
+        except OSError as error:
+            raise SystemFault(f"{fresh}: {error.strerror}") from error
+        finally:
+            os.umask(umask)
+        self._fresh = str(fresh)
+
+    def finish(self, made: set[str], wanted: set[str]) -> None:
+        """Have the new folder take the place of the old one, with the pages of the keys `made`.
+
+        Those that are `wanted` and were not made stay as they were.  Raises SystemFault.
+        """
+        fresh, old = self._fresh, os.path.join(self.root, "ticket")
+        self._fresh = ""
+        there, before = set(os.listdir(fresh)), set(os.listdir(old))
+        kept = {f"{key}.html" for key in made}
+        for name in there - kept:
+            os.unlink(os.path.join(fresh, name))  # begun by a process that was killed
+        for name in {f"{key}.html" for key in wanted} & before - kept:
+            os.link(os.path.join(old, name), os.path.join(fresh, name))
+        try:
+            if not durable.exchange(fresh, old):
+                _merge(fresh, old)
+        except OSError as error:
+            raise SystemFault(f"{old}: {error.strerror}") from error
+        self.removed += len(before - set(os.listdir(old)))
+        shutil.rmtree(fresh, ignore_errors=True)
+
+    def _put_fresh(self, name: str, data: bytes) -> None:
+        path = os.path.join(self._fresh, name)
+        try:
+            handle = os.open(path, _FRESH, 0o644)
+            try:
+                os.fchmod(handle, 0o644)
+                _write(handle, data)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise SystemFault(f"{path}: {error.strerror}") from error
+        self.written += 1
 
     def forget(self) -> None:
         """Remember nothing any more."""
         for path in (self.root / ".built").glob("*.json"):
             path.unlink()
+
+
+def _merge(fresh: str, old: str) -> None:
+    """Move all files of one folder into another, and remove what else is there: not at once, but each file whole."""
+    names = os.listdir(fresh)
+    for name in names:
+        os.rename(os.path.join(fresh, name), os.path.join(old, name))
+    for name in set(os.listdir(old)) - set(names):
+        os.unlink(os.path.join(old, name))
 
 
 def _read(path: str, limit: int) -> bytes | None:

@@ -1,6 +1,5 @@
 """What came of a ticket's session: the comment, the work that it left, or why there is none."""
 
-from pco.ground import markup
 from pco.ground.ticket import State, Ticket, Work
 from pco.pages.frame import dotted, several
 from pco.pages.html import Node, el
@@ -21,6 +20,8 @@ def outcome(ticket: Ticket, proposed: str) -> tuple[str, Node]:
         return "Draft: what the agent said last; it handed over no summary", words(ticket.round.draft)
     if not body:
         return "Summary", _summary(ticket)
+    from pco.ground import markup  # few pages get here, and its parser is slow to load
+
     told = folded("Show the summary that it was made of", _summary(ticket))
     return title, [words(markup.plain(body[:MOST_TEXT])), told, folded("Show its HTML", words(body, "code"))]
 

@@ -23,11 +23,12 @@ import click
 from pco import __version__
 from pco.command import command
 from pco.commands import purse
-from pco.commands.dashboard import facts, finished, lists, opened, trends
+from pco.commands.dashboard import crew, facts, finished, lists, opened, trends
 from pco.commands.dashboard.run import Run, progress
 from pco.ground import boot, shape
 from pco.ground.config import Config
 from pco.ground.errors import TryLater
+from pco.ground.ticket import State
 from pco.outside.www import Site, signature
 from pco.run import Pco
 
@@ -83,15 +84,31 @@ def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
         limits = purse.filled(pco.config, 0.0, pco.now())
         doubted = memory.get("boot") != boot.boot_id()
         run = Run(pco, site, facts.clock(pco), step, not memory, doubted, limits)
-        seen = opened.show(run, _open(memory, pco.config))
+        seen = _anew(run) if run.anew else opened.show(run, _open(memory, pco.config))
         done = finished.show(run, memory.get("finished", {}), seen)
     opened.take_away(run, memory.get("open", {}), seen)
-    if run.anew:
-        opened.sweep(run)
     known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": boot.boot_id()}
     ran = trends.sessions(run, memory.get("ran", {}), seen)
     listed = lists.show(run, memory.get("listed", {}), seen, done, ran)
     site.remember("now", {**known, "open": seen, "finished": done, "ran": ran, "listed": listed})
+
+
+def _anew(run: Run) -> dict[str, Any]:
+    """Make the pages of all tickets in a new folder, which then takes the place of the old one; returns the open ones.
+
+    Afterwards nothing else is there.  What could not be made, or was moved meanwhile, is `finished.show`'s to make.
+    """
+    run.site.begin()
+    hands = crew.start(run)
+    try:
+        seen = opened.show(run, {})
+    finally:
+        made = crew.collect(run, hands)
+    if both := made & seen.keys():  # moved meanwhile: whichever came last has written the page
+        seen = opened.show(run, {key: shown for key, shown in seen.items() if key not in both})
+    run.made.update(made - seen.keys())
+    run.site.finish(run.made | seen.keys(), set(run.pco.spool.keys(*State)))
+    return seen
 
 
 def _index(pco: Pco) -> None:

@@ -1,4 +1,4 @@
-"""Several processes make the pages of finished tickets, where all are made anew and there are many.
+"""Where all pages are made anew, several processes make those of the finished tickets; their parent makes the others.
 
 Each takes every n-th, and tells at its end which it has made.  What it does not tell of is made by its parent as ever:
 a process that is killed, or meets a record that cannot be read, costs time and nothing else.
@@ -13,11 +13,9 @@ from pco.commands.dashboard.opened import show_record
 from pco.commands.dashboard.run import Run
 from pco.ground.errors import PcoError
 from pco.ground.frozen import dataclass
-from pco.ground.ticket import State
-from pco.outside.www import Site
-from pco.spool.index import Finished
+from pco.ground.ticket import FINISHED, State
 
-LEAST = 1000  # tickets; fewer are made faster than processes are worth
+LEAST = 300  # tickets for one; fewer are made faster than a process is worth
 MOST = 8
 
 
@@ -29,13 +27,17 @@ class Hand:
     pipe: int
 
 
-def make(run: Run, lines: list[Finished]) -> set[str]:
-    """Make the pages of these tickets; returns the keys of those that are made.  Nothing, where one process will do."""
-    count = min(len(os.sched_getaffinity(0)), MOST)
-    if len(lines) < LEAST or count < 2:
-        return set()
+def start(run: Run) -> list[Hand]:
+    """Begin to make the pages of the finished tickets, in a new folder of the site; `collect` must follow."""
+    tickets = sum(run.pco.spool.count(state) for state in FINISHED)
+    count = min(len(os.sched_getaffinity(0)), MOST, tickets // LEAST)
+    return [_start(run, n, count) for n in range(count)]
+
+
+def collect(run: Run, hands: list[Hand]) -> set[str]:
+    """Wait until all have ended; returns the keys of the tickets whose pages they have made."""
     made: set[str] = set()
-    for hand in [_start(run, lines[n::count], n) for n in range(count)]:
+    for hand in hands:
         told = _told(hand)
         made.update(told.get("made", ()))
         run.ran.update(told.get("ran", {}))
@@ -45,8 +47,8 @@ def make(run: Run, lines: list[Finished]) -> set[str]:
     return made
 
 
-def _start(run: Run, lines: list[Finished], number: int) -> Hand:
-    """Have a process of its own make the pages of `lines`."""
+def _start(run: Run, number: int, count: int) -> Hand:
+    """Have a process of its own make the pages of its share."""
     out, into = os.pipe()
     pid = os.fork()
     if pid:
@@ -54,16 +56,18 @@ def _start(run: Run, lines: list[Finished], number: int) -> Hand:
         return Hand(pid, out)
     try:
         os.close(out)
-        told = json.dumps(_work(replace(run, site=Site(run.site.root, f"new.{number}"), ran={}), lines)).encode()
+        run.site.written = 0
+        told = json.dumps(_work(replace(run, ran={}), number, count)).encode()
         with open(into, "wb") as file:
             file.write(told)
     finally:
         os._exit(0)  # whatever happened: this process is no pco-dashboard that could end, say or clean up anything
 
 
-def _work(run: Run, lines: list[Finished]) -> dict[str, Any]:
-    made = []
-    for one in lines:
+def _work(run: Run, number: int, count: int) -> dict[str, Any]:
+    index, made = run.pco.spool.index, []
+    lines = [one for name in index.months() for one in index.month(name) if one.state in FINISHED]
+    for one in lines[number::count]:
         try:
             show_record(run, run.pco.spool.read(one.key, State(one.state)))
         except (KeyError, PcoError):

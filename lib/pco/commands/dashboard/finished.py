@@ -11,7 +11,6 @@ import json
 from typing import Any
 
 from pco import __version__
-from pco.commands.dashboard import crew
 from pco.commands.dashboard.opened import show_record, show_unreadable
 from pco.commands.dashboard.run import Run
 from pco.ground import shape, times
@@ -32,10 +31,6 @@ def show(run: Run, known: Known, seen: Known) -> Known:
     names = run.pco.spool.index.months()
     before: Known = known.get("months", {})
     gone = _gone(run, names) if run.anew else set(known.get("gone", []))
-    if run.anew:
-        index = run.pco.spool.index
-        lines = [one for name in names for one in index.month(name) if _listed(one, gone) and one.key not in seen]
-        run.made.update(crew.make(run, lines))
     made = {name: _month(run, name, before.get(name, {}), gone, seen) for name in names}
     astray = _astray(run, made)
     if not run.anew and astray != known.get("astray", 0):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pco import __version__
-from pco.commands.commenting import proposed
 from pco.commands.dashboard.run import Run
 from pco.ground import attempt, durable, leavings, shape
 from pco.ground.errors import BadData, PcoError, SystemFault
@@ -46,15 +45,6 @@ def take_away(run: Run, known: dict[str, Seen], seen: dict[str, Seen]) -> None:
             run.site.remove(home(key))
 
 
-def sweep(run: Run) -> None:
-    """Once, as nothing is known of an earlier run: remove the pages of tickets that are nowhere."""
-    run.site.sweep()
-    wanted = {f"{key}.html" for key in run.pco.spool.keys(*State)}
-    for name in run.site.names("ticket"):
-        if name not in wanted:
-            run.site.remove(f"ticket/{name}")
-
-
 def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     """Write the page of a readable ticket.  Returns the paths that it also depends on, and their signature."""
     papers, watch, stamp = _papers(run.pco, ticket)
@@ -63,11 +53,18 @@ def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     # What the day has cost is on the board: this page depends on the record and the configuration alone.
     money = budget.told(ticket, run.purse) if ticket.cost else ""
     short = budget.obstacle(ticket, run.purse)
-    comment = proposed(run.pco, ticket) if ticket.state is State.COMPLETED else ""
+    comment = _comment(run.pco, ticket) if ticket.state is State.COMPLETED else ""
     story = Story(ticket, run.clock, __version__, target, bound, papers, *_failure(ticket), money, short, comment)
     run.site.put(home(ticket.key), ticket_page(story))
     run.ran[ticket.key] = [shape.dump(one) for one in ran(ticket, run.clock.now - DAY)]
     return watch, stamp
+
+
+def _comment(pco: Pco, ticket: Ticket) -> str:
+    """What would be posted."""
+    from pco.commands.commenting import proposed
+
+    return proposed(pco, ticket)
 
 
 def _failure(ticket: Ticket) -> tuple[str, str]:

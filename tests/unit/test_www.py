@@ -1,0 +1,88 @@
+"""The folder that the web server gives out: all pages of tickets made anew at once."""
+
+import os
+
+import pytest
+
+from pco.ground import durable
+from pco.ground.errors import SystemFault
+from pco.outside.www import Site
+
+
+@pytest.fixture(params=["in one step", "one by one"])
+def site(tmp_path, request, monkeypatch):
+    """A site with three pages, on a file system that can exchange two folders, and on one that cannot."""
+    if request.param == "one by one":
+        monkeypatch.setattr(durable, "exchange", lambda one, other: False)
+    site = Site(tmp_path)
+    site.prepare()
+    for key in ("WEB-1", "WEB-2", "WEB-3"):
+        site.put(f"ticket/{key}.html", b"old")
+    return site
+
+
+def pages(site):
+    return {path.name: path.read_bytes() for path in (site.root / "ticket").iterdir()}
+
+
+def test_new_pages_are_seen_all_at_once_and_only_those_are_there(site):
+    site.begin()
+    site.put("ticket/WEB-1.html", b"new")
+    site.put("ticket/WEB-4.html", b"new")
+    assert pages(site) == dict.fromkeys(("WEB-1.html", "WEB-2.html", "WEB-3.html"), b"old")
+
+    site.finish({"WEB-1", "WEB-4"}, {"WEB-1", "WEB-2", "WEB-4"})
+
+    assert pages(site) == {"WEB-1.html": b"new", "WEB-2.html": b"old", "WEB-4.html": b"new"}
+    assert os.listdir(site.root / ".built") == []
+    assert site.removed == 1
+
+
+def test_what_was_begun_and_not_made_is_not_seen(site):
+    site.begin()
+    site.put("ticket/WEB-1.html", b"ne")
+    site.put("ticket/WEB-4.html", b"ne")
+
+    site.finish(set(), {"WEB-1", "WEB-4"})
+
+    assert pages(site) == {"WEB-1.html": b"old"}
+
+
+def test_what_a_killed_run_left_is_forgotten(site):
+    site.begin()
+    site.put("ticket/WEB-4.html", b"half")
+
+    later = Site(site.root)
+    later.begin()
+    later.finish(set(), {"WEB-1", "WEB-4"})
+
+    assert pages(later) == {"WEB-1.html": b"old"}
+
+
+def test_afterwards_a_page_is_replaced_as_ever(site):
+    site.begin()
+    site.finish(set(), {"WEB-1"})
+
+    site.put("ticket/WEB-1.html", b"newer")
+
+    assert pages(site) == {"WEB-1.html": b"newer"}
+
+
+def test_a_folder_that_is_gone_is_named(site):
+    site.begin()
+    os.rmdir(site.root / ".built" / "ticket")
+
+    with pytest.raises(SystemFault, match=r"ticket/WEB-1\.html: No such file"):
+        site.put("ticket/WEB-1.html", b"new")
+
+
+def test_two_files_take_each_others_place(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("1")
+    other.write_text("2")
+
+    assert durable.exchange(str(one), str(other)) is True
+
+    assert (one.read_text(), other.read_text()) == ("2", "1")
+    with pytest.raises(FileNotFoundError):
+        durable.exchange(str(one), str(tmp_path / "nothing"))
