@@ -26,6 +26,7 @@ SMALL = {
 }
 MOST_EVENTS = 1_000
 MOST_BYTES = 16 << 20  # of all events
+_KEEP = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @command
@@ -61,7 +62,8 @@ def keep(out: Path, to: Path) -> None:
     """Copy what is small of `out`; what is strange there is passed over.  Raises OSError."""
     source = leavings.open_out(out)
     try:
-        (to / "events").mkdir(parents=True, exist_ok=True)
+        for folder in (to, to / "events"):
+            folder.mkdir(0o750, exist_ok=True)  # members read what is kept here; nobody else than pco writes it
         for name, most in SMALL.items():
             with suppress(BadData, FileNotFoundError):
                 durable.replace(to / name, durable.read(name, most, source), 0o644)
@@ -78,4 +80,5 @@ def _keep_events(source: int, to: Path) -> None:
             room -= len(data)
             if room < 0:
                 break
-            (to / name).write_bytes(data)
+            with open(os.open(to / name, _KEEP, 0o640), "wb") as file:
+                file.write(data)

@@ -14,6 +14,7 @@ is killed.
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,14 +53,15 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
     check_configured(pco)
     pco.service.ready()  # before anything that a later run mends: else systemd takes that for a failure
     with pco.spool.alone():
-        if not dry_run:
-            notice(pco)
         from pco.commands.polling import imports
         from pco.commands.polling.run import Run
 
         heads = read_heads(pco, wanted)
         long = backfill or any(head.since is None or head.backfill for _, head in heads)
         run = Run(pco, dry_run, patient=long)
+        lower(pco, run)
+        if not dry_run:
+            notice(pco)
         visits: list[Visit] = []
         try:
             for n, (project, head) in enumerate(heads, 1):
@@ -73,6 +75,16 @@ def main(pco: Pco, dry_run: bool, backfill: bool, wanted: str | None) -> None:
             tell_corrupt(run)
             wake(run, bool(visits))
         tally(run, len(visits))
+
+
+def lower(pco: Pco, run: "Run") -> None:
+    """What root starts goes on as pco's user, once it has the token: root would follow links that lie in its way."""
+    if os.geteuid() == 0:
+        from pco.commands.backing import owner
+
+        with suppress(PcoError):
+            _ = run.plane
+        owner.become(pco)
 
 
 def notice(pco: Pco) -> None:

@@ -23,6 +23,7 @@ import click
 from pco import __version__
 from pco.command import command
 from pco.commands import purse
+from pco.commands.backing import owner
 from pco.commands.dashboard import crew, facts, finished, lists, opened, trends
 from pco.commands.dashboard.run import Run, progress
 from pco.ground import boot, shape
@@ -48,6 +49,7 @@ def main(pco: Pco, full: bool) -> None:
     pco-dashboard -v        say how much was written
     pco-dashboard --full    if a page was damaged
     """
+    owner.become(pco)  # root would follow what pco's user can put in the place of a folder
     with ExitStack() as stack:
         try:
             stack.enter_context(pco.spool.alone())
