@@ -79,6 +79,24 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def sync_moved(path: Path) -> None:
+    """Flush a file that came from another folder, before both folders are.  Raises OSError.
+
+    btrfs would else have the new name on the disk before the old one is gone: a power cut then left it in two folders.
+    """
+    try:
+        handle = os.open(path, _READ)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES):  # set aside: a link, a socket, not ours to read
+            return
+        raise
+    try:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def read(path: Path | str, limit: int, folder: int | None = None) -> bytes:
     """Read a regular file of at most `limit` bytes, relative to the descriptor `folder` if given.
 

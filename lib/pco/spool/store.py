@@ -266,5 +266,6 @@ class Spool(Reader):
             reserve.spare(self.root, lambda: os.rename(self.path(key, from_), self.path(key, to)))
         except OSError as error:
             raise SystemFault(f"{key}: cannot move from {from_} to {to}: {error.strerror}") from error
+        durable.sync_moved(self.path(key, to))
         durable.sync_folder(self.root / to)
         durable.sync_folder(self.root / from_)
