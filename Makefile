@@ -22,6 +22,7 @@ demo: .venv/.ready $(if $(filter claude,$(AGENT)),.venv/.claude)  ## set up, run
 	@$(PY) share/demo/demo.py $(if $(KEEP),--keep) $(if $(AGENT),--agent $(AGENT)) \
 		$(if $(KEY_FILE),--key-file "$(KEY_FILE)") $(if $(BASE_URL),--base-url "$(BASE_URL)")
 
+DISKS = mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs
 # All programs are tested with Debian's packages; with the newest those that show what click and tabulate make of things,
 # lock with filelock, or ask with requests.  `make release-check` has both for all.
 NEWEST = $(addprefix tests/programs/test_,$(addsuffix .py,every_program completion queue_look queue_decide queue_review \
@@ -30,7 +31,7 @@ test: check oldest .venv/.claude  ## set up, run all checks and tests (as root a
 	@[ "$$(id -u)" != 0 ] || share/need --install $$($(PY) tests/system/machine.py)
 	@[ "$$(id -u)" != 0 ] || { share/need chromium npm && tests/browser/fetch build/browser; }
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(NEWEST) tests/faults/test_adversity.py tests/claude tests/system
-	@share/need mkfs.ext4:e2fsprogs
+	@share/need $(DISKS)
 	$(PY) -m pytest -q -s tests/faults --ignore tests/faults/test_adversity.py
 
 SHIPPED = lib bin share etc systemd README.md SECURITY.md Makefile setup.cfg .ci
@@ -48,8 +49,8 @@ oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of 
 	@share/need tmux git zsh strace openssl setpriv:util-linux
 	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
 
-faults: .venv/.test  ## kill every program at each call that touches its files, refuse each call, cut the power; about 2 h (ARGS=)
-	@share/need git strace mkfs.ext4:e2fsprogs
+faults: .venv/.test  ## kill programs at each call that touches files, refuse it, cut the power, lose writes; about 3 h (ARGS=)
+	@share/need git strace $(DISKS)
 	$(PY) tests/faults/kills.py --workers $(WORKERS) $(ARGS)
 	$(if $(ARGS),,$(PY) tests/faults/network.py)
 	$(if $(ARGS),,$(PY) tests/faults/crowd.py)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from faults.calls import CUT, KILL, ORDER, STOP
+from faults.calls import CUT, KILL, LOST, ORDER, STOP
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,27 @@ BUGS = (
         "hook: /complete",
         CUT,
         "other end: WEB-1",
+    ),
+    Bug(
+        "no fsync, and writes are lost",
+        (("ground/durable.py", "            os.fsync(file.fileno())\n", ""),),
+        "queue approve",
+        LOST,
+        "torn: ",
+    ),
+    Bug(
+        "no directory fsync, and writes are lost",
+        (("spool/store.py", "            durable.sync_folder(path.parent)\n", ""),),
+        "queue drop",
+        f"{LOST}.btrfs",
+        "not as it was acknowledged: ",
+    ),
+    Bug(
+        "the moved file not flushed",
+        (("spool/store.py", "        durable.sync_moved(self.path(key, to))\n", ""),),
+        "poll, torn record",
+        f"{LOST}.btrfs",
+        "two states: WEB-1",
     ),
     Bug(
         "written in place",

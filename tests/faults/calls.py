@@ -12,7 +12,8 @@ TRACED = (
     "readlinkat,?getdents64,flock,close,?access,faccessat,?faccessat2,lseek,statfs,fstatfs,?sendfile,?copy_file_range,"
     "?vfork,?fork,?clone,?clone3,connect,sendto,recvfrom,sync,syncfs"
 )
-KILL, EIO, ENOSPC, STOP, ORDER, CUT = "KILL", "EIO", "ENOSPC", "STOP", "ORDER", "CUT"
+KILL, EIO, ENOSPC, STOP, ORDER = "KILL", "EIO", "ENOSPC", "STOP", "ORDER"
+CUT, LOST = "CUT", "LOST"  # on ext4; with .xfs or .btrfs on these
 NETWORK = ("sendto", "recvfrom", "connect")
 CHILDREN = ("vfork", "fork", "clone", "clone3")
 NEEDS_ROOM = [

@@ -1,8 +1,8 @@
 """The power goes: what a disk has at a call is all that there is afterwards.
 
-The site lies on an ext4 of its own, a file under a loop device.  The program is stopped at a call, the file is copied
-as it is then, the program is killed, and the copy is mounted in its place: what was written and not flushed is gone.
-The file system is told not to write anything by itself for a while.  Needs root.
+The site lies on a file system of its own, on a disk that remembers what is written.  The program is stopped at a call
+and killed, and a disk with all that was written by then is mounted in its place: what the file system still held back
+is gone.  It is told not to write anything by itself for a while.  Needs root.
 """
 
 import os
@@ -12,50 +12,75 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from faults import calls, mounts
+from faults import calls, disks, mounts
 from faults.calls import CUT, KILL, Call
 from faults.engine import Point, Seen, Stage
 from faults.running import LIMIT, Ended, Started, Tracer
 
-SIZE = "48M"
-# Nor does it guess that whoever renames a file over another one would have flushed it.
-OPTIONS = "commit=900,noauto_da_alloc"
-NEEDED = ("mkfs.ext4", "strace")
+NEEDED = ("strace", "cp")
 
 
-def possible() -> bool:
-    """Whether file systems can be mounted here."""
-    return os.geteuid() == 0 and Path("/dev/loop-control").exists() and all(shutil.which(name) for name in NEEDED)
+@dataclass(frozen=True)
+class Kind:
+    """A file system: how large its disk is at least, how it is made, and mounted: it shall write nothing by itself."""
+
+    name: str
+    size: int
+    make: tuple[str, ...]
+    options: str
 
 
-def points(stage: Stage) -> list[Point]:
+KINDS = {
+    kind.name: kind
+    for kind in (
+        # Nor shall ext4 guess that whoever renames a file over another one would have flushed it.
+        Kind("ext4", 48 << 20, ("mkfs.ext4", "-q", "-F"), "commit=900,noauto_da_alloc"),
+        Kind("xfs", 320 << 20, ("mkfs.xfs", "-q", "-f"), "nouuid"),
+        Kind("btrfs", 128 << 20, ("mkfs.btrfs", "-q"), "commit=900,nodiscard"),
+    )
+}
+
+
+def kind_of(fault: str) -> Kind:
+    """The file system of a fault."""
+    return KINDS[fault.partition(".")[2] or "ext4"]
+
+
+def possible(fault: str = CUT) -> bool:
+    """Whether its file system can be made and mounted here."""
+    needed = (*NEEDED, kind_of(fault).make[0])
+    there = all(Path(device).exists() for device in ("/dev/loop-control", "/dev/fuse"))
+    return os.geteuid() == 0 and there and all(shutil.which(name) for name in needed)
+
+
+def points(stage: Stage, fault: str) -> list[Point]:
     """Before each change, and before each word: what lies in between is the same to the disk.  And after its end."""
     chosen = [call for call in calls.points(stage.calls, KILL) if call.changes]
     end = Call("exit", 1, 1, "exit()", "?", ("~",))
-    return [Point(stage.scene.name, CUT, call) for call in (*chosen, end)]
+    return [Point(stage.scene.name, fault, call) for call in (*chosen, end)]
 
 
 def play(stage: Stage, point: Point) -> Seen:
     """Have the power go at a call, and let the machine start again."""
-    begun, disk = time.monotonic(), Disk(stage)
+    begun, disk = time.monotonic(), Disk(stage, kind_of(point.fault))
     # Where a file system lists its files in another order, the call has another number: then it is looked for.
     for search in (False, True):
-        with disk.mounted(disk.fresh()):
+        with disk.recorded():
             ended, fired = _cut(stage, point.call, disk, search)
         if fired:
             break
     wrong: tuple[str, ...] = ()
     if fired:
-        with disk.mounted(disk.copy):
+        with disk.holding(disks.read(disk.log, disk.cut)):
             wrong = tuple(dict.fromkeys(stage.judged(point, ended)))
-    shutil.rmtree(disk.folder)
     return Seen(point, fired, wrong, time.monotonic() - begun, ended)
 
 
 def _cut(stage: Stage, meant: Call, disk: "Disk", search: bool) -> tuple[Ended, bool]:
-    """Run the program up to the call, and copy the disk as it is then."""
+    """Run the program up to the call, and remember the disk as it is then."""
     if stage.scene.plane:
         stage.world.speak()
     started = stage.start()
@@ -97,36 +122,65 @@ def _stops(stage: Stage, started: Started, tracer: Tracer, meant: Call, search: 
 
 
 class Disk:
-    """The disk of a scene's site."""
+    """The disk of a scene's site.  `cut` is how long the log of its writes was when the power went."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.folder = stage.kept.with_name("disks")
-        self.folder.mkdir(exist_ok=True)
-        self.original = stage.kept.with_name(f"{stage.kept.name}.ext4")
-        self.work, self.copy = self.folder / "work.ext4", self.folder / "copy.ext4"
-
-    def fresh(self) -> Path:
-        """The disk as the scene begins; all else is laid out beside it."""
-        world = self.stage.world
-        world.bring(self.stage.kept)
-        if not self.original.exists():
-            with open(self.original, "wb") as file:
-                file.truncate(int(SIZE[:-1]) << 20)
-            subprocess.run(["mkfs.ext4", "-q", "-F", "-d", str(world.home), str(self.original)], check=True)
-        shutil.rmtree(world.home)
-        world.home.mkdir()
-        _copy(self.original, self.work)
-        return self.work
-
-    def remember(self) -> None:
-        """Copy it, whatever the system still holds back."""
-        _copy(self.work, self.copy)
+    def __init__(self, stage: Stage, kind: Kind) -> None:
+        self.stage, self.kind = stage, kind
+        self.original = stage.kept.with_name(f"{stage.kept.name}.{kind.name}")
+        self.log = stage.kept.with_name(f"log.{kind.name}")
+        self.cut = 0
 
     @contextmanager
-    def mounted(self, image: Path) -> Iterator[None]:
-        """Have it where the site is."""
-        with mounts.mounted(image, self.stage.world.home, "ext4", OPTIONS):
+    def recorded(self) -> Iterator[None]:
+        """Have it where the site is, as the scene begins; what is written is remembered."""
+        self._lay_out()
+        with self._copied() as work, disks.recorded(work, self.log, work.with_name("fuse")) as disk, self._there(disk):
+            yield
+
+    @contextmanager
+    def holding(self, records: list[disks.Record]) -> Iterator[None]:
+        """Have it there with these writes on it.  Raises OSError if that cannot be mounted."""
+        with self._copied() as work:
+            disks.put(work, records)
+            with self._there(work):
+                yield
+
+    def remember(self) -> None:
+        """The power goes now."""
+        self.cut = self.log.stat().st_size
+
+    def bring(self) -> None:
+        """Have all that lies beside it as the scene begins."""
+        self.stage.world.bring(self.stage.kept)
+        shutil.rmtree(self.stage.world.home)
+        self.stage.world.home.mkdir()
+
+    def _lay_out(self) -> None:
+        self.bring()
+        if self.original.exists():
+            return
+        made = self.original.with_suffix(".new")
+        with open(made, "wb") as file:
+            file.truncate(self.kind.size)
+        subprocess.run([*self.kind.make, str(made)], check=True, stdout=subprocess.DEVNULL)
+        with self._there(made):
+            kept = self.stage.kept / self.stage.world.home.name
+            subprocess.run(["cp", "-a", f"{kept}/.", str(self.stage.world.home)], check=True)
+        _copy(made, self.original)
+        made.unlink()
+
+    @contextmanager
+    def _copied(self) -> Iterator[Path]:
+        work = self.original.with_name("disk")
+        _copy(self.original, work)
+        try:
+            yield work
+        finally:
+            work.unlink()
+
+    @contextmanager
+    def _there(self, image: Path) -> Iterator[None]:
+        with mounts.mounted(image, self.stage.world.home, self.kind.name, self.kind.options):
             try:
                 yield
             finally:
@@ -134,4 +188,5 @@ class Disk:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Without what is zero: much of a disk is, and it lies in memory."""
     subprocess.run(["cp", "--reflink=never", "--sparse=always", str(source), str(target)], check=True)

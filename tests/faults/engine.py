@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from faults import calls, invariants, orders
-from faults.calls import CUT, KILL, ORDER, STOP, Call
+from faults.calls import CUT, KILL, LOST, ORDER, STOP, Call
 from faults.running import Ended, Started, Tracer
 from faults.scenes import Command, Scene
 from faults.worlds import World, lay_out
@@ -65,8 +66,9 @@ class End:
 class Bench:
     """Scenes in worlds below `top`; each is prepared when it is first asked for, and kept."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, seed: int = 1) -> None:
         self.top = top
+        self.seed = seed
         self._made: dict[str, Stage] = {}
         self._world: World | None = None
 
@@ -75,7 +77,7 @@ class Bench:
         if scene.name not in self._made:
             from faults.races import Race
 
-            self._made[scene.name] = (Race if scene.meanwhile else Stage)(scene, self.top, self._fresh())
+            self._made[scene.name] = (Race if scene.meanwhile else Stage)(scene, self.top, self._fresh(), self.seed)
         return self._made[scene.name]
 
     def _fresh(self) -> World:
@@ -90,8 +92,9 @@ class Bench:
 class Stage:
     """A scene in its world: `calls` are those of a run to which nothing happens."""
 
-    def __init__(self, scene: Scene, top: Path, world: World) -> None:
+    def __init__(self, scene: Scene, top: Path, world: World, seed: int = 1) -> None:
         self.scene = scene
+        self.seed = seed
         self.kept = top / f"kept.{re.sub('[^a-z]+', '-', scene.name)}"
         self.trace = top / "trace"
         self.world = world
@@ -99,15 +102,18 @@ class Stage:
         self.keys = frozenset(self.world.spooled.keys(*State))
         self.world.keep(self.kept)
         self.calls, self.end = self._undisturbed()
+        self.written = dict[str, Any]()  # by file system, see `faults.images`
 
     def points(self, fault: str) -> list[Point]:
         """Where a fault can be put; the order of the calls is one point."""
         if fault == STOP:
             return []
-        if fault == CUT:
-            from faults import cuts
+        if fault.startswith((CUT, LOST)):
+            from faults import cuts, images
 
-            return cuts.points(self) if cuts.possible() else []
+            if not cuts.possible(fault):
+                return []
+            return cuts.points(self, fault) if fault.startswith(CUT) else images.points(self, fault, self.seed)
         if fault == ORDER:
             return [Point(self.scene.name, ORDER, self.calls[0])]
         return [Point(self.scene.name, fault, call) for call in calls.points(self.calls, fault)]
@@ -117,10 +123,10 @@ class Stage:
         begun = time.monotonic()
         if point.fault == ORDER:
             return Seen(point, True, tuple(dict.fromkeys(orders.wrong(self.calls))))
-        if point.fault == CUT:
-            from faults import cuts
+        if point.fault.startswith((CUT, LOST)):
+            from faults import cuts, images
 
-            return cuts.play(self, point)
+            return (cuts if point.fault.startswith(CUT) else images).play(self, point)
         for _ in range(3):
             call = self.located(point.call)
             ended, trace = self._run(point.fault, call)
@@ -180,7 +186,7 @@ class Stage:
         if ended.late:
             yield f"hangs: it had to be killed; it said {ended.err[-200:]!r}"
         yield from invariants.standing(self.world, self.keys)
-        if point.fault not in (KILL, CUT):
+        if point.fault != KILL and not point.fault.startswith(CUT):
             yield from self._spoke(ended)
         yield from self._after(ended)
         yield from invariants.standing(self.world, self.keys)

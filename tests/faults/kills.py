@@ -27,12 +27,13 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), *([] if "PCO_FAULTS_LIB" in os.environ else [str(TOP / "lib")])]
 
-from faults import cuts, mounts, running, worlds  # noqa: E402
-from faults.calls import CUT, EIO, ENOSPC, KILL, ORDER, STOP  # noqa: E402
+from faults import mounts, running, worlds  # noqa: E402
+from faults.calls import CUT, EIO, ENOSPC, KILL, LOST, ORDER, STOP  # noqa: E402
 from faults.engine import Bench, Ill, Point, Seen  # noqa: E402
 from faults.scenes import SCENES, Scene  # noqa: E402
 
-FAULTS = (ORDER, KILL, STOP, EIO, ENOSPC, CUT)
+DISKS = tuple(f"{fault}{kind}" for fault in (CUT, LOST) for kind in ("", ".xfs", ".btrfs"))
+FAULTS = (ORDER, KILL, STOP, EIO, ENOSPC, *DISKS)
 RACED = {STOP}  # faults of scenes with two programs
 _bench: Bench | None = None  # of a worker
 
@@ -95,6 +96,7 @@ def run(
     point: str = "",
     first: bool = False,
     most: float = float("inf"),
+    seed: int = 1,
 ) -> Outcome:
     """Play points of scenes, in parallel; those of all scenes are spread evenly over the time there is."""
     begun = time.monotonic()
@@ -104,7 +106,9 @@ def run(
     outcome = Outcome({scene.name: Tally(scene) for scene in chosen})
     with worlds.scratch() as top, ExitStack() as opened:
         fork = get_context("fork")
-        crews = [opened.enter_context(ProcessPoolExecutor(1, fork, _begin, (top / str(n),))) for n in range(workers)]
+        crews = [
+            opened.enter_context(ProcessPoolExecutor(1, fork, _begin, (top / str(n), seed))) for n in range(workers)
+        ]
         # Each scene has a worker of its own, where it is laid out; who has done with his helps the others.
         lists = [crews[n % workers].submit(_points, scene.name, faults) for n, scene in enumerate(chosen)]
         planned = [[p for p in found.result() if _wanted(p, changing, point)] for found in lists]
@@ -131,10 +135,8 @@ def run(
 
 
 def _wanted(point: Point, changing: bool, asked: str) -> bool:
-    return (not changing or point.call.changes or point.fault == ORDER or point.call.name == "exit") and asked in (
-        "",
-        point.told,
-    )
+    at_all = not changing or point.call.changes or point.fault.startswith((ORDER, LOST)) or point.call.name == "exit"
+    return at_all and asked in ("", point.told)
 
 
 def _took(outcome: Outcome, seen: Seen, where: str, begun: float) -> None:
@@ -172,12 +174,13 @@ def _interleaved(planned: list[list[Point]]) -> Iterator[Point]:
 def _order(found: list[Point]) -> Iterator[Point]:
     yield from (point for point in found if point.fault == ORDER or point.call.name == "exit")
     kills = iter(_spread([point for point in found if point.fault in (KILL, STOP)]))
-    others = iter(
-        _spread([point for point in found if point.fault in (EIO, ENOSPC, CUT) and point.call.name != "exit"])
+    others = iter(_spread([point for point in found if point.fault in (EIO, ENOSPC)]))
+    cut, lost = (
+        iter(_spread([point for point in found if point.fault.startswith(fault) and point.call.name != "exit"]))
+        for fault in (CUT, LOST)
     )
-    for row in zip_longest(kills, kills, others):
+    for row in zip_longest(kills, kills, others, cut, lost):
         yield from (point for point in row if point is not None)
-    yield from others
 
 
 def _spread(found: list[Point]) -> list[Point]:
@@ -190,13 +193,13 @@ def _halving(size: int) -> list[int]:
     return [n for n in (int(f"{i:0{bits}b}"[::-1], 2) for i in range(1 << bits)) if n < size]
 
 
-def _begin(top: Path) -> None:
+def _begin(top: Path, seed: int) -> None:
     """In a worker: a bench of its own."""
     global _bench
-    if cuts.possible():
+    if os.geteuid() == 0:
         mounts.alone()
     top.mkdir()
-    _bench = Bench(top)
+    _bench = Bench(top, seed)
 
 
 def _points(name: str, faults: tuple[str, ...]) -> list[Point]:
@@ -232,6 +235,7 @@ def main() -> int:
         help="after so long begin no more, once each scene has two",
     )
     given.add_argument("--points", type=float, default=float("inf"), metavar="N", help="no more than so many")
+    given.add_argument("--seed", type=int, default=1, metavar="N", help="of what is lost; as it stands in a point")
     given.add_argument("--errno", action="append", choices=FAULTS, help="only this fault; repeatable")
     given.add_argument("--changing", action="store_true", help="only calls that change something")
     given.add_argument("--point", default="", metavar="POINT", help="only this one")
@@ -251,6 +255,7 @@ def main() -> int:
             point=asked.point,
             first=asked.first,
             most=asked.points,
+            seed=asked.seed,
         )
     except Ill as error:
         print(error)

@@ -7,17 +7,19 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_CLONE_NEWNS = 0x20000
+_CLONE_NEWNS, _PR_SET_PDEATHSIG = 0x20000, 1
 _MS_NOATIME, _MS_REC, _MS_PRIVATE = 1 << 10, 1 << 14, 1 << 18
 _MNT_DETACH = 2
 # linux/loop.h: struct loop_config is fd, block size, struct loop_info64, reserved words.
 _LOOP_CTL_GET_FREE, _LOOP_CONFIGURE, _LO_FLAGS_AUTOCLEAR = 0x4C82, 0x4C0A, 4
 _LOOP_CONFIG = struct.Struct("=II5Q4I64s64s32s2Q8Q")
+_BTRFS_IOC_FORGET_DEV = 0x50009405
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,17 +31,43 @@ def alone() -> None:
 
 @contextmanager
 def mounted(image: Path, where: Path, kind: str, options: str) -> Iterator[None]:
-    """Have the file system in a file at a folder.  Who still uses it afterwards keeps it, unseen."""
+    """Have the file system in a file at a folder.  Who still uses it afterwards keeps it, unseen.  Raises OSError."""
     loop, device = _attached(image)
     try:
-        words = (device.encode(), bytes(where), kind.encode(), ctypes.c_ulong(_MS_NOATIME), options.encode())
-        _done(_libc.mount(*words), f"mount {image} as {kind}")
+        if kind == "btrfs":
+            _forget()
+        mount(device.encode(), where, kind, options)
     finally:
         os.close(loop)  # the mount has it now, and frees it
     try:
         yield
     finally:
-        _done(_libc.umount2(bytes(where), _MNT_DETACH), f"umount {where}")
+        unmount(where)
+
+
+def mount(what: bytes, where: Path, kind: str, options: str) -> None:
+    """mount(2).  Raises OSError."""
+    words = (what, bytes(where), kind.encode(), ctypes.c_ulong(_MS_NOATIME), options.encode())
+    _done(_libc.mount(*words), f"mount {where} as {kind}")
+
+
+def unmount(where: Path) -> None:
+    """Have it no longer seen there."""
+    _done(_libc.umount2(bytes(where), _MNT_DETACH), f"umount {where}")
+
+
+def die_with_parent() -> None:
+    """This process is killed when the one that forked it ends."""
+    _done(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL), "prctl")
+
+
+def _forget() -> None:
+    """Let btrfs take an older copy of a file system that it has seen before for what it is."""
+    control = os.open("/dev/btrfs-control", os.O_RDWR)
+    try:
+        fcntl.ioctl(control, _BTRFS_IOC_FORGET_DEV, bytearray(4096))
+    finally:
+        os.close(control)
 
 
 def _attached(image: Path) -> tuple[int, str]:
