@@ -186,7 +186,7 @@ class Stage:
         if ended.late:
             yield f"hangs: it had to be killed; it said {ended.err[-200:]!r}"
         yield from invariants.standing(self.world, self.keys)
-        if point.fault != KILL and not point.fault.startswith(CUT):
+        if not point.fault.startswith((KILL, CUT, LOST)):
             yield from self._spoke(ended)
         yield from self._after(ended)
         yield from invariants.standing(self.world, self.keys)

@@ -2,7 +2,8 @@
 
     tests/faults/kills.py                                       all points of all scenes
     tests/faults/kills.py --budget 180 --changing               as CI does: as many as there is time for, spread evenly
-    tests/faults/kills.py --errno CUT --points 150              as many power cuts, as CI has
+    tests/faults/kills.py --errno CUT --points 150              so many power cuts, as CI does
+    tests/faults/kills.py --errno LOST --seed 2 --skip 5000     go on with disks that lost writes
     tests/faults/kills.py --only SCENE --point POINT            one again, as it was printed, with all that was said
 
 A point is a call of a program of which an undisturbed run was traced.  For each the scene is laid out anew, strace(1)
@@ -97,6 +98,7 @@ def run(
     first: bool = False,
     most: float = float("inf"),
     seed: int = 1,
+    skip: int = 0,
 ) -> Outcome:
     """Play points of scenes, in parallel; those of all scenes are spread evenly over the time there is."""
     begun = time.monotonic()
@@ -112,8 +114,8 @@ def run(
         # Each scene has a worker of its own, where it is laid out; who has done with his helps the others.
         lists = [crews[n % workers].submit(_points, scene.name, faults) for n, scene in enumerate(chosen)]
         planned = [[p for p in found.result() if _wanted(p, changing, point)] for found in lists]
-        shares = [deque(_interleaved(planned[n::workers])) for n in range(workers)]
-        total, begins, done, under_way = sum(map(len, planned)), 0, 0, dict[Future[Seen], int]()
+        shares = [deque([*_interleaved(planned[n::workers])][skip // workers :]) for n in range(workers)]
+        total, begins, done, under_way = sum(map(len, shares)), 0, 0, dict[Future[Seen], int]()
         while True:
             for n, crew in enumerate(crews):
                 busy = sum(one == n for one in under_way.values())
@@ -196,7 +198,7 @@ def _halving(size: int) -> list[int]:
 def _begin(top: Path, seed: int) -> None:
     """In a worker: a bench of its own."""
     global _bench
-    if os.geteuid() == 0:
+    if mounts.allowed():
         mounts.alone()
     top.mkdir()
     _bench = Bench(top, seed)
@@ -236,6 +238,7 @@ def main() -> int:
     )
     given.add_argument("--points", type=float, default=float("inf"), metavar="N", help="no more than so many")
     given.add_argument("--seed", type=int, default=1, metavar="N", help="of what is lost; as it stands in a point")
+    given.add_argument("--skip", type=int, default=0, metavar="N", help="not the first N, which an earlier run had")
     given.add_argument("--errno", action="append", choices=FAULTS, help="only this fault; repeatable")
     given.add_argument("--changing", action="store_true", help="only calls that change something")
     given.add_argument("--point", default="", metavar="POINT", help="only this one")
@@ -256,6 +259,7 @@ def main() -> int:
             first=asked.first,
             most=asked.points,
             seed=asked.seed,
+            skip=asked.skip,
         )
     except Ill as error:
         print(error)
@@ -266,6 +270,8 @@ def main() -> int:
     print(outcome.table())
     if outcome.left:
         print(f"{outcome.left} points were left out")
+    if any(fault.startswith(LOST) for fault in faults):
+        print(f"seed {asked.seed}")
     return 0 if outcome.good else 1
 
 
