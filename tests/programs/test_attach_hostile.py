@@ -71,6 +71,15 @@ def test_a_real_terminal_is_sane_again_whatever_the_session_did_to_it(place, aro
     assert "qqq" in shown  # neither red nor drawn as lines
 
 
+def test_a_session_neither_asks_for_nor_sets_what_is_the_persons_own(place):
+    person = place.attach()
+
+    with open(place.tmux("list-clients", "-F", "#{client_tty}"), "wb", buffering=0) as tty:
+        tty.write(b"one\x1b]52;c;?\x07\x1b]52;c;eA==\x1b\\\x1b[21t\x1bP+q544e\x1b\\\x1b[5i\x05two")
+
+    person.until(b"onetwo")
+
+
 def test_what_the_terminal_answers_late_does_not_reach_the_command_line(place):
     person = place.attach()
     person.answers = False

@@ -136,15 +136,18 @@ OPTIONS = (
     ("set", "-s", "set-clipboard", "on"),
     ("set", "-g", "allow-passthrough", "on"),
     ("set", "-g", "allow-rename", "on"),
-    ("set-hook", "-g", "client-attached", f"run-shell '{EVIL} attached'"),
-    ("set-hook", "-g", "client-detached", f"run-shell '{EVIL} detached'"),
-    ("set-hook", "-g", "client-resized", f"run-shell '{EVIL} resized'"),
-    ("bind-key", "-n", "a", "run-shell", f"{EVIL} key"),
+    ("set-hook", "-g", "client-attached", f"run-shell '{EVIL} attached || true'"),
+    ("set-hook", "-g", "client-detached", f"run-shell '{EVIL} detached || true'"),
+    ("set-hook", "-g", "client-resized", f"run-shell '{EVIL} resized || true'"),
+    ("bind-key", "-n", "a", "run-shell", f"{EVIL} key || true"),
     ("bind-key", "-n", "b", "confirm-before", f"run-shell '{EVIL} confirmed'"),
     ("bind-key", "d", "detach-client", "-E", f"{EVIL} client"),
     ("rename-window", TITLE),
     ("select-pane", "-T", TITLE),
 )
+# Asks for the clipboard and sets it, past its tmux: the terminal of the relay is the session's own user's.
+CLIPBOARD = "\x1b]52;c;?\x07\x1b]52;c;eA==\x07shown-after"
+DRAW = "import os; open(os.readlink(f'/proc/{{os.getppid()}}/fd/1'), 'w').write({!r})"
 SERVER = {"status", "border", "title", "titles", "option", "attached", "key"}  # of these its own tmux must have run
 
 
@@ -251,21 +254,24 @@ def test_what_its_tmux_is_told_runs_in_the_session_and_never_as_who_looks(pco):
     (session,) = begin(pco)
     for words in OPTIONS:
         assert session.tells("tmux", "-S", f"/run/pco-session/{session.key}/tmux.sock", *words) == (0, "")
-    session.says(
-        f"open(__import__('os').readlink('/proc/%d/fd/1' % __import__('os').getppid()), 'w').write('\\x1b]2;{TITLE}\\x07')"
-    )
+    assert not session.says(DRAW.format(f"\x1b]2;{TITLE}\x07"))
     enter = ["nsenter", "-t", str(pco.host.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--"]
     clean = [word for word in CLEAN if word != "TERM=dumb"]
     line = ["runuser", "-u", "alice", "--", "pco-queue", "attach", session.key]
     alice = Terminal([*enter, *clean, "TERM=xterm-256color", *line], dict(os.environ))
     try:
         alice.until(rb"leaves; the session goes on")
+        server = ("tmux", "-S", f"/run/pco-session/{session.key}/tmux.sock")
+        terminal = session.tells(*server, "list-clients", "-F", "#{client_tty}")[1].strip()
+        assert session.says(f"open({terminal!r}, 'w').write({CLIPBOARD!r})") == ""
+        seen = alice.until(rb".*shown-after")[0]
         alice.type(b"a")
         pco.wait("what it was told", lambda: ran(session) >= SERVER)
         alice.type(b"\x02")
-        alice.quiet()
+        seen += alice.quiet()
         alice.type(b"d")
         alice.end()
+        seen += alice.shown
         assert "client" in ran(session)  # beside the relay
     finally:
         alice.close()
@@ -275,3 +281,4 @@ def test_what_its_tmux_is_told_runs_in_the_session_and_never_as_who_looks(pco):
     pco.wait("its end", lambda: state(pco, session) != "active")
 
     assert told(pco) == {}
+    assert b"]52" not in seen

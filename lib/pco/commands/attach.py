@@ -1,8 +1,9 @@
 """Put your terminal before the session of a ticket: what pco-queue attach runs where sessions are units of systemd.
 
 It speaks with the relay of that session, which runs tmux as the session's own user: none of it runs as you.  What you
-type goes to the session, what it draws comes to you, as it is; in the end your terminal is as it was.  The session
-draws the screen, all of it: believe what you see there as much as you believe the agent.
+type goes to the session, what it draws comes to you; in the end your terminal is as it was.  The session draws the
+screen, all of it: believe what you see there as much as you believe the agent.  What is no drawing does not reach your
+terminal: the session neither reads nor sets your clipboard, learns no title of your windows, and prints nothing.
 
 Leave with Ctrl-B, then D.  The session's tmux may have been told otherwise: Ctrl-] three times within a second leaves,
 too, and asks nobody.
@@ -25,6 +26,7 @@ from pco.ground.errors import BadData, PcoError, TryLater, Unavailable
 from pco.ground.ticket import KEY
 from pco.outside import console
 from pco.outside.relay import END, FOLDER, HELLO, KEYS, OUTPUT, SIZE, Frames, Hello, Why, connect, frame
+from pco.rules.passing import Passing
 from pco.run import Pco
 
 WORDS = {
@@ -78,6 +80,7 @@ def look(relay: socket.socket, read_only: bool) -> Why:
     with relay, console.lent(keys, screen) as resized:
         hello = Hello(console.size(screen), os.environ.get("TERM", ""), read_only)
         waiting, frames, hands = bytearray(frame(HELLO, hello.to_bytes())), Frames(OUTPUT + END), Hands(read_only)
+        passing = Passing()
         relay.setblocking(False)
         while True:
             # If the session takes nothing any more, what is typed stays with the terminal.
@@ -91,11 +94,11 @@ def look(relay: socket.socket, read_only: bool) -> Why:
                 if not typed or hands.leave(typed):
                     return Why.DETACHED
                 waiting += b"" if read_only else frame(KEYS, typed)
-            if why := exchange(relay, waiting, frames, screen):
+            if why := exchange(relay, waiting, frames, passing, screen):
                 return why
 
 
-def exchange(relay: socket.socket, waiting: bytearray, frames: Frames, screen: int) -> Why | None:
+def exchange(relay: socket.socket, waiting: bytearray, frames: Frames, passing: Passing, screen: int) -> Why | None:
     """Send what waits and show what came, as far as that goes now; if it is over, why."""
     try:
         with suppress(BlockingIOError, ConnectionError):  # it may have said why before it closed
@@ -105,7 +108,7 @@ def exchange(relay: socket.socket, waiting: bytearray, frames: Frames, screen: i
             for kind, data in frames.feed(came):
                 if kind == END:
                     return Why(data)
-                console.write(screen, data)
+                console.write(screen, passing.feed(data))
             return None if came else Why.LOST
     except (ConnectionError, BadData, ValueError):
         return Why.LOST

@@ -2,9 +2,9 @@
 
 For each person who comes it runs a tmux client on a terminal of its own, and passes bytes and window sizes.  So no
 tmux client ever runs as a person: a session can make one run any program (detach-client -E, lock-command), which here
-is one more program of the session's own user.  Nothing is filtered.  Who is slow waits alone; who says what the
-protocol (pco.outside.relay) does not know is put out.  It ends when nobody has looked for a while, and is started again
-by its socket.  All it imports it imports at its start: an upgrade may pass under it.
+is one more program of the session's own user.  It filters nothing: pco-attach does.  Who is slow waits alone; who says
+what the protocol (pco.outside.relay) does not know is put out.  It ends when nobody has looked for a while, and is
+started again by its socket.  All it imports it imports at its start: an upgrade may pass under it.
 """
 
 import os
