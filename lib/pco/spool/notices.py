@@ -68,9 +68,11 @@ class Outgoing:
                 yield name, found
 
     def release(self, name: str) -> None:
-        """A claimed notice is in a message, which is on disk: it has done its work."""
+        """A claimed notice is in a message, which is on disk: it has done its work, and no power cut brings it back."""
         with suppress(FileNotFoundError):
             os.unlink(self.sending / f"{name}.taken")
+        durable.sync_folder(self.sending)
+        durable.sync_folder(self.left)
 
     def drop(self, name: str) -> None:
         """Remove a notice that nobody wants."""

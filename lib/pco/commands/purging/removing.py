@@ -94,23 +94,30 @@ def traces(pco: Pco, key: str, runner: Runner) -> Iterator[Trace]:
             yield Trace(f"{folder}: the branch {branch_of(key)}", partial(mirror.forget, branch_of(key), GC_WITHIN))
     page = paths.www / home(key)
     if page.exists():
-        yield Trace(str(page), partial(page.unlink, missing_ok=True))
+        yield Trace(str(page), partial(_remove, page))
     for path in _notices(paths.spool, key):
-        yield Trace(str(path), partial(path.unlink, missing_ok=True))
+        yield Trace(str(path), partial(_remove, path))
     for path in sorted((paths.spool / "tmp").glob(f"{key}.*")):
-        yield Trace(str(path), partial(path.unlink, missing_ok=True))
+        yield Trace(str(path), partial(_remove, path))
     if days := [day for day in ledgers(pco) if _books(pco, day, key)]:
         yield Trace(f"its key in the ledgers of {len(days)} days", partial(nameless, pco, frozenset([key])))
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder without following a link, at its top or below.  Raises OSError."""
+    """Remove a folder without following a link, at its top or below, so that it stays away.  Raises OSError."""
     assert shutil.rmtree.avoids_symlink_attacks, "no other system than Linux runs pco"
     if folder.is_symlink():
         folder.unlink()
-        return
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+    else:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+    durable.sync_folder(folder.parent)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, so that no power cut brings it back when the purge is over.  Raises OSError."""
+    path.unlink(missing_ok=True)
+    durable.sync_folder(path.parent)
 
 
 def ledgers(pco: Pco) -> list[date]:
