@@ -234,7 +234,8 @@ def lay_out(top: Path) -> World:
     _sow(live / "plane", world.port)
     world.configure(
         paths={"root": str(home)},
-        health={"disk_free": "0%", "memory_free": "0M"},
+        # A long run comes back to a scene hours after it was laid out: its last poll is never too old to launch by.
+        health={"disk_free": "0%", "memory_free": "0M", "stale_after": "1000h"},
         sessions={"runner": "tmux", "command": ["true"], "start_within": "0s", "retry_after": "0s", "per_project": 4},
         plane={
             "url": f"http://127.0.0.1:{world.port}",
