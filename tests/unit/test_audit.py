@@ -2,6 +2,7 @@ import hashlib
 import itertools
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -24,6 +25,42 @@ def test_each_record_is_bound_to_the_one_before_also_over_months(tmp_path):
     assert json.loads(lines[0])["prev"] == audit.BEGINNING
     for before, after in itertools.pairwise(lines):
         assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
+
+
+def test_a_clock_that_goes_back_over_a_months_edge_breaks_no_chain(tmp_path):
+    for at in (NOVEMBER, DECEMBER, NOVEMBER, DECEMBER, NOVEMBER):
+        audit.append(tmp_path, at, "moved", "alice", "WEB-1", {"to": "approved"})
+
+    lines = records(tmp_path)
+    assert [len(path.read_bytes().splitlines()) for path in sorted(tmp_path.glob("*.jsonl"))] == [1, 4]
+    for before, after in itertools.pairwise(lines):
+        assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
+
+
+def test_programs_at_a_months_edge_write_one_chain(tmp_path):
+    """Half of them still see the old month, as each may whose clock was read a moment before."""
+
+    def write(n):
+        for _ in range(10):
+            audit.append(tmp_path, (NOVEMBER, DECEMBER)[n % 2], "moved", f"p{n}", "WEB-1", {})
+
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(write, range(8)))
+
+    lines = records(tmp_path)
+    assert len(lines) == 80
+    for before, after in itertools.pairwise(lines):
+        assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
+
+
+def test_a_month_that_was_begun_and_has_nothing_yet_is_bound_to_the_one_before(tmp_path):
+    audit.append(tmp_path, NOVEMBER, "a", "x", "", {})
+    (tmp_path / "2026-12.jsonl").touch()  # whoever made it was killed
+
+    audit.append(tmp_path, NOVEMBER, "b", "x", "", {})
+
+    first, second = records(tmp_path)
+    assert json.loads(second)["prev"] == hashlib.sha256(first).hexdigest()
 
 
 def test_a_record_says_when_what_who_and_which(tmp_path):

@@ -2,6 +2,8 @@
 
 Fields: `at` (ISO 8601, Z), `event`, `by`, `key` (a ticket's, or empty), `fields` (a mapping), `prev` (SHA-256 of the
 line before, in hex; of the last line of the month before at a month's start; 64 zeros at the very beginning).
+Where the clock has gone back over a month's edge, the record goes on in the file of the later month: files in the
+order of their names are one chain.
 A line is written whole with its newline and flushed.  A torn last line, left by a power cut, is kept and ended, and
 the next record is bound to it as it is: what was torn stays visible.
 
@@ -13,9 +15,10 @@ import errno
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
@@ -29,6 +32,7 @@ from pco.ground.frozen import dataclass
 BEGINNING = "0" * 64
 MOST_LINE = 1 << 20  # bytes; a longer one is read over
 DISORDER = timedelta(hours=1)  # by which a record may stand behind a younger one
+_FILE = re.compile(r"[0-9]{4}-[0-9]{2}\.jsonl")
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -48,20 +52,17 @@ def append(folder: Path, at: datetime, event: str, by: str, key: str, fields: di
 
     Raises SystemFault if it cannot be written, TryLater if another holds the file.
     """
-    path = folder / f"{at:%Y-%m}.jsonl"
     record = {"at": times.iso(at), "event": event, "by": by, "key": key, "fields": fields}
     try:
-        return reserve.spare(folder, lambda: _append(path, record))
+        return reserve.spare(folder, lambda: _append(folder, f"{at:%Y-%m}", record))
     except OSError as error:
-        raise SystemFault(f"audit: {path}: {error.strerror}") from error
+        raise SystemFault(f"audit: {error.filename or folder}: {error.strerror}") from error
 
 
-def _append(path: Path, record: dict[str, Any]) -> str:
+def _append(folder: Path, month: str, record: dict[str, Any]) -> str:
     """Add a record, bound to the one before; what a full disk leaves of it is taken back.  Raises OSError, TryLater."""
-    handle = os.open(path, _APPEND, 0o660)
-    try:
-        _lock(handle, path)
-        prev = _last_hash(handle) or _month_before(path.parent, path.name)
+    with _newest(folder, month) as (path, handle):
+        prev = _last_hash(handle) or _month_before(folder, path.name)
         data = json.dumps({**record, "prev": prev}, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         before = os.fstat(handle).st_size
         if os.write(handle, data) != len(data):
@@ -69,6 +70,38 @@ def _append(path: Path, record: dict[str, Any]) -> str:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
         return line_hash(data[:-1])
+
+
+@contextmanager
+def _newest(folder: Path, month: str) -> Iterator[tuple[Path, int]]:
+    """The file to add to, and a descriptor of it, locked: the month's, or a later one's if the clock has gone back.
+
+    Whoever begins a month holds the lock of the one before meanwhile: nobody adds to that after its end was read.
+    """
+    while True:
+        latest = _last_month(folder)
+        with ExitStack() as held:
+            if latest and latest < month:
+                held.enter_context(_locked(folder / f"{latest}.jsonl"))
+                if _last_month(folder) != latest:
+                    continue
+            path = folder / f"{max(latest, month)}.jsonl"
+            handle = held.enter_context(_locked(path))
+            if _last_month(folder) == path.stem:
+                yield path, handle
+                return
+
+
+def _last_month(folder: Path) -> str:
+    return max((name[:-6] for name in os.listdir(folder) if _FILE.fullmatch(name)), default="")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    handle = os.open(path, _APPEND, 0o660)
+    try:
+        _lock(handle, path)
+        yield handle
     finally:
         os.close(handle)
 
