@@ -1,7 +1,7 @@
 """What of a session's drawing reaches a terminal."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import corpus
@@ -41,6 +41,8 @@ KEPT_BACK = {
     "OSC as one character": b"\xc2\x9d",
     "DCS as one character": b"\xc2\x90",
     "CSI as one character": b"\xc2\x9b",
+    "OSC behind half a character": b"\xc2\xc2\x9d",
+    "OSC in two halves": b"\xc2\x05",
 }
 
 
@@ -83,10 +85,11 @@ def test_nothing_of_the_corpus_passes_that_would_be_dropped_from_what_passed():
         assert passed(once) == once
 
 
+@settings(max_examples=1000)
 @given(
     st.lists(
         st.sampled_from(
-            [b"\x1b", b"]", b"52;c;?", b"0;", b"\x07", b"\\", b"P", b"[", b"21", b"t", b"\xc2", b"\x9d", b"x"]
+            [b"\x1b", b"]", b"52;c;?", b"0;", b"\x07", b"\\", b"P", b"[", b"21", b"t", b"\xc2", b"\x9d", b"\x05", b"x"]
         )
     )
 )

@@ -133,7 +133,8 @@ class Site:
         for name in there - kept:
             os.unlink(os.path.join(fresh, name))  # begun by a process that was killed
         for name in {f"{key}.html" for key in wanted} & before - kept:
-            os.link(os.path.join(old, name), os.path.join(fresh, name))
+            with suppress(OSError):  # of another owner, fs.protected_hardlinks: it is made anew in a moment
+                os.link(os.path.join(old, name), os.path.join(fresh, name))
         try:
             if not durable.exchange(fresh, old):
                 _merge(fresh, old)

@@ -71,7 +71,10 @@ class Passing:
         if data[at] == 0xC2:
             if at + 1 == len(data):
                 return self._hold(data, at)
-            return (b"", at + 2) if 0x80 <= data[at + 1] <= 0x9F else (data[at : at + 2], at + 2)
+            if 0xA0 <= data[at + 1] <= 0xBF:
+                return data[at : at + 2], at + 2
+            # Of C1; or no character, and what is passed after it must not make it one.
+            return b"", at + (2 if 0x80 <= data[at + 1] <= 0x9F else 1)
         kind = data[at + 1 : at + 2]
         if kind == b"[":
             return self._csi(data, at)
