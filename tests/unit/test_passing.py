@@ -43,6 +43,8 @@ KEPT_BACK = {
     "CSI as one character": b"\xc2\x9b",
     "OSC behind half a character": b"\xc2\xc2\x9d",
     "OSC in two halves": b"\xc2\x05",
+    "OSC as one character in a title": b"\x1b]0;\xc2\x9d52;c;?\x07",
+    "an answerback in a title": b"\x1b]0;\x05\x07",
 }
 
 
@@ -85,7 +87,7 @@ def test_nothing_of_the_corpus_passes_that_would_be_dropped_from_what_passed():
         assert passed(once) == once
 
 
-@settings(max_examples=1000)
+@settings(max_examples=2000)
 @given(
     st.lists(
         st.sampled_from(

@@ -15,7 +15,8 @@ OSC = frozenset([b"0", b"1", b"2", b"4", b"8", b"10", b"11", b"12", b"104", b"11
 _SPECIAL = re.compile(rb"[\x05\x1b\xc2]")
 _CSI = re.compile(rb"\x1b\[([\x30-\x3f]*)([\x20-\x2f]*)([\x40-\x7e])")
 _CSI_BEGUN = re.compile(rb"\x1b\[[\x20-\x3f]{0,256}")
-_OSC = re.compile(rb"\x1b\](\d*)[^\x07\x18\x1a\x1b]*(?:\x07|\x1b\\)")
+_OSC = re.compile(rb"\x1b\](\d*)([^\x07\x18\x1a\x1b]*)(?:\x07|\x1b\\)")
+_CONTROL = re.compile(rb"[\x00-\x1f]|\xc2[\x80-\x9f]")
 _OSC_BEGUN = re.compile(rb"\x1b\][^\x07\x18\x1a\x1b]*\x1b?")
 _SHORT = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _SHORT_BEGUN = re.compile(rb"\x1b[\x20-\x2f]{0,8}")
@@ -103,7 +104,8 @@ class Passing:
     def _osc(self, data: bytes, at: int) -> tuple[bytes, int]:
         whole = _OSC.match(data, at)
         if whole and len(whole[0]) <= MOST:
-            return (whole[0] if whole[1] in OSC else b""), whole.end()
+            harm = whole[1] not in OSC or _CONTROL.search(whole[2])
+            return (b"" if harm else whole[0]), whole.end()
         begun = _OSC_BEGUN.match(data, at)
         assert begun
         if begun.end() == len(data) and begun.end() - at <= MOST:
