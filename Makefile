@@ -49,11 +49,12 @@ oldest: .venv/.oldest  ## the programs' tests under Debian 12's own versions of 
 	@share/need tmux git zsh strace openssl setpriv:util-linux
 	.venv/oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/programs
 
-faults: .venv/.test  ## kill programs at each call that touches files, refuse it, cut the power, lose writes; about 3 h (ARGS=)
+faults: .venv/.test  ## kill programs at each call that touches files, refuse it, cut the power, lose writes; about 5 h (ARGS=)
 	@share/need git strace $(DISKS)
 	$(PY) tests/faults/kills.py --workers $(WORKERS) $(ARGS)
 	$(if $(ARGS),,$(PY) tests/faults/network.py)
 	$(if $(ARGS),,$(PY) tests/faults/crowd.py)
+	$(if $(ARGS),,$(PY) tests/faults/life.py)
 
 bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
 	@share/need tmux git

@@ -5,6 +5,7 @@ imports are done once.  `traced` has one call of it go wrong.
 """
 
 import io
+import itertools
 import os
 import pkgutil
 import select
@@ -13,10 +14,12 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from faults.calls import KILL, STOP, TRACED
 from support import TOP
@@ -48,13 +51,23 @@ def load() -> None:
 class Started:
     """A program that runs; `gate` keeps it from beginning until `go`."""
 
-    def __init__(self, command: tuple[str, ...], environ: dict[str, str], scratch: Path, *, stdin: str = "") -> None:
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        environ: dict[str, str],
+        scratch: Path,
+        *,
+        stdin: str = "",
+        dies: int | None = None,
+    ) -> None:
         self.out, self.err = scratch / f"out.{time.monotonic_ns()}", scratch / f"err.{time.monotonic_ns()}"
         given = scratch / "stdin"
         given.write_text(stdin)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
         self.pid = os.fork()
         if not self.pid:
+            if dies is not None:
+                _deadly(dies)
             _run(command, environ, given, self.out, self.err)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._ends = os.pidfd_open(self.pid)
@@ -85,9 +98,11 @@ class Started:
         return Ended(code, *said, late)
 
 
-def run(command: tuple[str, ...], environ: dict[str, str], scratch: Path, stdin: str = "") -> Ended:
-    """Run a program to its end."""
-    started = Started(command, environ, scratch, stdin=stdin)
+def run(
+    command: tuple[str, ...], environ: dict[str, str], scratch: Path, stdin: str = "", dies: int | None = None
+) -> Ended:
+    """Run a program to its end; with `dies` it kills itself as it is about to make its n-th change, from 0."""
+    started = Started(command, environ, scratch, stdin=stdin, dies=dies)
     started.go()
     return started.end()
 
@@ -130,6 +145,22 @@ class Tracer:
         """What it wrote down, once the program has ended."""
         self._strace.communicate(timeout=20)
         return self.trace.read_text(errors="replace")
+
+
+def _deadly(changes: int) -> None:
+    """In the child: have it die at the n-th call of Python that changes a file, and at no other."""
+    left = itertools.count(changes, -1)
+
+    def deadly(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **more: Any) -> Any:
+            if next(left) <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **more)
+
+        return call
+
+    for name in ("write", "fchmod", "fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir", "truncate"):
+        setattr(os, name, deadly(getattr(os, name)))
 
 
 def _run(command: tuple[str, ...], environ: dict[str, str], given: Path, out: Path, err: Path) -> None:

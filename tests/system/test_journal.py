@@ -208,12 +208,14 @@ def test_an_error_of_a_ticket_is_found_by_its_key_with_what_may_mend_it(pco):
 
 
 def test_a_mistake_in_the_configuration_is_told_with_its_line_and_an_alert(pco):
-    pco.host.systemctl("stop", "pco-poll.timer")
+    pco.host.systemctl("stop", "pco-poll.timer", "pco-poll.service")  # a run that has begun has read the former one
     pco.host.write("/etc/pco/pco.yaml.d/wrong.yaml", "log: {levle: info}\n")
-    pco.host.systemctl("start", "pco-poll.service", code=1)
-    pco.wait("the alert", lambda: bool(alerts(pco, "pco-poll.service")))
-    pco.host.exec("rm", "/etc/pco/pco.yaml.d/wrong.yaml")
-    pco.host.systemctl("start", "pco-poll.timer")
+    try:
+        pco.host.systemctl("start", "pco-poll.service", code=1)
+        pco.wait("the alert", lambda: bool(alerts(pco, "pco-poll.service")))
+    finally:
+        pco.host.exec("rm", "/etc/pco/pco.yaml.d/wrong.yaml")
+        pco.host.systemctl("start", "pco-poll.timer")
 
     (entry,) = pco.host.journal(f"MESSAGE_ID={messages.message_id('misconfigured')}", "SYSLOG_IDENTIFIER=pco-poll")
     assert "/etc/pco/pco.yaml.d/wrong.yaml:1: log.levle: unknown key (did you mean level?)" in entry["MESSAGE"]

@@ -453,7 +453,7 @@ BREAKAGES = (
     Breakage("nobody may approve", "gpasswd -d alice pco", "gpasswd -a alice pco", ("22.3",)),
     Breakage(
         "the audit record was changed",
-        "f=$(ls /var/lib/pco/audit/*.jsonl | tail -1); cp -p $f /root/audit; sed -i '2s/alice/mallory/' $f; "
+        "f=$(ls /var/lib/pco/audit/*.jsonl | tail -1); cp -p $f /root/audit; sed -i '0,/alice/s//mallory/' $f; "
         "! cmp -s $f /root/audit",
         "cp -p /root/audit $(ls /var/lib/pco/audit/*.jsonl | tail -1)",
         ("22.1",),

@@ -16,7 +16,6 @@ releases it.
 import os
 import socket
 import sys
-import time
 from collections import Counter
 from dataclasses import field, replace
 from pathlib import Path
@@ -204,7 +203,7 @@ def claim(pco: Pco, ticket: Ticket, limit: int) -> Ticket | None:
             host=socket.gethostname(),
             slot=admission.lowest_free(slots),
             boot_id=boot.boot_id(),
-            boot_time=time.clock_gettime(time.CLOCK_BOOTTIME),
+            boot_time=boot.clock(),
         )
         claimed = replace(ticket.with_round(attempts=(*ticket.round.attempts, begun)), stop=None, hold=None)
         return pco.spool.move(claimed, State.ACTIVE)
