@@ -111,7 +111,7 @@ class Stage:
         if fault.startswith((CUT, LOST)):
             from faults import cuts, images
 
-            if not cuts.possible(fault):
+            if not cuts.possible():
                 return []
             return cuts.points(self, fault) if fault.startswith(CUT) else images.points(self, fault, self.seed)
         if fault == ORDER:

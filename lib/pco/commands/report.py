@@ -61,7 +61,7 @@ def main(pco: Pco, since: str, until: str, form: str, top: int, digest: bool, we
 
     if digest and weekly:
         raise click.UsageError("either --digest or --weekly")
-    pco.spool  # noqa: B018 - says at once that it is not there, or may not be used
+    _ = pco.spool  # says at once that it is not there, or may not be used
     if digest or weekly:
         send(pco, "daily-digest" if digest else "weekly-report", 1 if digest else 7)
         return
