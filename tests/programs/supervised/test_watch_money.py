@@ -86,9 +86,11 @@ def test_a_session_that_has_no_money_left_is_ended_at_once_and_its_ticket_fails_
 
 def test_a_limit_that_is_changed_counts_for_what_runs(yard: Yard, watch: object) -> None:
     ran(yard, "WEB-1")
+    says(yard, "WEB-1", 1.1)
+    until(lambda: today(yard).total == 1.1)
 
     budget(yard, ticket_usd=0.5)
-    says(yard, "WEB-1", 1.1)
+    yard.ring()
 
     assert "$1.10 of $0.50" in yard.comes_to("WEB-1", State.FAILED).history[-1].why
 
