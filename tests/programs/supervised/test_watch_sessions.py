@@ -5,8 +5,10 @@ import signal
 import time
 from dataclasses import replace
 
-from pco.ground import leavings
+from pco.commands.watching import desk
+from pco.ground import boot, leavings
 from pco.ground.ticket import State, Stop
+from pco.run import Pco
 from sessions import Yard, git, sh, until
 from support import T0
 
@@ -51,6 +53,33 @@ def test_a_session_that_commits_and_hands_over_a_summary_is_completed_with_its_w
     assert work and [c.subject for c in work.commits] == ["the work"]
     assert (work.uncommitted, work.problem, "got" in work.diffstat) == (1, "", True)
     assert git("--git-dir", str(yard.mirror), "show", "pco/WEB-1:got") == "Work on WEB-1."
+
+
+def test_who_rings_while_others_are_dealt_with_is_looked_at_again_at_once(yard: Yard) -> None:
+    pco = Pco("pco-watch")
+    pco.config_file = str(yard.site.config)
+    rings: list[bool] = []
+
+    def first_one_done() -> None:
+        if not rings:
+            leavings.write_account(yard.out(first), leavings.Account(1.0))
+            rings.append(True)
+            time.sleep(2 * desk.LONG)
+
+    for key in ("WEB-1", "WEB-2"):
+        yard.run(key, FOREVER)
+        until(lambda key=key: list(yard.out(key).glob("events/*.json")))
+    first, _ = yard.site.spool().keys(State.ACTIVE)
+    quiet = desk.Desk(pco, yard.tmux, lambda: None)
+    until(lambda: quiet.scan(lambda: False) > boot.clock() + desk.SOON)
+
+    busy = desk.Desk(pco, yard.tmux, first_one_done)
+    due = busy.scan(lambda: rings == [True] and rings.append(False) is None)
+
+    assert yard.ticket(first).cost == 0.0
+    assert due <= boot.clock()
+    busy.scan(lambda: False)
+    assert yard.ticket(first).cost == 1.0
 
 
 def test_the_next_launch_the_push_and_the_dashboard_are_woken_when_a_session_is_over(yard: Yard, watch: object) -> None:
