@@ -9,7 +9,7 @@ MAKER    = $(if $(wildcard /usr/lib/python3/dist-packages/click/core.py),/usr/bi
 INSTALL  = $(PYTHON) share/install/install.py --prefix $(PREFIX) $(if $(DESTDIR),--root $(DESTDIR))
 WORKERS ?= 2
 
-.PHONY: help demo test check fast oldest faults bench soak release-check install needed uninstall clean man completion deb pictures board-pictures walk-through
+.PHONY: help demo test check fast oldest faults bench soak lighthouse release-check install needed uninstall clean man completion deb pictures board-pictures walk-through
 
 help:  ## show this
 	@echo "make TARGET, where TARGET is one of"
@@ -65,7 +65,12 @@ soak: .venv/.test  ## as root: wake-ups as the figures ask, 20 test tickets at o
 	PCO_SOAK=1 $(PY) -m pytest -q --timeout 1800 tests/system/test_waking.py \
 		tests/system/test_trials.py tests/system/test_production.py
 
-release-check: test faults bench soak  ## what is too long for CI: everything, with coverage
+lighthouse: .venv/.test  ## as root: have Lighthouse score the dashboard's pages
+	@share/need --install $$($(PY) tests/system/machine.py)
+	@share/need chromium npm && tests/browser/fetch build/lighthouse lighthouse
+	@$(PY) tests/browser/lighthouse.py
+
+release-check: test faults bench soak lighthouse  ## what is too long for CI: everything, with coverage
 	COVERAGE_FILE=build/coverage $(PY) -m coverage run -m pytest -q tests
 	COVERAGE_FILE=build/coverage $(PY) -m coverage report --skip-covered
 

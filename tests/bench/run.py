@@ -17,7 +17,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:1] = [str(TOP / "lib"), str(TOP / "tests")]
 
-from bench import booted, growing, hooking, remembering, showing, starting, supervising, telling, writing  # noqa: E402
+from bench import booted, growing, hooking, recovering, remembering, showing, starting, supervising, telling, writing  # noqa: E402
 from bench.measure import Figure  # noqa: E402
 
 BENCHES = {
@@ -26,6 +26,7 @@ BENCHES = {
     "durable": writing.durable,
     "finished": growing.finished,
     "requests": growing.requests,
+    "recovery": recovering.recovery,
     "dashboard": showing.dashboard,
     "report": telling.report,
     "complete": supervising.summary,

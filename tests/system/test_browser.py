@@ -6,36 +6,11 @@ It looks once at a page of every kind, of a pco that looks lived in; each test j
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from host import Host
-from installed import TOP, Installed
+from exhibited import ADDRESS, KEYS, browser, exhibited
 
-WWW = "/var/lib/pco/www"
-LINK = "ln -sf /usr/local/share/pco/nginx/pco.conf /etc/nginx/sites-enabled/pco && nginx -t && systemctl reload nginx"
-MODULES = TOP / "build" / "browser"
-# A pco that looks lived in, with long lanes, and a record that cannot be read.
-EXHIBIT = f"""\
-export PCO_NO_VENV=1
-/usr/bin/python3 /src/share/demo/exhibit.py /root/exhibit 700
-echo '{{' > /root/exhibit/spool/pending/WEB-900.json
-PCO_CONFIG=/root/exhibit/pco.yaml /usr/bin/python3 /src/bin/pco-dashboard
-cp -r /root/exhibit/www/. {WWW}/ && chmod -R a+rX {WWW}
-"""
-KEYS = {
-    "blocked": "WEB-1",
-    "pending": "WEB-2",
-    "completed": "WEB-3",
-    "active": "INF-4",
-    "posted": "WEB-5",
-    "held": "WEB-7",
-    "failed": "INF-8",
-    "outbox": "WEB-9",
-    "rejected": "INF-12",
-    "unreadable": "WEB-900",
-}
 MOST_HTML = {"/index.html": 300_000}  # bytes; of any other page
 MOST_OTHER = 200_000
 MOST_BESIDE = 60_000  # style, script and icon together
@@ -45,22 +20,10 @@ Seen = dict[str, Any]
 @pytest.fixture(scope="module")
 def seen(able: None) -> Iterator[Seen]:
     """What the browser saw."""
-    assert (MODULES / ".ready").is_file() and Path("/usr/bin/chromium").exists(), (
-        "a browser and what drives it are needed: apt install chromium npm; tests/browser/fetch build/browser"
-    )
-    host = Host(f"b{os.getpid()}").up()
-    try:
-        host.exec("sh", "-c", "find /etc/nginx/sites-enabled /etc/nginx/conf.d -mindepth 1 ! -name default -delete")
-        host.systemctl("enable", "--now", "nginx")
-        Installed(host).install()
-        host.exec("sh", "-c", LINK)
-        host.exec("sh", "-e", "-c", EXHIBIT, timeout=300)
-        month = host.exec("sh", "-c", f"cd {WWW} && ls ????-??.html | tail -1").stdout.strip()
-        pages = ["/index.html", "/lane-pending.html", f"/{month}", *(f"/ticket/{key}.html" for key in KEYS.values())]
-        look = ["node", "/src/tests/browser/look.mjs", "/src/build/browser", "https://localhost", *pages]
+    modules = browser()
+    with exhibited(f"b{os.getpid()}") as (host, pages):
+        look = ["node", "/src/tests/browser/look.mjs", str(modules), ADDRESS, *pages]
         yield json.loads(host.exec(*look, timeout=1200).stdout)
-    finally:
-        host.down()
 
 
 def told(seen: Seen, what: str) -> dict[str, Any]:

@@ -7,13 +7,11 @@ opened as bare files, which no policy guards.  Control: the same texts as they a
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from exhibited import ADDRESS, WWW, browser, served
 from host import Host
-from installed import Installed
-from test_browser import LINK, MODULES, WWW
 
 import corpus
 import stocked
@@ -22,7 +20,6 @@ from pco.ground.ticket import State
 pytestmark = pytest.mark.timeout(600)
 HOME = "/root/corpus"
 MARK = "/run/corpus-ran"
-BASE = "https://localhost"
 # Makes the pages of a pco in which each text is everywhere; the report, and the comments; and all of it without a filter.
 STOCK = f"""\
 import subprocess
@@ -61,26 +58,16 @@ Seen = dict[str, Any]
 @pytest.fixture(scope="module")
 def host(able: None) -> Iterator[Host]:
     """A host with an nginx that shows these pages."""
-    assert (MODULES / ".ready").is_file() and Path("/usr/bin/chromium").exists(), (
-        "a browser and what drives it are needed: apt install chromium npm; tests/browser/fetch build/browser"
-    )
-    host = Host(f"h{os.getpid()}").up()
-    try:
-        host.exec("sh", "-c", "find /etc/nginx/sites-enabled /etc/nginx/conf.d -mindepth 1 ! -name default -delete")
-        host.systemctl("enable", "--now", "nginx")
-        pco = Installed(host)
-        pco.install()
-        host.exec("sh", "-c", LINK)
+    browser()
+    with served(f"h{os.getpid()}") as pco:
         pco.python(STOCK, timeout=120)
-        host.exec("sh", "-c", f"cp -r {HOME}/www/. {WWW}/ && chmod -R a+rX {WWW}")
-        yield host
-    finally:
-        host.down()
+        pco.host.exec("sh", "-c", f"cp -r {HOME}/www/. {WWW}/ && chmod -R a+rX {WWW}")
+        yield pco.host
 
 
 def opened(host: Host, *pages: str) -> Seen:
     """What a browser saw of these."""
-    look = ["node", "/src/tests/browser/harm.mjs", "/src/build/browser"]
+    look = ["node", "/src/tests/browser/harm.mjs", str(browser())]
     return dict(json.loads(host.exec(*look, *pages, timeout=300).stdout))
 
 
@@ -100,7 +87,7 @@ def shown(host: Host) -> list[str]:
 def test_texts_that_mean_harm_do_nothing_on_any_page(host):
     names = shown(host)
 
-    seen = opened(host, *(BASE + name for name in names))
+    seen = opened(host, *(ADDRESS + name for name in names))
 
     assert seen["opened"] == len(names) > len(corpus.ALL) + 80
     assert {"/index.html", "/lane-pending.html", "/2026-11.html", "/ticket/WEB-3.html", "/ticket/WEB-532.html"} <= {
@@ -125,7 +112,7 @@ def test_texts_that_mean_harm_do_nothing_in_comments_that_no_policy_guards(host)
 
 
 def test_without_the_filters_they_do_all_of_it_and_the_policy_still_lets_none_run(host):
-    bare, guarded = opened(host, f"{HOME}/raw"), opened(host, f"{BASE}/raw.html")
+    bare, guarded = opened(host, f"{HOME}/raw"), opened(host, f"{ADDRESS}/raw.html")
 
     assert {what for what in QUIET if not bare[what]} <= {"refused", "left"}
     assert guarded["refused"] and guarded["said"] and guarded["unseen"] and guarded["acting"]
