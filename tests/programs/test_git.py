@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pco.ground.errors import BadConfig, BadData, TryLater, Unavailable
+from pco.outside import bundles, gitlocks
 from pco.outside import git as outside
-from pco.outside import gitlocks
 from pco.outside.git import Mirror, Workspace, branch_of
 
 SOON = timedelta(seconds=30)
@@ -76,6 +76,12 @@ def bundled(workspace, tmp_path):
     """The bundle of the workspace's branch."""
     assert workspace.bundle(tmp_path / "work.bundle", "pco/WEB-1")
     return tmp_path / "work.bundle"
+
+
+def made_long_ago(folder):
+    """Have all objects of a repository look as if they had been there for a day."""
+    for path in (folder / "objects").rglob("*"):
+        os.utime(path, times=(0, os.stat(path).st_mtime - 86_400))
 
 
 # The mirror.
@@ -156,17 +162,89 @@ def test_what_a_crash_left_of_a_mirror_that_has_no_name_yet_is_in_nobodys_way(tm
     assert [path.name for path in made.folder.parent.iterdir()] == ["web.git"]
 
 
-@pytest.mark.parametrize("lock", ["refs/heads/main.lock", "config.lock", "packed-refs.lock", "refs/heads/old.lock"])
-def test_a_lock_that_a_power_cut_left_in_a_mirror_is_in_nobodys_way(mirror, upstream, lock):
+@pytest.mark.parametrize(
+    "left",
+    [
+        ["refs/heads/main.lock"],
+        ["config.lock"],
+        ["packed-refs.lock"],
+        ["packed-refs.lock", "packed-refs.new"],
+        ["packed-refs.new"],
+        ["refs/heads/old.lock"],
+        ["objects/maintenance.lock"],
+    ],
+    ids=" ".join,
+)
+def test_a_lock_that_a_power_cut_left_in_a_mirror_is_in_nobodys_way(mirror, upstream, left):
     git(upstream, "branch", "old")
     mirror.refresh(SOON)
+    git(mirror.folder, "pack-refs", "--all")
     git(upstream, "branch", "-D", "old")
     commit(upstream, message="Second")
-    (mirror.folder / lock).touch()
+    for lock in left:
+        (mirror.folder / lock).touch()
 
     mirror.refresh(SOON)
 
     assert tips(mirror.folder) == tips(upstream)
+    assert "objects/maintenance.lock" not in left or not (mirror.folder / left[0]).exists()
+
+
+@pytest.mark.parametrize(
+    "left", ["objects/info/commit-graph.lock", "gc.pid.lock", "gc.pid", "packed-refs.new", "objects/maintenance.lock"]
+)
+def test_a_branch_is_forgotten_whatever_an_earlier_gc_left_locked(mirror, upstream, left):
+    git(mirror.folder, "update-ref", "refs/heads/pco/WEB-1", "main")
+    (mirror.folder / left).parent.mkdir(exist_ok=True)
+    # What gc.pid says is one that lives, and is no git.
+    (mirror.folder / left).write_text(f"{os.getpid()} {socket.gethostname()}")
+
+    assert mirror.forget("pco/WEB-1", SOON)
+
+    assert not mirror.holds("pco/WEB-1")
+
+
+def test_a_branch_whose_commits_could_not_be_removed_is_still_held_until_they_are(mirror, workspace, tmp_path):
+    tip = commit(workspace.folder, "a")
+    mirror.take_bundle(bundled(workspace, tmp_path), "WEB-1", SOON)
+    made_long_ago(mirror.folder)
+    lock = mirror.folder / "gc.pid.lock"
+    lock.touch()
+    with gitlocks.at_work(mirror.folder), pytest.raises(TryLater, match="not removed yet"):
+        mirror.forget("pco/WEB-1", SOON)
+    assert mirror.tip("pco/WEB-1") is None
+    assert mirror.has(tip)
+    assert mirror.holds("pco/WEB-1")
+
+    mirror.forget("pco/WEB-1", SOON)
+
+    assert not mirror.has(tip)
+    assert not mirror.holds("pco/WEB-1")
+
+
+@pytest.mark.parametrize("lock", ["index.lock", "objects/info/commit-graph.lock", "packed-refs.new"])
+def test_a_lock_that_a_killed_session_left_in_its_workspace_is_in_nobodys_way(workspace, mirror, lock):
+    (workspace.folder / ".git" / lock).parent.mkdir(exist_ok=True)
+    (workspace.folder / ".git" / lock).touch()
+
+    workspace.clone(mirror.folder, "main", "pco/WEB-1", SOON)
+
+    assert not (workspace.folder / ".git" / lock).exists()
+
+
+def test_all_branches_of_a_bundle_are_set_though_a_lock_was_left_on_one(mirror, upstream, tmp_path):
+    for key in ("WEB-1", "WEB-2"):
+        git(mirror.folder, "update-ref", f"refs/heads/pco/{key}", "main")
+    bundles.write(mirror, tmp_path / "all.bundle")
+    empty = Mirror(tmp_path / "mirrors" / "new.git", str(upstream))
+    empty.make()
+    (empty.folder / "refs" / "heads" / "pco").mkdir()
+    (empty.folder / "refs" / "heads" / "pco" / "WEB-1.lock").touch()
+
+    with open(tmp_path / "all.bundle", "rb") as bundle:
+        taken = bundles.take(empty, bundle)
+
+    assert bundles.branches(empty) == taken == bundles.branches(mirror)
 
 
 def test_a_lock_in_a_mirror_stays_as_long_as_a_git_is_at_work_there(mirror, upstream):

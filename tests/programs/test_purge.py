@@ -12,6 +12,7 @@ import pytest
 from pco.ground import audit, spend
 from pco.ground.spend import Book, Spent
 from pco.ground.ticket import State
+from pco.outside import gitlocks
 from pco.spool.notices import Notice, leave
 from programs.backing import furnish, git, mirror
 from support import T0, WEB, Site, a_ticket, put
@@ -123,6 +124,26 @@ def test_what_a_crash_cut_off_the_next_retention_finishes(full, tmp_path, number
         assert full.spool().find("WEB-6") is State.POSTED, "it was not even begun"
         assert purged(full) == []
     assert remains(full, "WEB-8") == others
+
+
+def test_a_purge_is_not_over_before_the_commits_are_gone(full):
+    folder = full.home / "mirrors" / f"{WEB}.git"
+    tip = git("rev-parse", "pco/WEB-6", cwd=folder)
+    for path in folder.rglob("*"):
+        os.utime(path, (T0.timestamp() - 86400 * 30,) * 2) if path.is_file() else None
+    (folder / "gc.pid.lock").touch()
+
+    with gitlocks.at_work(folder):  # another git works there: the lock may be its own
+        full.run("pco-purge", "--yes", "WEB-6", code=75)
+        full.run("pco-retention", code=75)
+    assert git("cat-file", "-t", tip, cwd=folder) == "commit"
+    assert purged(full) == []
+    full.run("pco-retention")
+
+    assert purged(full) == [("WEB-6", "from why")]
+    assert remains(full, "WEB-6") == []
+    with pytest.raises(Exception, match="exit status"):
+        git("cat-file", "-e", tip, cwd=folder)
 
 
 def test_a_ticket_that_came_back_meanwhile_is_another_one_and_stays(full):

@@ -80,6 +80,8 @@ class Mirror:
         is in it.
         """
         self.make()
+        if gitlocks.silent(self.folder):
+            gitlocks.cleared(self.folder)
         # `pco` too: as a branch it would stand in the way of the folder pco/.
         refs = ["+refs/heads/*:refs/heads/*", "^refs/heads/pco/*", "^refs/heads/pco"]
         fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
@@ -165,14 +167,28 @@ class Mirror:
     def forget(self, branch: str, timeout: timedelta) -> bool:
         """Remove a branch, and objects that only it had; those that are younger than an hour stay for the next time.
 
-        Such ones may belong to work that is just being taken in.  Says whether there was one.  Raises PcoError.
+        Such ones may belong to work that is just being taken in.  Says whether there was one.  Raises PcoError; then
+        the mirror still `holds` it, if only its objects.
         """
-        ref = f"refs/heads/{branch}"
-        if self._line(["rev-parse", "--quiet", "--verify", "--end-of-options", ref]) is None:
+        if not self.holds(branch):
             return False
-        _done(self.git(["update-ref", "-d", ref], QUICK), f"cannot remove {ref}", BadData)
-        _done(self.git(["gc", "--quiet", "--prune=1.hour.ago"], timeout), "what only it had is not removed yet")
+        try:
+            durable.replace(self._unforgotten(branch), b"", 0o640)
+            _done(self.git(["update-ref", "-d", f"refs/heads/{branch}"], QUICK), f"cannot remove {branch}", BadData)
+            _done(self.git(["gc", "--quiet", "--prune=1.hour.ago"], timeout), "what only it had is not removed yet")
+            self._unforgotten(branch).unlink()
+        except OSError as error:
+            raise SystemFault(f"{error.filename or self.folder}: {error.strerror}") from error
         return True
+
+    def holds(self, branch: str) -> bool:
+        """Whether a branch is there, or was removed and what only it had may still be."""
+        asked = ["rev-parse", "--quiet", "--verify", "--end-of-options", f"refs/heads/{branch}"]
+        return self._unforgotten(branch).exists() or (self.folder.is_dir() and self._line(asked) is not None)
+
+    def _unforgotten(self, branch: str) -> Path:
+        """A file that says that a branch is being forgotten; git takes no notice of it."""
+        return self.folder / f"pco-forgets-{branch.replace('/', '-')}"
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit where two histories parted; None if they have nothing in common."""
@@ -207,7 +223,10 @@ class Mirror:
         # --git-dir: nothing is looked for in the folders above.
         # core.fsync: refs, too, not only packs, survive a power cut.
         words = [f"--git-dir={self.folder}", "-c", "core.fsync=all", *args]
+        begins = os.lseek(stdin, 0, os.SEEK_CUR) if stdin >= 0 else 0
         for last in (False, True):
+            if last and stdin >= 0:  # else git found nothing more to read, and would be content
+                os.lseek(stdin, begins, os.SEEK_SET)
             with gitlocks.at_work(self.folder) as held:
                 result = _git(words, timeout, most, stdin, umask=_GROUP, inherited=held)
             if last or not (gitlocks.refused(result.error) and gitlocks.cleared(self.folder)):

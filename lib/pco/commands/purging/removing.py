@@ -90,7 +90,7 @@ def traces(pco: Pco, key: str, runner: Runner) -> Iterator[Trace]:
         yield Trace("what its agents wrote", partial(runner.clean, key))
     for folder in sorted(paths.mirrors.glob("*.git")):
         mirror = Mirror(folder, "")
-        if mirror.tip(branch_of(key)):
+        if mirror.holds(branch_of(key)):
             yield Trace(f"{folder}: the branch {branch_of(key)}", partial(mirror.forget, branch_of(key), GC_WITHIN))
     page = paths.www / home(key)
     if page.exists():
