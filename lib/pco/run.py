@@ -227,16 +227,16 @@ class Pco:
     def _tell(self, message: str, record: dict[str, Any]) -> None:
         """An announcement is for the journal wherever it is made, so that this has the whole way of a ticket.
 
-        Not so that of a pco under a `paths.root` of its own, in a checkout or a test: the machine's journal is not its.
+        So whatever the level: what the journal was not told of could be taken out of the audit record unseen.  Not so
+        that of a pco under a `paths.root` of its own, in a checkout or a test: the machine's journal is not its.
         """
         priority, message = record.pop("PRIORITY"), self.hide(message)
-        if self.voice.streams:
-            if priority <= self._threshold():
-                self.voice.say(priority, message, record)
+        if self.voice.streams and priority <= self._threshold():
+            self.voice.say(priority, message, record)
             return
-        if LEVELS["info"] <= self._threshold():
+        if not self.voice.streams and LEVELS["info"] <= self._threshold():
             self.voice.write(LEVELS["info"], message)
-        if self.config.paths.root is None and priority <= LEVELS[self.config.log.level]:
+        if self.config.paths.root is None:
             self.voice.record(priority, message, record)
 
     def _threshold(self) -> int:

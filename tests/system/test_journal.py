@@ -1,5 +1,6 @@
 """The journal of a machine with pco on it: a ticket's whole way, what failed, how much is said."""
 
+import hashlib
 import json
 import re
 import time
@@ -33,6 +34,14 @@ for n, line in enumerate(lines[1:], 1):
 """
 CHANGED = "lines[-1] = lines[-1].replace('pco-', 'pcx-')"
 REWRITTEN = [f"{OPENED}{change}{WRITTEN}" for change in ("lines.pop()", CHANGED, ANEW)]
+WHOLE = re.compile(r"(\d+) records in 1 file: whole; the journal was told of \1 of them")
+FORGED = """\
+import socket, sys
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+out.connect("/run/systemd/journal/socket")
+for hash in sys.argv[1:]:
+    out.send(f"MESSAGE=x\\nPCO_AUDIT={hash}\\n".encode())
+"""
 FULL = """\
 import socket
 out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -79,25 +88,74 @@ def new_ticket(pco: Installed, name: str) -> str:
     return key
 
 
-def test_the_audit_record_is_known_to_the_journal_and_what_is_rewritten_is_found(pco, posted):
-    def verify(code: int) -> str:
-        pco.host.exec("journalctl", "--sync")
-        done = pco.host.exec("pco-audit", "verify", code=code)
-        return str(done.stdout + done.stderr)
+def verify(pco: Installed, code: int) -> str:
+    """What pco-audit says about the whole record, of which it must think as the exit code says."""
+    pco.host.exec("journalctl", "--sync")
+    done = pco.host.exec("pco-audit", "verify", code=code)
+    return str(done.stdout + done.stderr)
 
-    assert re.search(
-        r"(\d+) records in 1 file: whole; the journal was told of \1 of them, and of nothing else", verify(0)
-    )
+
+def record_of(pco: Installed) -> str:
+    """The path of the audit record of this month."""
+    return str(pco.host.exec("sh", "-c", "ls /var/lib/pco/audit/*.jsonl").stdout.strip())
+
+
+def forge(pco: Installed, *hashes: str) -> None:
+    """Have a stranger tell the journal of lines."""
+    pco.python(FORGED, *hashes, user="nobody")
+
+
+def test_the_audit_record_is_known_to_the_journal_and_what_is_rewritten_is_found(pco, posted):
+    assert re.search(f"{WHOLE.pattern}, and of nothing else", verify(pco, 0))
     assert "not compared with the journal" in pco.run("pco-audit", "verify")
-    path = pco.host.exec("sh", "-c", "ls /var/lib/pco/audit/*.jsonl").stdout.strip()
+    path = record_of(pco)
     whole = pco.host.read(path)
     for rewritten in REWRITTEN:
         pco.python(rewritten, path)
-        assert "is no longer there, or was changed" in verify(65), rewritten
+        assert "is no longer there, or was changed" in verify(pco, 65), rewritten
         pco.host.exec("tee", path, input=whole)
-    forged = "import socket; s = socket.socket(1, 2); s.connect('/run/systemd/journal/socket')"
-    pco.python(f"{forged}; s.send(b'MESSAGE=x\\nPCO_AUDIT=' + b'0' * 64 + b'\\n')", user="nobody")
-    assert "nobody, who is none of pco's users, told the journal of a line" in verify(0)
+
+
+def test_a_month_that_is_gone_before_its_time_is_found(pco, posted):
+    path = record_of(pco)
+    pco.host.exec("mv", path, "/var/lib/pco/audit/away")
+
+    said = verify(pco, 65)
+    pco.host.exec("mv", "/var/lib/pco/audit/away", path)
+
+    assert f"{path.rpartition('/')[2]} is gone, and was not due to go" in said
+    assert "is no longer there" not in verify(pco, 0)
+
+
+def test_strangers_who_flood_the_journal_hide_no_line_that_was_taken_away(pco, posted):
+    path = record_of(pco)
+    whole = pco.host.read(path)
+    last = hashlib.sha256(whole.splitlines()[-1].encode()).hexdigest()
+
+    forge(pco, *(f"{n:064x}" for n in range(30)), last)
+    assert "nobody, who is none of pco's users, told the journal of a line" in verify(pco, 0)
+    pco.python(REWRITTEN[0], path)
+    forge(pco, last)
+    said = verify(pco, 65)
+    pco.host.exec("tee", path, input=whole)
+
+    assert said.count("is no longer there, or was changed") == 1
+    assert last in said
+
+
+def test_at_a_level_that_says_little_the_journal_is_told_of_each_line_all_the_same(pco, posted):
+    keys = [new_ticket(pco, "In silence"), new_ticket(pco, "In the silence of a unit")]
+    pco.host.write("/etc/pco/pco.yaml.d/quiet.yaml", "log: {level: error}\n")
+    try:
+        pco.run("pco-queue", "reject", keys[0])
+        pco.host.exec("systemd-run", "--quiet", "--wait", "--uid=alice", "pco-queue", "reject", keys[1])
+        assert pco.states()[keys[0]] == pco.states()[keys[1]] == "rejected"
+        found = WHOLE.search(verify(pco, 0))
+    finally:
+        pco.host.exec("rm", "/etc/pco/pco.yaml.d/quiet.yaml")
+
+    assert found
+    assert all(logged(pco, f"PCO_KEY={key}", "PCO_STATE=rejected") for key in keys)
 
 
 def drop_in(pco: Installed, unit: str, text: str) -> None:

@@ -172,11 +172,24 @@ def test_a_pco_with_a_root_of_its_own_stays_out_of_the_machines_journal(tmp_path
     assert heard() == []
 
 
-def test_what_the_configured_level_keeps_out_stays_out_wherever_it_happens(tmp_path, heard, unit):
-    a_pco(tmp_path, "pco-queue", level="warning").announce("moved", a_moved_ticket())
+@pytest.mark.parametrize("level", ["warning", "error"])
+@pytest.mark.parametrize("program", ["pco-queue", "pco-watch"])
+def test_what_is_audited_the_journal_is_told_of_whatever_the_level(tmp_path, heard, unit, capfd, program, level):
+    a_pco(tmp_path, program, level=level).announce("moved", a_moved_ticket())
+    with unit as said:
+        a_pco(tmp_path, program, level=level).announce("moved", a_moved_ticket())
+        a_pco(tmp_path, program, level=level).log("info", "so much for that")
+        assert said() == ""
+
+    lines = next((tmp_path / "audit").glob("*.jsonl")).read_bytes().splitlines()
+    assert [fields(record)["PCO_AUDIT"] for record in heard()] == [[audit.line_hash(line)] for line in lines]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_private_pco_tells_the_journal_nothing_that_its_level_keeps_out(tmp_path, heard, unit):
     with unit:
-        a_pco(tmp_path, level="warning").announce("moved", a_moved_ticket())
-        a_pco(tmp_path, level="warning").announce("moved", failed_ticket())
+        a_pco(tmp_path, root=True, level="warning").announce("moved", a_moved_ticket())
+        a_pco(tmp_path, root=True, level="warning").announce("moved", failed_ticket())
 
     assert [fields(record)["PCO_STATE"] for record in heard()] == [["failed"]]
 

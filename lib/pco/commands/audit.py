@@ -5,13 +5,16 @@ whom (the person who logged in, also behind sudo), about which ticket, and why. 
 for each month, one JSON object a line.
 
 Each line carries the hash of the line before it, so that one that was changed, taken away, put in or moved stands out.
-The journal, which those who may write the record cannot rewrite, is told the hash of each new line (PCO_AUDIT): so also
-a record that was written anew as a whole, or cut at its end, is found out.  verify compares both.
+The journal, which those who may write the record cannot rewrite, is told the hash of each new line (PCO_AUDIT),
+whatever log.level says: so also a record that was written anew as a whole, or cut at its end, is found out.  verify
+compares both.  What others than root, pco and the members of group pco told the journal is a warning and no more.
 
-The first line of all follows from nothing that is still there: pco-retention removes months that are too old, as whole
-files.  Where log.level is warning or above the journal is told of few lines.
+The first line of all follows from nothing that is still there: pco-retention removes months that are older than
+retention.audit, as whole files.  No other month may be gone: whoever makes retention.audit longer is told of those that
+went before, as long as the journal knows them.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pco.ground.audit import Record
+    from pco.outside.heads import Told
     from pco.rules.period import Period
 
 FORMS = ("table", "json", "jsonl")
-MOST_TOLD = 20
+MOST_TOLD = 20  # that are printed of a kind; all are looked at
+TOLD_WITHIN = timedelta(seconds=10)  # the journal, of a line that may have waited for its file
 
 
 @click.group("pco-audit", cls=Verbs, context_settings=CONTEXT)
@@ -139,36 +144,56 @@ def _line(pco: Pco, record: "Record") -> str:
 
 def _known(pco: Pco) -> tuple[set[str] | None, str]:
     """What the journal was told of; None where it cannot be asked, and why."""
-    from pco.ground.errors import NotPermitted, Unavailable
+    from pco.ground.errors import NotPermitted
     from pco.outside import heads
 
     if pco.config.paths.root is not None:
         return None, "the journal knows nothing of it (paths.root)"
     try:
         return heads.known(), ""
-    except (NotPermitted, Unavailable) as error:
+    except NotPermitted as error:
         pco.log("warning", f"not compared with the journal: {error}", hint=error.hint)
         return None, "not compared with the journal"
 
 
 def _compare(pco: Pco, known: set[str], hashes: set[str], months: set[str]) -> str:
-    """Compare the record with what the journal was told before it was read; months that are gone are past comparing."""
+    """Compare the record with what the journal was told before it was read; months that were due to go may be gone."""
     from pco.ground.errors import BadData
     from pco.outside import heads
+    from pco.rules import retention
 
-    gone = sorted(known - hashes)
-    for line in heads.told(gone[:MOST_TOLD]):
-        if f"{line.at:%Y-%m}" not in months:
-            continue
-        look = f"sudo journalctl -o verbose {heads.FIELD}={line.hash}"
-        if line.trusted:
-            lost = f"a line of {line.at:%Y-%m-%d %H:%M:%S} UTC is no longer there, or was changed"
-            pco.fail(BadData(lost, f"the journal has what was done: {look}"))
-        else:
-            pco.log("warning", f"{line.by}, who is none of pco's users, told the journal of a line: {look}")
-    if len(gone) > MOST_TOLD:
-        pco.log("warning", f"{len(gone) - MOST_TOLD} more lines that only the journal knows were not looked at")
-    return f"the journal was told of {len(hashes & known)} of them, and of nothing else"
+    kept, now = pco.config.retention.audit, pco.now()
+    told = sorted(heads.told(known - hashes), key=lambda line: line.at)
+    lost = [line for line in told if line.trusted and not retention.month_excused(_month(line), months, kept, now)]
+    for line in lost[:MOST_TOLD]:
+        gone = f"a line of {line.at:%Y-%m-%d %H:%M:%S} UTC is no longer there, or was changed"
+        pco.fail(BadData(gone, f"the journal has what was done: {_look(line)}"))
+    if len(lost) > MOST_TOLD:
+        pco.fail(BadData(f"and {len(lost) - MOST_TOLD} more, the last of {lost[-1].at:%Y-%m-%d %H:%M:%S} UTC"))
+    for month in sorted({_month(line) for line in lost} - months):
+        pco.fail(BadData(f"{month}.jsonl is gone, and was not due to go"))
+    _tell_of_strangers(pco, [line for line in told if not line.trusted])
+    return f"the journal was told of {len(hashes & known)} of them{'' if told else ', and of nothing else'}"
+
+
+def _month(line: "Told") -> str:
+    """The month whose file it was written into, a moment before the journal was told."""
+    return f"{line.at - TOLD_WITHIN:%Y-%m}"
+
+
+def _tell_of_strangers(pco: Pco, lines: "list[Told]") -> None:
+    """Warn of what those told the journal who may not write the record: anybody can, so it proves nothing."""
+    for line in lines[:MOST_TOLD]:
+        pco.log("warning", f"{line.by}, who is none of pco's users, told the journal of a line: {_look(line)}")
+    if len(lines) > MOST_TOLD:
+        more = ", ".join(sorted({line.by for line in lines}))
+        pco.log("warning", f"and of {len(lines) - MOST_TOLD} more; all who did: {more}")
+
+
+def _look(line: "Told") -> str:
+    from pco.outside import heads
+
+    return f"sudo journalctl -o verbose {heads.FIELD}={line.hash}"
 
 
 main.add_command(list_)

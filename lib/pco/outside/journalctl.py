@@ -1,4 +1,4 @@
-"""What the journal has of pco, in its export format, as a stream of bytes."""
+"""What the journal has, as a stream: of pco, in its export format; or what it is asked for, line by line."""
 
 import os
 import subprocess
@@ -12,6 +12,7 @@ from pco.ground.errors import TryLater, Unavailable
 CHUNK = 1 << 20
 MOST_LINES = 500_000  # the newest
 WITHIN = timedelta(minutes=10)
+_ENDED_WITHIN = 30.0  # seconds, once it has said all
 UNITS = "pco*"
 # What people run in a shell is of no unit.
 _TYPED = ("queue", "complete", "setup", "config", "doctor", "attach", "backup", "restore", "purge")
@@ -35,13 +36,27 @@ def export(since: datetime) -> Iterator[bytes]:
     yield from _export(since, [word for name in PEOPLE for word in ("-t", name)])
 
 
+def lines(*words: str) -> Iterator[str]:
+    """What journalctl prints, line by line, however much it is.  Raises Unavailable, TryLater."""
+    left = bytearray()
+    for data in _said(list(words)):
+        left += data
+        if b"\n" in data:
+            *whole, left = left.split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in whole)
+    if left:
+        yield left.decode("utf-8", "replace")
+
+
 def _export(since: datetime, which: list[str]) -> Iterator[bytes]:
-    command = ["journalctl", "--quiet", "--no-pager", "--output=export", f"--lines={MOST_LINES}"]
-    command += [f"--since=@{int(since.timestamp())}", *which]
+    yield from _said(["--output=export", f"--lines={MOST_LINES}", f"--since=@{int(since.timestamp())}", *which])
+
+
+def _said(words: list[str]) -> Iterator[bytes]:
     until = time.monotonic() + WITHIN.total_seconds()
     try:
         child = subprocess.Popen(
-            command,
+            ["journalctl", "--quiet", "--no-pager", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -57,7 +72,11 @@ def _export(since: datetime, which: list[str]) -> Iterator[bytes]:
                 if time.monotonic() > until:
                     raise TryLater(f"journalctl did not end within {WITHIN.total_seconds():g} s")
             said = child.stderr.read(1 << 16).decode("utf-8", "replace")
+            # Not killed: one that something else has killed said only a part.
+            child.wait(_ENDED_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise TryLater("journalctl does not end") from None
         finally:
             child.kill()
-    if child.returncode > 0 or "not seeing messages" in said:
+    if child.returncode or "not seeing messages" in said:
         raise Unavailable(f"journalctl: {' '.join(said.split())[:200] or f'exit {child.returncode}'}")

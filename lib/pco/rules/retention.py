@@ -1,6 +1,7 @@
 """How long things are kept: what is due to go, as the configuration's `retention` says.  A span of 0 is for ever."""
 
 from calendar import monthrange
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from pco.ground.config import Retention
@@ -48,6 +49,11 @@ def month_due(name: str, kept: timedelta, now: datetime) -> bool:
     except ValueError:
         return False
     return _since(end, kept, now)
+
+
+def month_excused(name: str, there: Collection[str], kept: timedelta, now: datetime) -> bool:
+    """Whether the file of a month may be gone: it was due, and what goes by age goes from the oldest on."""
+    return bool(there) and name < min(there) and month_due(name, kept, now)
 
 
 def day_due(name: str, kept: timedelta, now: datetime) -> bool:
