@@ -159,7 +159,9 @@ BUGS = {
     "agents. A bundle has the whole history of its branches, each night anew: give large repositories room.",
     "purge": "Commits that were taken in within the last hour stay in the mirror, without a name, until it is next "
     "tidied up. A backup that is restored brings back what was purged after it was made: purge it again.",
-    "retention": "A branch that was pushed, or that somebody fetched, is not removed where it is now.",
+    "retention": "A branch that was pushed, or that somebody fetched, is not removed where it is now.  Where the clock "
+    "was once months or years ahead, all audit records since then are in the file of that month, and stay until it is "
+    "over and no longer the latest.",
     "restore": "What pco did after the backup was made is known only to Plane: a round that began and was posted then "
     "comes back as a new one for approval if the comment or state that began it is still the last word there. The "
     "journal of a backup is not put back; systemd-journal-remote(8) reads it.",

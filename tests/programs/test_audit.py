@@ -63,6 +63,17 @@ def test_records_are_found_by_who_what_and_which(record, options, count):
     assert len(record.run("pco-audit", "list", *options).stdout.splitlines()) == count
 
 
+def test_records_are_found_though_the_clock_was_once_years_ahead(record):
+    now, ahead = datetime.now(UTC), datetime(2099, 1, 1, tzinfo=UTC)
+    for at, by in ((ahead, "early"), (now - timedelta(seconds=5), "late"), (now - timedelta(seconds=4), "later")):
+        audit.append(record.home / "audit", at, "noted", by, "WEB-7", {})
+
+    rows = json.loads(record.run("pco-audit", "list", "--format", "json").stdout)
+
+    assert [row["by"] for row in rows][-2:] == ["late", "later"]
+    assert len(rows) == 7
+
+
 def test_a_record_is_a_line_for_people_and_whole_for_programs(record):
     (said,) = record.run("pco-audit", "list", "--by", "alice", "--event", "moved").stdout.splitlines()
     (row,) = json.loads(record.run("pco-audit", "list", "--by", "alice", "--event", "moved", "--format", "json").stdout)

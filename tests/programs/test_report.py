@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -63,6 +63,17 @@ def test_what_happened_is_told(past):
     assert told["people"] == [
         {"name": "anna", "approved": 3, "accepted": 3, "sent_back": 0, "tried_again": 0, "rejected": 0}
     ]
+
+
+def test_what_happened_is_told_though_the_clock_was_once_years_ahead(past):
+    early = datetime(2099, 1, 1, tzinfo=UTC)
+    audit.append(past.site.home / "audit", early, "moved", "anna", "WEB-9", {"from": "", "to": "pending"})
+    past.travelled("WEB-1", hours=30, usd=1)
+
+    told = report(past)
+
+    assert told["ended"] == {"posted": {"WEB": 1}}
+    assert told["sessions"] == 1
 
 
 def test_people_read_it_in_their_terminal(past):

@@ -63,6 +63,41 @@ def test_a_month_that_was_begun_and_has_nothing_yet_is_bound_to_the_one_before(t
     assert json.loads(second)["prev"] == hashlib.sha256(first).hexdigest()
 
 
+def test_months_that_have_nothing_yet_are_passed_over_when_another_begins(tmp_path):
+    audit.append(tmp_path, NOVEMBER, "a", "x", "", {})
+    for month in ("2026-12", "2027-01"):
+        (tmp_path / f"{month}.jsonl").touch()
+
+    audit.append(tmp_path, datetime(2027, 2, 1, tzinfo=UTC), "b", "x", "", {})
+
+    before, after = records(tmp_path)
+    assert json.loads(after)["prev"] == hashlib.sha256(before).hexdigest()
+
+
+def test_what_was_recorded_while_a_later_months_file_had_begun_is_found_in_that(tmp_path):
+    ahead, after = datetime(2030, 1, 2, tzinfo=UTC), datetime(2030, 3, 4, tzinfo=UTC)
+    for at in (NOVEMBER, ahead, NOVEMBER, DECEMBER, ahead, after):
+        audit.append(tmp_path, at, "moved", "alice", "WEB-1", {})
+    assert audit.months(tmp_path) == ["2026-11", "2030-01", "2030-03"]
+
+    def found(since, until):
+        offsets = {month: audit.begin(tmp_path, month, since, until) for month in audit.months(tmp_path)}
+        read = [audit.read(tmp_path, month, at) for month, at in offsets.items() if at is not None]
+        return [record.at for lines in read for record, _ in lines if record and since <= record.at < until]
+
+    assert found(NOVEMBER, DECEMBER) == [NOVEMBER, NOVEMBER]
+    assert found(DECEMBER, ahead) == [DECEMBER]
+    assert found(ahead, after) == [ahead, ahead]
+    assert audit.begin(tmp_path, "2030-03", NOVEMBER, ahead) is None
+    assert audit.begin(tmp_path, "2026-11", ahead, after) is None
+
+
+def test_a_file_of_another_name_is_no_month(tmp_path):
+    (tmp_path / "abcd-ef.jsonl").touch()
+
+    assert audit.months(tmp_path) == []
+
+
 def test_a_record_says_when_what_who_and_which(tmp_path):
     audit.append(tmp_path, NOVEMBER, "moved", "älice\n", "WEB-1", {"why": "\x1b[31m"})
     (line,) = records(tmp_path)

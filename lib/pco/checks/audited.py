@@ -35,7 +35,7 @@ def _latest(folder: Path) -> list[str]:
     """The latest months, as many as are looked through; the last one in any case."""
     months, left = audit.months(folder), MOST_READ
     for number, month in enumerate(reversed(months)):
-        left -= (folder / f"{month}.jsonl").stat().st_size
+        left -= (audit.path_of(folder, month)).stat().st_size
         if left < 0:
             return months[len(months) - max(number, 1) :]
     return months

@@ -11,7 +11,7 @@ from pco.checks import Finding, Site, checks, fail, not_applicable, ok, unseen, 
 from pco.checks.asked import properties
 from pco.checks.host import free
 from pco.checks.services import NO_SYSTEMD
-from pco.ground import durable, reserve, text, times
+from pco.ground import audit, durable, reserve, text, times
 from pco.ground.errors import BadData, PcoError
 from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY
@@ -127,9 +127,10 @@ def _reasons(site: Site) -> list[str] | None:
 def _latest(folder: Path) -> Iterator[Purged]:
     """The latest purged tickets, latest first, of which nothing was recorded since."""
     left, younger, found = MOST_AUDIT, list[bytes](), 0
-    for month in sorted(folder.glob("????-??.jsonl"), reverse=True):
-        with open(month, "rb") as file:
-            file.seek(max(month.stat().st_size - left, 0))
+    for month in reversed(audit.months(folder)):
+        path = audit.path_of(folder, month)
+        with open(path, "rb") as file:
+            file.seek(max(path.stat().st_size - left, 0))
             data = file.read(left)
         left -= len(data)
         place = len(data)

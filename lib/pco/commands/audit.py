@@ -9,6 +9,9 @@ The journal, which those who may write the record cannot rewrite, is told the ha
 whatever log.level says: so also a record that was written anew as a whole, or cut at its end, is found out.  verify
 compares both.  What others than root, pco and the members of group pco told the journal is a warning and no more.
 
+Where the clock was ahead when a month's file began, all later records are in that file, too, until their time has
+caught up with it; list finds them there.
+
 The first line of all follows from nothing that is still there: pco-retention removes months that are older than
 retention.audit, as whole files.  No other month may be gone: whoever makes retention.audit longer is told of those that
 went before, as long as the journal knows them.
@@ -120,11 +123,9 @@ def _wanted(pco: Pco, asked: "Period", wanted: dict[str, str]) -> "Iterator[Reco
     from pco.ground import audit
 
     folder = pco.config.paths.audit
-    there = set(audit.months(folder))
-    for month in asked.months:
-        if month not in there:
-            continue
-        for record, _ in audit.read(folder, month, audit.offset_of(folder, month, asked.since)):
+    for month in audit.months(folder):
+        offset = audit.begin(folder, month, asked.since, asked.until)
+        for record, _ in () if offset is None else audit.read(folder, month, offset):
             if record and asked.holds(record.at) and _meant(record, wanted):
                 yield record
 

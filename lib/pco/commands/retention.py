@@ -25,7 +25,7 @@ import click
 from pco.command import command
 from pco.commands.backing import owner
 from pco.commands.purging import removing
-from pco.ground import spend, text
+from pco.ground import audit, spend, text
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.ticket import FINISHED, KEY, State, Ticket
 from pco.outside.runners import Runner, choose
@@ -36,7 +36,6 @@ from pco.spool import Stale
 _ATTEMPT = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?|current|\.current")
 _WRITTEN = ("index", "notify", "corrupt", "control", "control/import", "control/clean", "control/push", "control/purge")
 _KNOWN = ("*", "*/known")  # below plane/: what is known of each project
-_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 @command
@@ -178,7 +177,7 @@ class Retention:
 
     def _months(self) -> list[str]:
         """Files of the audit record that are due, never the latest: the next record is bound to its end."""
-        names = sorted(path.stem for path in self.pco.config.paths.audit.glob("*.jsonl") if _MONTH.fullmatch(path.stem))
+        names = audit.months(self.pco.config.paths.audit)
         due = [name for name in names[:-1] if retention.month_due(name, self.limits.audit, self.pco.now())]
         return [f"{name}.jsonl" for name in due]
 

@@ -3,7 +3,7 @@
 Fields: `at` (ISO 8601, Z), `event`, `by`, `key` (a ticket's, or empty), `fields` (a mapping), `prev` (SHA-256 of the
 line before, in hex; of the last line of the month before at a month's start; 64 zeros at the very beginning).
 Where the clock has gone back over a month's edge, the record goes on in the file of the later month: files in the
-order of their names are one chain.
+order of their names are one chain.  However far it was ahead: so a record may be in the file of any later month.
 A line is written whole with its newline and flushed.  A torn last line, left by a power cut, is kept and ended, and
 the next record is bound to it as it is: what was torn stays visible.
 
@@ -33,6 +33,7 @@ BEGINNING = "0" * 64
 MOST_LINE = 1 << 20  # bytes; a longer one is read over
 DISORDER = timedelta(hours=1)  # by which a record may stand behind a younger one
 _FILE = re.compile(r"[0-9]{4}-[0-9]{2}\.jsonl")
+_MONTH = slice(len('{"at":"'), len('{"at":"2026-11'))
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -82,10 +83,10 @@ def _newest(folder: Path, month: str) -> Iterator[tuple[Path, int]]:
         latest = _last_month(folder)
         with ExitStack() as held:
             if latest and latest < month:
-                held.enter_context(_locked(folder / f"{latest}.jsonl"))
+                held.enter_context(_locked(path_of(folder, latest)))
                 if _last_month(folder) != latest:
                     continue
-            path = folder / f"{max(latest, month)}.jsonl"
+            path = path_of(folder, max(latest, month))
             handle = held.enter_context(_locked(path))
             if _last_month(folder) == path.stem:
                 yield path, handle
@@ -93,7 +94,7 @@ def _newest(folder: Path, month: str) -> Iterator[tuple[Path, int]]:
 
 
 def _last_month(folder: Path) -> str:
-    return max((name[:-6] for name in os.listdir(folder) if _FILE.fullmatch(name)), default="")
+    return max(months(folder), default="")
 
 
 @contextmanager
@@ -108,7 +109,12 @@ def _locked(path: Path) -> Iterator[int]:
 
 def months(folder: Path) -> list[str]:
     """The months that have records, oldest first."""
-    return sorted(path.stem for path in folder.glob("????-??.jsonl"))
+    return sorted(path.stem for path in folder.glob("????-??.jsonl") if _FILE.fullmatch(path.name))
+
+
+def path_of(folder: Path, month: str) -> Path:
+    """The file of a month."""
+    return folder / f"{month}.jsonl"
 
 
 def read(folder: Path, month: str, offset: int = 0) -> Iterator[tuple[Record | None, int]]:
@@ -116,7 +122,7 @@ def read(folder: Path, month: str, offset: int = 0) -> Iterator[tuple[Record | N
 
     What is being written just now comes the next time.  Raises SystemFault.
     """
-    path = folder / f"{month}.jsonl"
+    path = path_of(folder, month)
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             file.seek(offset)
@@ -133,10 +139,10 @@ def read(folder: Path, month: str, offset: int = 0) -> Iterator[tuple[Record | N
 def offset_of(folder: Path, month: str, at: datetime) -> int:
     """Where the records of a month begin that are younger than `at`, about: none of them comes before.
 
-    Found by halving, for a month can be large.  Its lines are in order but for what programs write at the same time.
-    Raises SystemFault.
+    Found by halving, for a month can be large.  Its lines are in order but for what programs write at the same time,
+    and what was written while the clock was ahead: of that some may be missed.  Raises SystemFault.
     """
-    path = folder / f"{month}.jsonl"
+    path = path_of(folder, month)
     edge = at - DISORDER
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
@@ -154,6 +160,29 @@ def offset_of(folder: Path, month: str, at: datetime) -> int:
     except OSError as error:
         raise SystemFault(f"audit: {path}: {error.strerror}") from error
     return low
+
+
+def begin(folder: Path, month: str, since: datetime, until: datetime) -> int | None:
+    """Where the records of a period begin in the file of a month, about; None if it has none.  Raises SystemFault."""
+    first, last = f"{since:%Y-%m}", f"{until:%Y-%m}"
+    if month <= first:
+        return offset_of(folder, month, since) if month == first else None
+    return 0 if month <= last else _astray(folder, month, first, last)
+
+
+def _astray(folder: Path, month: str, first: str, last: str) -> int | None:
+    """Where a file has its first record of an earlier month, from `first` to `last`: its clock was ahead; else None."""
+    path, offset = path_of(folder, month), 0
+    low, high = first.encode(), last.encode()
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            for line in iter(lambda: file.readline(MOST_LINE), b""):
+                if low <= line[_MONTH] <= high:  # as `_append` writes it: to parse each line takes fifty times as long
+                    return offset
+                offset += len(line)
+    except OSError as error:
+        raise SystemFault(f"audit: {path}: {error.strerror}") from error
+    return None
 
 
 def parse(line: bytes) -> Record | None:
@@ -213,11 +242,13 @@ def _last_hash(handle: int) -> str:
 
 
 def _month_before(folder: Path, name: str) -> str:
-    earlier = sorted(p for p in folder.glob("????-??.jsonl") if p.name < name)
-    if not earlier:
-        return BEGINNING
-    handle = os.open(earlier[-1], os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        return _last_hash(handle) or BEGINNING
-    finally:
-        os.close(handle)
+    """The hash of the last line before a file; a month may have been begun, and have none."""
+    for month in reversed(months(folder)):
+        if month < name[:-6]:
+            handle = os.open(path_of(folder, month), os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if found := _last_hash(handle):
+                    return found
+            finally:
+                os.close(handle)
+    return BEGINNING

@@ -40,7 +40,7 @@ def links(folder: Path, first: str = "") -> Iterator[Link]:
     for month in audit.months(folder):
         if month < first:
             continue
-        path = folder / f"{month}.jsonl"
+        path = audit.path_of(folder, month)
         try:
             with open(path, "rb") as file:
                 number = 0

@@ -12,14 +12,12 @@ import click
 from pco.commands.queue import failure, hearsay, rowing, verb
 from pco.commands.queue.change import Refused, each, unknown
 from pco.commands.queue.terminal import echo, local, paint, width
-from pco.ground import text, times
+from pco.ground import audit, text, times
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.frozen import dataclass
 from pco.ground.ticket import KEY, Round, State, Ticket
 from pco.rules import budget
 from pco.run import Pco
-
-MOST_LINE = 1 << 20  # bytes of an audit line
 
 
 @dataclass(frozen=True, order=True)
@@ -101,14 +99,15 @@ def of_audit(folder: Path, key: str, known: Ticket | None) -> Iterator[Happened]
         return
     began = f"{known.history[0].at:%Y-%m}" if known and known.history else ""
     needle = json.dumps(key).encode()
-    for month in sorted(path for path in folder.glob("????-??.jsonl") if path.stem >= began):
+    for month in (month for month in audit.months(folder) if month >= began):
+        path = audit.path_of(folder, month)
         try:
-            with open(month, "rb") as file:
-                for line in iter(lambda: file.readline(MOST_LINE), b""):
+            with open(path, "rb") as file:
+                for line in iter(lambda: file.readline(audit.MOST_LINE), b""):
                     if needle in line and (told := _audited(line, key, known is not None)):
                         yield told
         except OSError as error:
-            raise SystemFault(f"{month}: {error.strerror}") from error
+            raise SystemFault(f"{path}: {error.strerror}") from error
 
 
 def _audited(line: bytes, key: str, recorded: bool) -> Happened | None:

@@ -37,16 +37,14 @@ def gather(pco: Pco, period: Period, most: int, *, asking: bool = False) -> Repo
 
 
 def _read_audit(pco: Pco, sums: Sums, unseen: list[str]) -> None:
-    """Only the months of the period, and of the first of them only what is young enough."""
-    folder = pco.config.paths.audit
-    for month in sorted(set(audit.months(folder)) & set(sums.period.months)):
+    """Only the months that have something of the period, and of its first only what is young enough."""
+    folder, period = pco.config.paths.audit, sums.period
+    for month in audit.months(folder):
         try:
-            for record, _ in audit.read(folder, month, audit.offset_of(folder, month, sums.period.since)):
-                if record is None:
-                    continue
-                if record.at >= sums.period.until + audit.DISORDER:
-                    break
-                sums.take(record)
+            offset = audit.begin(folder, month, period.since, period.until)
+            for record, _ in () if offset is None else audit.read(folder, month, offset):
+                if record is not None:
+                    sums.take(record)
         except PcoError as error:
             unseen.append(str(error))
 
