@@ -44,6 +44,7 @@ from pco.ground.ticket import (  # noqa: E402
     Trigger,
     Work,
 )
+from pco.rules import markdown, retry  # noqa: E402
 from pco.rules.prompt import Target, content_hash  # noqa: E402
 from pco.spool import Spool  # noqa: E402
 
@@ -184,8 +185,9 @@ class Maker:
         for to, span in spans:
             left = at
             at += span
-            fields.update(self._moved(key, n, where, to, left, at))
-            history.append(Entry(at, where.value, to.value, _who(to, dice), 1, _why(to)))
+            who = _who(to, dice)
+            fields.update(self._moved(key, n, where, to, left, at, who))
+            history.append(Entry(at, where.value, to.value, who, 1, _why(to)))
             self.moves.append((at, key, self._told(where, to, span)))
             where = to
         if where is State.ACTIVE:
@@ -197,9 +199,7 @@ class Maker:
         number = int(key.rpartition("-")[2])
         made = Ticket(
             key, f"00000000-0000-4000-8000-{number:012d}", project, f"record{number}", title, (round,),
-            description="With two articles of 2.50 in the basket the page shows 2.50 and not 5.00.\n\n"
-            "The sum is made in shop/basket.py.",
-            description_html="<p>With two articles of 2.50 in the basket the page shows 2.50 and not 5.00.</p>",
+            description=_description(title), description_html=f"<p>{_description(title)}</p>",
             plane_state=TODO, labels=tuple(sorted(dice.sample(LABELS, dice.choice((0, 1, 1, 2))))),
             priority=dice.choice(("none", "none", "medium", "medium", "low", "high", "urgent")),
             url=f"https://plane.example.org/acme/browse/{key}/", created_at=began, updated_at=began,
@@ -218,24 +218,26 @@ class Maker:
         steps = way[: way.index(state) + 1] if state in way else []
         return [(step, self.minutes(means[step])) for step in steps]
 
-    def _moved(self, key: str, n: int, came: State, to: State, left: datetime, at: datetime) -> dict[str, object]:
+    def _moved(
+        self, key: str, n: int, came: State, to: State, left: datetime, at: datetime, who: str
+    ) -> dict[str, object]:
         """What the round holds after a move."""
         dice = self.dice
         if to is State.APPROVED:
-            return {"approval": Approval(dice.choice(PEOPLE), at, f"{dice.getrandbits(256):064x}")}
+            return {"approval": Approval(who, at, f"{dice.getrandbits(256):064x}")}
         if came is State.ACTIVE:
             usd = round(dice.uniform(0.1, 1.9), 2)
             cost = Cost(usd, {"input": dice.randrange(2_000, 30_000), "output": dice.randrange(800, 9_000)})
-            outcome = "completed" if to is State.COMPLETED else "crashed"
+            outcome = retry.COMPLETED if to is State.COMPLETED else retry.MAX_TURNS
             attempt = Attempt(1, left, at, outcome, 0 if outcome == "completed" else 1, "build1", n % 3, cost=cost)
             blocked = (Blocked(left + (at - left) / 3, left + (at - left) / 2, "Bash: npm test"),) if n % 3 == 0 else ()
             self.spent(key, at, usd)
             made: dict[str, object] = {"attempts": (attempt,), "blocked": blocked, "cost": cost}
             return made | ({"summary": SUMMARY, "work": _work(key, dice)} if to is State.COMPLETED else {})
         if to is State.OUTBOX:
-            return {"post": Post(_html(SUMMARY), f"{key}:1:record", state=StateChange(REVIEW))}
+            return {"post": Post(markdown.html(SUMMARY), f"{key}:1:record", state=StateChange(REVIEW))}
         if to is State.POSTED:
-            post = Post(_html(SUMMARY), f"{key}:1:record", at, "77a1", at, StateChange(REVIEW, "done"))
+            post = Post(markdown.html(SUMMARY), f"{key}:1:record", at, "77a1", at, StateChange(REVIEW, "done"))
             return {"post": post}
         return {}
 
@@ -254,7 +256,8 @@ class Maker:
             return replace(ticket, hold=Hold("maria", self.now, self.now + timedelta(hours=3), "after the release"))
         if n == 2:
             note = Note(self.now - timedelta(minutes=50), "amira", "Compare with WEB-204, please.")
-            return replace(ticket, notes=(note,), title=TITLES[0], priority="high")
+            said = _description(TITLES[0])
+            return replace(ticket, notes=(note,), title=TITLES[0], description=said, priority="high")
         if n == 5:
             old = self.now - timedelta(days=2, hours=5)
             return replace(ticket, history=(replace(ticket.history[0], at=old),), priority="urgent", title=TITLES[10])
@@ -269,7 +272,8 @@ class Maker:
         measured = {"stayed": stayed.total_seconds()}
         if came is State.ACTIVE:
             measured |= {"ran": stayed.total_seconds(), "waited": 0.0}
-        ended = {"outcome": "completed" if to is State.COMPLETED else "crashed"} if came is State.ACTIVE else {}
+        outcome = retry.COMPLETED if to is State.COMPLETED else retry.MAX_TURNS
+        ended = {"outcome": outcome} if came is State.ACTIVE else {}
         return {"from": came.value, "to": to.value, "round": 1, **ended, "measured": measured}
 
 
@@ -286,12 +290,17 @@ def _who(to: State, dice: random.Random) -> str:
     )
 
 
+def _description(title: str) -> str:
+    if title == TITLES[0]:
+        return "With two articles of 2.50 in the basket the page shows 2.50 and not 5.00.\n\nIt is in shop/basket.py."
+    return f"{title}.\n\nSeen on the staging shop this week. A test should hold what is mended."
+
+
 def _why(to: State) -> str:
-    return {State.REJECTED: "somebody else does it", State.FAILED: "3 of 3 attempts are used up"}.get(to, "")
-
-
-def _html(summary: str) -> str:
-    return "".join(f"<p>{part}</p>" for part in summary.replace("<", "&lt;").split("\n\n"))
+    return {
+        State.REJECTED: "somebody else does it",
+        State.FAILED: "it needed more than 60 turns (claude.max_turns)",
+    }.get(to, "")
 
 
 def _work(key: str, dice: random.Random) -> Work:

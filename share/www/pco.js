@@ -50,7 +50,8 @@
       const inside = Array.from(part.querySelectorAll(".card, .list.tickets tbody tr"));
       part.hidden = parts.length > 0 && inside.length > 0 && inside.every((row) => row.hidden);
     }
-    told.textContent = parts.length ? count + " of " + rows.length + " shown" : "";
+    const rest = document.querySelector(".more, .months a") ? "; only this page is searched" : "";
+    told.textContent = parts.length ? count + " of " + rows.length + " shown" + rest : "";
   }
 
   function filter() {
@@ -112,7 +113,9 @@
           () => (button.textContent = "not allowed")
         );
       });
-      command.after(button);
+      const pair = made("span", { class: "cmd" });
+      command.replaceWith(pair);
+      pair.append(command, button);
     }
   }
 

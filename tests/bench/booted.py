@@ -107,6 +107,33 @@ def idle(_folder: Path) -> Iterator[Figure]:
     yield Figure("all tools, processor in 60 idle seconds", spent, "s", 3, None, "<= 5 % of one")
 
 
+def board(_folder: Path) -> Iterator[Figure]:
+    """How long until a decision made in the shell is seen on the board: alone, and while another has just been."""
+    with site() as pco:
+        keys = pco.maria("' '.join(maria.key(maria.create(f'Item {n}', state='Todo')) for n in range(12))").split()
+        pco.host.systemctl("start", "pco-poll.service")
+        pco.wait("pending", lambda: sum(pco.states().get(key) == "pending" for key in keys) == len(keys))
+        pco.run("pco-queue", "pause")
+        waited: dict[str, list[float]] = {"alone": [], "right after another": []}
+        for first, second in zip(keys[::2], keys[1::2], strict=True):
+            time.sleep(10)  # until what the one before caused is over
+            waited["alone"].append(shown(pco, first))
+            waited["right after another"].append(shown(pco, second))
+    for name, passed in waited.items():
+        yield Figure(f"approve -> on the board, {name}", max(passed), "s", 5, None, "<= 5 s", f"most of {len(passed)}")
+
+
+def shown(pco: Installed, key: str) -> float:
+    """The seconds from the command to the board that shows it."""
+    begun = time.perf_counter()
+    pco.run("pco-queue", "approve", "--yes", key)
+    while time.perf_counter() < begun + 60:
+        page = pco.host.read("/var/lib/pco/www/index.html")
+        if f'"ticket/{key}.html"' in page.partition(' id="approved"')[2].partition("</section>")[0]:
+            break
+    return time.perf_counter() - begun
+
+
 def doctor(_folder: Path) -> Iterator[Figure]:
     """How long a person waits for all that pco-doctor finds, beside a section that needs no look at anything."""
     with site() as pco:

@@ -36,6 +36,7 @@ BENCHES = {
     "watch": supervising.idle,
     "units": booted.latency,
     "units-idle": booted.idle,
+    "units-board": booted.board,
     "units-doctor": booted.doctor,
 }
 

@@ -10,7 +10,6 @@ from bench.starting import IMPORT_CLICK
 from pco.ground.ticket import Note, State
 from support import T0
 
-SIX = "<= 6 x import click"
 MANY = {
     State.PENDING: 200,
     State.APPROVED: 50,
@@ -62,7 +61,7 @@ def _many(folder: Path) -> Iterator[Figure]:
 
         import_click, one = in_turns(5, IMPORT_CLICK, changed)
         size = (site.home / "www" / "index.html").stat().st_size
-    yield Figure("dashboard of 10,000 tickets", value, "s", floor * 120, floor, "<= 120 x import click")
-    note = "a change of a ticket included"
-    yield Figure("dashboard after a change", one * 1000, "ms", import_click * 6000, import_click * 1000, SIX, note)
+    yield Figure("dashboard of 10,000 tickets", value, "s", 3.0, floor, "<= 3 s")
+    note = "a change of a ticket, and the start of the program, included"
+    yield Figure("dashboard after a change", one * 1000, "ms", 150, import_click * 1000, "<= 150 ms", note)
     yield Figure("board of 10,000 tickets", size / 1000, "kB", 300, None, "<= 300 kB")

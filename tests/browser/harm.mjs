@@ -36,12 +36,14 @@ await context.addInitScript(() => {
 async function inspect() {
   // What the page has begun comes to its end.
   await new Promise((done) => setTimeout(done));
+  // A joiner has its place between pictures, and between letters of scripts that need it.
+  const JOINED = /(?<=[\u2190-\u2bff\ufe0f\u{1f000}-\u{1faff}])\u200d(?=[\u2190-\u2bff\u{1f000}-\u{1faff}])|(?<=[\u0600-\u0dff])[\u200c\u200d](?=[\u0600-\u0dff])/gu;
   const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
   const TAGS = ["BASE", "EMBED", "FORM", "FRAME", "IFRAME", "IMG", "MATH", "META", "OBJECT", "SCRIPT", "STYLE", "TEMPLATE"];
   const unseen = new Set();
   const acting = new Set();
   const read = (words) => {
-    for (const one of words.match(UNSEEN) ?? []) {
+    for (const one of words.replace(JOINED, "").match(UNSEEN) ?? []) {
       if (one !== "\n" && one !== "\t") {
         unseen.add(one.codePointAt(0).toString(16));
       }

@@ -183,6 +183,11 @@ def test_a_ticket_moved_by_hand_without_any_flag_is_noticed(pco):
     all_in(pco, [key], "completed")
 
 
+def lately(pco: Installed) -> str:
+    """The part of the board with what has finished."""
+    return pco.host.read("/var/lib/pco/www/index.html").partition(' id="finished"')[2]
+
+
 def test_a_move_while_the_pages_are_being_written_shows_on_them(pco):
     keys = items(pco, 3)
 
@@ -190,6 +195,7 @@ def test_a_move_while_the_pages_are_being_written_shows_on_them(pco):
         pco.run("pco-queue", "reject", "--yes", key)
         written = ("grep", "-q", "rejected", f"/var/lib/pco/www/ticket/{key}.html")
         pco.wait("the page", lambda written=written: not pco.host.exec(*written, code=None).returncode)
+        pco.wait("the board", lambda key=key: key in lately(pco))
 
     begun = pco.host.journal("UNIT=pco-dashboard.service", f"MESSAGE_ID={STARTING}")
     starts = [int(entry["__REALTIME_TIMESTAMP"]) for entry in begun]

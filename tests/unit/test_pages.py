@@ -36,8 +36,8 @@ from pco.ground.ticket import (
 from pco.pages import board, feeds, lanes, months
 from pco.pages.clock import Clock, took
 from pco.pages.pieces import MOST_TEXT
-from pco.pages.snapshot import Card, Month, Papers, Snapshot, Story, Unreadable, card
-from pco.pages.steps import VERBS
+from pco.pages.snapshot import Card, Month, Papers, Ran, Snapshot, Story, Trends, Unreadable, card
+from pco.pages.steps import VERBS, steps
 from pco.pages.story import ticket_page, unreadable_page
 from pco.rules.health import Health
 from pco.rules.prompt import Target
@@ -298,11 +298,30 @@ def test_a_long_lane_leads_to_a_page_of_its_own():
 
 def test_the_board_stays_small_with_ten_thousand_tickets():
     states = [state for state in State if state not in ("posted", "rejected")]
-    cards = [
-        waiting(f"WEB-{n}", states[n % len(states)], title="A" * 200, labels=("some label",) * 8) for n in range(10_000)
-    ]
+    much = {"title": "\u6f22" * 300, "labels": ("\u6f22" * 40,) * 8, "noted": 3, "gone": True, "priority": "urgent"}
+    long = "\u6f22" * 120
+    said = {"held": True, "held_by": "alice", "held_why": long, "failed": long, "reason": long, "doing": long}
+    cards = [waiting(f"WEB-{n}", states[n % len(states)], **much, **said) for n in range(10_000)]
+    ran = tuple(Ran(f"WEB-{n}", T0 - n * timedelta(minutes=3), T0, "completed") for n in range(1000))
 
-    assert len(board.index(snapshot(*cards))) < 300_000
+    size = len(board.index(snapshot(*cards, trends=Trends(ran=ran))))
+    assert size < 300_000, size
+
+
+def test_a_failed_card_says_why():
+    ticket = a_ticket("WEB-1", state=State.FAILED, history=(Entry(T0, "active", "failed", "pco-watch", 1, "3 of 3"),))
+    ended = replace(ticket, rounds=(replace(ticket.round, attempts=(Attempt(1, T0, T0, "stalled"),)),))
+
+    assert "stalled: 3 of 3" in walk(board.index(snapshot(card(ended)))).text
+
+
+def test_the_page_of_a_long_lane_tells_what_the_cards_tell():
+    more = {"priority": "high", "labels": ("bug",), "usd": 0.4, "held": True, "held_by": "ann", "held_why": "later"}
+    longer = lanes.long(snapshot(*(waiting(f"WEB-{n}", trigger="new ticket", **more) for n in range(1, 40))))
+
+    page = walk(lanes.lane_page(longer["lane-pending.html"], CLOCK, "1"))
+
+    assert all(word in page.text for word in ("high", "bug", "$0.40", "held by ann: later", "new ticket"))
 
 
 def test_times_are_in_the_configured_zone_and_it_is_named():
@@ -312,8 +331,8 @@ def test_times_are_in_the_configured_zone_and_it_is_named():
 
     text = walk(board.index(snapshot(clock=berlin, heads=(Head(WEB, polled_at=T0 - HOUR),)))).text
 
-    assert "Last poll 12:00 (1h ago)" in text  # 11:00 UTC
-    assert "times in Europe/Berlin (CET)" in text
+    assert "Last poll 12:00 CET (1h ago)" in text  # 11:00 UTC
+    assert "times in Europe/Berlin." in text
 
 
 def test_a_span_is_told_as_people_say_it():
@@ -388,7 +407,39 @@ def test_the_draft_of_an_earlier_round_is_no_summary_of_it():
     first = Round(1, Trigger("new", T0), draft="I think that all is done.")
     ticket = a_ticket(state=State.APPROVED, rounds=(first, Round(2, Trigger("retry", T0))))
 
-    assert "Draft, no summaryI think that all is done." in walk(ticket_page(Story(ticket, CLOCK, "1"))).text
+    said = "Draft: what the agent said last; it handed over no summaryI think that all is done."
+    assert f"Round 1{said}" in walk(ticket_page(Story(ticket, CLOCK, "1"))).text
+
+
+def test_earlier_rounds_keep_what_was_approved_what_came_of_it_and_the_comment_as_posted():
+    work = Work((Commit("c" * 40, "basket: count", "Claude"),), " a | 2 +-", "pco/WEB-1")
+    first = Round(1, Trigger("new", T0), (Comment("c", T0, "Carla", "In francs, too."),), remark="Be brief.")
+    posted = Post("<p>It counts.</p>", "x", T0, "77", T0)
+    ended = replace(first, approval=Approval("anna", T0, "h"), summary="It counts.", work=work, post=posted)
+    ticket = a_ticket(state=State.PENDING, rounds=(ended, Round(2, Trigger("comment", T0))))
+
+    text = walk(ticket_page(Story(ticket, CLOCK, "1"))).text
+
+    earlier = text[text.index("Earlier rounds") :]
+    said = ("In francs, too.", "Be brief.", "Approved by anna", "Comment, as posted", "It counts.", "basket: count")
+    assert all(words in earlier for words in said), earlier
+
+
+def test_a_comment_that_plane_has_not_confirmed_says_since_when():
+    sent = Post("<p>Done.</p>", "x", sending_since=T0)
+    ticket = a_ticket(state=State.OUTBOX, rounds=(Round(1, Trigger("new", T0), summary="Done.", post=sent),))
+
+    assert (
+        "First sent at 2026-11-22 12:00. Plane has not confirmed it"
+        in walk(ticket_page(Story(ticket, CLOCK, "1"))).text
+    )
+
+
+@pytest.mark.parametrize(("summary", "command"), [("", "post WEB-1 --edit"), ("Done.", "post WEB-1")])
+def test_a_failed_ticket_is_posted_with_words_that_there_are(summary, command):
+    ticket = a_ticket(state=State.FAILED, rounds=(Round(1, Trigger("new", T0), summary=summary),))
+
+    assert f"pco-queue {command}" in steps(Story(ticket, CLOCK, "1"))
 
 
 def test_an_approved_ticket_without_money_says_so_and_offers_to_release_it():
@@ -476,9 +527,9 @@ def test_the_way_tells_how_long_a_ticket_stood_at_each_gate():
     text = walk(ticket_page(Story(a_ticket(history=history), CLOCK, "1"))).text
 
     assert "came from Plane by pco-poll" in text
-    assert "approved by anna · pending for 1h" in text
-    assert "started by pco-launch · approved for 1h" in text
-    assert "to be approved 1h, to be started 1h" in text
+    assert "approved by anna · to be approved for 1h" in text
+    assert "started by pco-launch · to be started for 1h" in text
+    assert "to be approved 1h to be started 1h" in text
 
 
 def test_the_way_tells_of_sessions_and_questions_in_the_order_of_time():

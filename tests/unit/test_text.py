@@ -41,6 +41,32 @@ def test_newlines_and_tabs_stay_in_lines():
     assert text.lines("a\n\tb\r") == "a\n\tb"
 
 
+FAMILY, RAINBOW, PERSIAN = (
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+    "\U0001f3f3\ufe0f\u200d\U0001f308",
+    "می\u200cخواهم",
+)
+
+
+@pytest.mark.parametrize("said", [FAMILY, RAINBOW, PERSIAN, "\U0001f44d\U0001f3fe\u200d\u2640", "क्\u200dष"])
+def test_a_page_keeps_what_joins_pictures_and_letters(said):
+    assert text.line(f"Title {said}!", joiners=True) == f"Title {said}!"
+    assert "\u200d" not in text.line(said) and "\u200c" not in text.line(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["pass\u200dword", "\u200d", "a\u200c", "م\u200da", "\U0001f469\u200dx", "\u200d\U0001f469"]
+)
+def test_elsewhere_a_joiner_goes_from_a_page_too(said):
+    assert text.line(said, joiners=True) == said.replace("\u200d", "").replace("\u200c", "")
+
+
+@given(st.text(st.sampled_from("ab \u200c\u200d\u202e\u200b\ufe0fمक\U0001f469\U0001f3fe\x1b")))
+def test_joiners_are_all_that_a_page_keeps_more(anything):
+    kept = text.lines(anything, joiners=True)
+    assert kept.replace("\u200d", "").replace("\u200c", "") == text.lines(anything)
+
+
 def test_wide_characters_take_two_columns():
     assert text.line("日本語です", 6) == "日本…"
 

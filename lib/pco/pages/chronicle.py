@@ -1,13 +1,16 @@
-"""What happened to a ticket, as lists: attempts, rounds with their cost, notes, what was seen in Plane meanwhile."""
+"""What happened to a ticket, as lists: attempts, rounds and what each came to, notes, what was seen meanwhile."""
 
 from pco.ground import times
 from pco.ground.ticket import Attempt, Round
+from pco.pages import results
 from pco.pages.clock import took
 from pco.pages.frame import several
-from pco.pages.html import Element, Node, el
-from pco.pages.pieces import MOST_LISTED, cells, facts, folded, remark, table, words
+from pco.pages.html import Node, el
+from pco.pages.pieces import MOST_LISTED, facts, folded, remark, table, words
 from pco.pages.snapshot import TRIGGERS, Story
 from pco.rules import budget
+
+MOST_ROUNDS = 20  # earlier ones that are told in full
 
 
 def attempts(story: Story) -> Node:
@@ -16,9 +19,9 @@ def attempts(story: Story) -> Node:
     return table(("Attempt", "Began", "Took", "Ended", "Where", "Cost", "Conversation"), rows[-MOST_LISTED:])
 
 
-def _attempt(round: Round, attempt: Attempt, story: Story) -> Element:
+def _attempt(round: Round, attempt: Attempt, story: Story) -> tuple[Node, ...]:
     code = f", exit {attempt.exit}" if attempt.exit is not None else ""
-    return cells(
+    return (
         f"{round.n}.{attempt.n}",
         story.clock.at(attempt.start),
         took(attempt.start, attempt.end) if attempt.end else "running" if attempt is story.ticket.attempt else "",
@@ -39,28 +42,50 @@ def _conversation(attempt: Attempt) -> Node:
 def rounds(story: Story) -> Node:
     """Each round: what began it, what it cost, how long its agents waited for a person."""
     known = story.ticket.rounds
-    if len(known) < 2 and not (known[-1].cost.usd or known[-1].cost.tokens or known[-1].waited()):
+    if len(known) < 2 and len(known[-1].attempts) < 2 and not known[-1].waited():
         return None
-    heads = ("Round", "Began with", "At", "Attempts", "Cost", "Waited for a person", "Result")
+    heads = ("Round", "Began with", "At", "Attempts", "Cost", "Waited for a person")
     return table(heads, [_round(round, story) for round in known[-MOST_LISTED:]])
 
 
-def _round(round: Round, story: Story) -> Element:
-    return cells(
+def _round(round: Round, story: Story) -> tuple[Node, ...]:
+    return (
         f"{round.n}",
         TRIGGERS.get(round.trigger.kind, round.trigger.kind),
         story.clock.at(round.trigger.at),
         several(len(round.attempts), "attempt"),
         budget.bill(round.cost),
         times.rough(round.waited()) if round.waited() else "",
-        _ended_with(round) if round is not story.ticket.round else "",
     )
 
 
-def _ended_with(round: Round) -> Node:
-    if round.summary:
-        return folded("Summary", words(round.summary))
-    return folded("Draft, no summary", words(round.draft)) if round.draft else ""
+def earlier(story: Story) -> Node:
+    """What each round before this one was asked, and what came of it, folded."""
+    return [_earlier(round, story) for round in story.ticket.rounds[:-1][-MOST_ROUNDS:]] or None
+
+
+def _earlier(round: Round, story: Story) -> Node:
+    title, said = results.outcome(round, "")
+    parts: list[Node] = [
+        asked(round, story),
+        el("p", {"class": "by"}, "Approved ", approved(round, story)) if round.approval else None,
+        [el("h3", None, title), said] if said else None,
+        [el("h3", None, "Work"), left] if (left := results.work(round.work)) else None,
+    ]
+    return folded(f"Round {round.n}", parts) if any(parts) else None
+
+
+def asked(round: Round, story: Story) -> Node:
+    """The comments and the remark that a round began with."""
+    said: list[Node] = [remark(c.by, story, c.at, c.text) for c in round.comments[-MOST_LISTED:]]
+    said += [el("h3", None, "Remark"), words(round.remark)] if round.remark else []
+    return said or None
+
+
+def approved(round: Round, story: Story) -> Node:
+    """By whom, and when."""
+    given = round.approval
+    return ["by ", el("bdi", None, given.by), " at ", story.clock.at(given.at)] if given else "not approved"
 
 
 def notes(story: Story) -> Node:

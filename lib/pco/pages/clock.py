@@ -18,22 +18,25 @@ class Clock:
     named: str = "local"
 
     def at(self, moment: datetime, *, seconds: bool = False) -> Element:
-        """`2026-11-22 13:00`, with the exact time in UTC for machines and for who points at it."""
+        """`2026-11-22 13:00`; the exact time is there for machines, with its zone for who points at it."""
         form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
-        exact = times.iso(moment)
-        return el("time", {"datetime": exact, "title": exact}, f"{moment.astimezone(self.zone):{form}}")
+        there = moment.astimezone(self.zone)
+        return el("time", {"datetime": times.iso(moment), "title": _exact(there)}, f"{there:{form}}")
 
-    def brief(self, moment: datetime) -> Element:
-        """`13:00` for a time of today, `22 Nov, 13:00` for another day; for pages that are written every minute."""
-        exact = times.iso(moment)
+    def brief(self, moment: datetime, *, zone: bool = False) -> Element:
+        """`13:00` for a time of today, `22 Nov, 13:00` for another day; for pages that are written every minute.
+
+        With `zone` it says in which: `13:00 CET`.
+        """
         there, now = moment.astimezone(self.zone), self.now.astimezone(self.zone)
         year = "" if there.year == now.year else f" {there.year}"
         day = "" if there.date() == now.date() else f"{there.day} {MONTHS[there.month - 1]}{year}, "
-        return el("time", {"datetime": exact, "title": f"{there:%Y-%m-%d %H:%M:%S}"}, f"{day}{there:%H:%M}")
+        said = f"{day}{there:%H:%M}{f' {there:%Z}' if zone else ''}"
+        return el("time", {"datetime": times.iso(moment), "title": _exact(there)}, said)
 
     def old(self, moment: datetime) -> Element:
         """How old it is, with the time itself for machines and for who points at it."""
-        at = f"since {moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        at = f"since {_exact(moment.astimezone(self.zone))}"
         return el("time", {"datetime": times.iso(moment), "title": at, "class": "age"}, self.age(moment))
 
     def age(self, moment: datetime) -> str:
@@ -41,9 +44,12 @@ class Clock:
         return times.rough(self.now - moment)
 
     def zone_name(self) -> str:
-        """The zone in words: `Europe/Berlin (CET)`, or what the machine calls its own."""
-        own = self.now.astimezone(self.zone).tzname() or "local time"
-        return own if self.named in ("local", own) else f"{self.named} ({own})"
+        """The zone in words: `Europe/Berlin`, in summer and winter; of the machine's own what it is called today."""
+        return self.named if self.zone else self.now.astimezone().tzname() or "local time"
+
+
+def _exact(there: datetime) -> str:
+    return f"{there:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def took(start: datetime, end: datetime) -> str:

@@ -115,7 +115,7 @@ def _render(children: Iterable[Node], parts: list[str]) -> None:
 
 def _text(words: str) -> str:
     shown = secrets.masked(words)
-    return shown if _HARMLESS.fullmatch(shown) else _escaped(text.lines(shown))
+    return shown if _HARMLESS.fullmatch(shown) else _escaped(text.lines(shown, joiners=True))
 
 
 _short = lru_cache(maxsize=4096)(_text)  # most come again and again: the pages of a thousand tickets look alike

@@ -6,6 +6,7 @@ Bounded: a lane shows its first MOST_CARDS tickets and leads to a page of its ow
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pco.ground import text
 from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 from pco.pages.clock import Clock
@@ -16,6 +17,8 @@ from pco.rules.health import overdue
 
 MOST_CARDS = 30
 MOST_ROWS = 2000  # on the page of one lane
+MOST_LABELS = 4  # on a card;
+MOST_TITLE, MOST_WORDS, MOST_LABEL = 120, 60, 20  # and columns of what somebody wrote: a card stays a card
 PRIORITIES = {"urgent": 0, "high": 1, "medium": 2, "low": 3}
 WAITS, UNDER_WAY = "Waits for a person", "Under way"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -70,15 +73,19 @@ def long(snapshot: Snapshot) -> dict[str, Lane]:
 
 def lane_page(lane: Lane, clock: Clock, version: str) -> bytes:
     """The page of a long lane; it depends on the lane's tickets alone, not on the hour."""
-    rows = [
-        el("tr", None, *finished_cells(card.key, card.title, card.state), _since(card, clock))
-        for card in lane.cards[:MOST_ROWS]
-    ]
+    rows = [_row(card, clock) for card in lane.cards[:MOST_ROWS]]
     more = len(lane.cards) - MOST_ROWS
     said = el("p", None, f"and {more:,} more: ", command(f"pco-queue list --state {lane.state}")) if more > 0 else None
     head = el("header", {"class": "top"}, top(""), _lane_title(lane, "h1"))
     body = el("main", {"id": "main"}, el("table", {"class": "list tickets"}, el("tbody", None, rows)), said)
-    return page(f"{lane.title} - pco", "", foot(clock, version), head, body)
+    return page(f"{lane.title} - pco", "", foot(clock, version), head, body, refresh=True)
+
+
+def _row(card: Card, clock: Clock) -> Element:
+    """A card as a row: what stands out of it, as far as that does not pass by itself, and its facts."""
+    told = el("span", {"class": "facts"}, _facts(card), _labels(card))
+    said = el("td", {"class": "told"}, list(_lasting(card, clock)), told)
+    return el("tr", None, *finished_cells(card.key, card.title, card.state), said, _since(card, clock))
 
 
 def finished_cells(key: str, title: str, state: State) -> list[Node]:
@@ -129,7 +136,8 @@ def _lane_title(lane: Lane, tag: str) -> Element:
 
 def _card(card: Card, snapshot: Snapshot) -> Element:
     name = el("span", {"class": "key"}, card.key)
-    title = el("bdi", {"class": "title"}, card.title or ("(no title)" if not card.reason else "(cannot be read)"))
+    named = text.line(card.title, MOST_TITLE, joiners=True)
+    title = el("bdi", {"class": "title"}, named or ("(no title)" if not card.reason else "(cannot be read)"))
     flags = list(_flags(card, snapshot))
     return el(
         "li",
@@ -155,15 +163,31 @@ def _flags(card: Card, snapshot: Snapshot) -> Iterator[Node]:
     clock = snapshot.clock
     if blocked_now(card):
         since = f" for {clock.age(card.blocked_since)}" if card.blocked_since else ""
-        yield _flag("bad", f"blocked{since}: ", card.blocked)
+        yield _flag("bad", f"blocked{since}: ", _short(card.blocked))
     elif card.doing and card.state is State.ACTIVE:
         since = f" for {clock.age(card.doing_since)}" if card.doing_since else ""
-        yield _flag("bad" if waits_now(card) else "live", card.doing, since)
+        yield _flag("bad" if waits_now(card) else "live", _short(card.doing), since)
     if held := held_now(card, clock.now):
-        until: Node = [" until ", clock.brief(card.held_until)] if card.held_until else None
-        yield _flag("wait", "held", until, f" by {card.held_by}", f": {card.held_why}" if card.held_why else None)
+        yield _held(card, [" until ", clock.brief(card.held_until)] if card.held_until else None)
     if overdue(card.state, card.since, clock.now) and not held:
         yield _flag("wait", "overdue")
+    yield from _standing(card)
+
+
+def _lasting(card: Card, clock: Clock) -> Iterator[Node]:
+    """What of it stands out for as long as nobody does anything."""
+    if card.held:
+        yield _held(card, [" until ", clock.at(card.held_until)] if card.held_until else None)
+    yield from _standing(card)
+
+
+def _held(card: Card, until: Node) -> Node:
+    return _flag("wait", "held", until, f" by {card.held_by}", f": {_short(card.held_why)}" if card.held_why else None)
+
+
+def _standing(card: Card) -> Iterator[Node]:
+    if card.failed:
+        yield _flag("bad", _short(card.failed))
     if card.stopping:
         yield _flag("wait", f"stop asked by {card.stopping}")
     if card.gone:
@@ -171,9 +195,13 @@ def _flags(card: Card, snapshot: Snapshot) -> Iterator[Node]:
     if card.noted:
         yield _flag("calm", several(card.noted, "new event"), " in Plane")
     if card.reason:
-        yield _flag("bad", card.reason)
+        yield _flag("bad", _short(card.reason))
     if card.priority in ("urgent", "high"):
         yield _flag("bad" if card.priority == "urgent" else "wait", card.priority)
+
+
+def _short(words: str) -> str:
+    return text.line(words, MOST_WORDS, joiners=True)
 
 
 def _flag(tone: str, *words: Node) -> list[Node]:
@@ -181,7 +209,7 @@ def _flag(tone: str, *words: Node) -> list[Node]:
 
 
 def _facts(card: Card) -> list[Node]:
-    return dotted(
+    said = (
         card.trigger,
         f"{card.priority} priority" if card.priority in ("medium", "low") else None,
         f"was {card.from_}" if card.from_ else None,
@@ -189,10 +217,14 @@ def _facts(card: Card) -> list[Node]:
         f"attempt {card.attempt}" if card.attempt else None,
         usd(card.usd) if card.usd else None,
     )
+    return dotted(*(el("span", {"class": "fact"}, fact) for fact in said if fact))
 
 
 def _labels(card: Card) -> Node:
-    return [[" ", el("bdi", {"class": "label"}, label)] for label in card.labels]
+    more = len(card.labels) - MOST_LABELS
+    names = [text.line(label, MOST_LABEL, joiners=True) for label in card.labels[:MOST_LABELS]]
+    shown: list[Node] = [[" ", el("bdi", {"class": "label"}, name)] for name in names]
+    return [*shown, f" +{more}"] if more > 0 else shown
 
 
 def _since(card: Card, clock: Clock) -> Element:

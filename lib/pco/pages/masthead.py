@@ -34,10 +34,6 @@ def masthead(snapshot: Snapshot, shown: tuple[Lane, ...]) -> Element:
     )
 
 
-def _name() -> Element:
-    return el("h1", None, "pco ", el("span", {"class": "muted"}, "tickets"))
-
-
 def _pulse(snapshot: Snapshot) -> Element:
     """One line: well or not, the last poll and the next, what today has cost."""
     well = snapshot.health.status == "ok"
@@ -72,7 +68,7 @@ def _polled(snapshot: Snapshot) -> Node:
     if not known:
         return "Plane was not polled yet" if polled else None
     oldest = min(known)
-    return ["Last poll ", snapshot.clock.brief(oldest), f" ({snapshot.clock.age(oldest)} ago)"]
+    return ["Last poll ", snapshot.clock.brief(oldest, zone=True), f" ({snapshot.clock.age(oldest)} ago)"]
 
 
 def _next(snapshot: Snapshot) -> Node:

@@ -34,6 +34,12 @@ def words(said: str, kind: str = "") -> Element:
     return el("div", {"class": name, "dir": "auto"}, said[:MOST_TEXT], cut)
 
 
+def drawn(name: str, said: str) -> Element:
+    """A text from outside that is a drawing of letters: its lines are not broken, but can be moved sideways."""
+    region = {"class": "text code drawn", "tabindex": "0", "aria-label": name}  # scrolled with the keyboard, too
+    return el("section", region, said[:MOST_TEXT])
+
+
 def remark(by: str, story: Story, at: datetime, text: str, what: str = "") -> Element:
     """What somebody said, and when."""
     head = el("p", {"class": "muted"}, dotted(el("bdi", None, by), story.clock.at(at), what))
@@ -45,14 +51,12 @@ def facts(rows: list[tuple[str, Node]]) -> Element:
     return el("dl", None, ([el("dt", None, name), el("dd", None, value)] for name, value in rows))
 
 
-def cells(*cells: Node) -> Element:
-    """A row of a table."""
-    return el("tr", None, (el("td", None, cell) for cell in cells))
-
-
-def table(heads: Iterable[str], rows: list[Element]) -> Node:
-    """A table with the names of its columns; nothing if it has no row."""
+def table(heads: Iterable[str], rows: list[tuple[Node, ...]]) -> Node:
+    """A table with the names of its columns, but for those that have nothing to show; nothing if it has no row."""
     if not rows:
         return None
-    named = el("thead", None, el("tr", None, (el("th", {"scope": "col"}, head) for head in heads)))
-    return el("table", {"class": "list"}, named, el("tbody", None, rows))
+    full = [n for n, _ in enumerate(rows[0]) if any(row[n] not in (None, "") for row in rows)]
+    names = [head for n, head in enumerate(heads) if n in full]
+    named = el("thead", None, el("tr", None, (el("th", {"scope": "col"}, name) for name in names)))
+    body = (el("tr", None, (el("td", None, row[n]) for n in full)) for row in rows)
+    return el("table", {"class": "list"}, named, el("tbody", None, body))

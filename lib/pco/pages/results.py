@@ -1,37 +1,36 @@
 """What came of a ticket's session: the comment, the work that it left, or why there is none."""
 
-from pco.ground.ticket import State, Ticket, Work
+from pco.ground.ticket import Round, State, Work
 from pco.pages.frame import dotted, several
 from pco.pages.html import Node, el
-from pco.pages.pieces import MOST_LISTED, MOST_TEXT, folded, words
+from pco.pages.pieces import MOST_LISTED, MOST_TEXT, drawn, folded, words
 from pco.pages.snapshot import Story
 
 
-def outcome(ticket: Ticket, proposed: str) -> tuple[str, Node]:
-    """The exact comment, as it was or will be sent, or as it would be; before there is one, the summary.
+def outcome(round: Round, proposed: str) -> tuple[str, Node]:
+    """The exact comment of a round, as it was or will be sent, or as it would be; before there is one, the summary.
 
     Where there is none of both, the last words of the agent, which nobody has taken for a summary.
     """
-    post = ticket.round.post
+    post = round.post
     title, body = ("Comment", post.body) if post else ("Comment, as it would be posted", proposed)
     if post and post.posted_at:
         title = "Comment, as posted"
-    if not body and not ticket.round.summary and ticket.round.draft:
-        return "Draft: what the agent said last; it handed over no summary", words(ticket.round.draft)
+    if not body and not round.summary and round.draft:
+        return "Draft: what the agent said last; it handed over no summary", words(round.draft)
     if not body:
-        return "Summary", _summary(ticket)
+        return "Summary", _summary(round)
     from pco.ground import markup  # few pages get here, and its parser is slow to load
 
-    told = folded("Show the summary that it was made of", _summary(ticket))
+    told = folded("Show the summary that it was made of", _summary(round))
     return title, [words(markup.plain(body[:MOST_TEXT])), told, folded("Show its HTML", words(body, "code"))]
 
 
-def _summary(ticket: Ticket) -> Node:
-    current = ticket.round
-    if not current.summary:
+def _summary(round: Round) -> Node:
+    if not round.summary:
         return None
-    by = el("p", {"class": "by"}, "by ", el("bdi", None, current.summary_by)) if current.summary_by else None
-    return [by, words(current.summary)]
+    by = el("p", {"class": "by"}, "by ", el("bdi", None, round.summary_by)) if round.summary_by else None
+    return [by, words(round.summary)]
 
 
 def failure(story: Story) -> Node:
@@ -52,9 +51,8 @@ def failure(story: Story) -> Node:
     return said or None
 
 
-def work(ticket: Ticket) -> Node:
-    """Commits, branch and diff stat that the last session left, and whether they were pushed."""
-    left = ticket.round.work
+def work(left: Work | None) -> Node:
+    """Commits, branch and diff stat that the last session of a round left, and whether they were pushed."""
     if left is None:
         return None
     commits = [
@@ -68,7 +66,7 @@ def work(ticket: Ticket) -> Node:
         el("p", {"class": "flag bad"}, left.problem) if left.problem else None,
         el("ul", {"class": "commits"}, commits) if commits else None,
         el("p", {"class": "muted"}, f"and {several(more, 'more commit')}") if more else None,
-        words(left.diffstat, "code") if left.diffstat else None,
+        drawn("Diff stat", left.diffstat) if left.diffstat else None,
         _pushed(left),
         el("p", None, "Fetched by ", el("bdi", None, left.fetched.by)) if left.fetched else None,
     ]

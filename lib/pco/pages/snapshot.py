@@ -35,7 +35,8 @@ class Card:
 
     `doing` is what its agent does, and `waits` whether that does nothing until a person speaks to it.
     `since` is when it came into its state, `attempt` the number of the current round's last attempt, `usd` the cost of
-    all rounds.  `reason` and `from_` belong to a ticket that cannot be read: why, and where it was or still is.
+    all rounds.  `failed` says of a failed one why.  `reason` and `from_` belong to a ticket that cannot be read: why,
+    and where it was or still is.
     """
 
     key: str
@@ -62,6 +63,7 @@ class Card:
     gone: bool = False
     noted: int = 0
     approved_by: str = ""
+    failed: str = ""
     reason: str = ""
     from_: str = ""
 
@@ -173,7 +175,7 @@ def card(ticket: Ticket) -> Card:
     return Card(
         key=ticket.key,
         state=ticket.state,
-        title=text.line(ticket.title[:MOST_TITLE]),
+        title=text.line(ticket.title[:MOST_TITLE], joiners=True),
         since=ticket.entered(),
         trigger=trigger(ticket),
         priority=ticket.priority,
@@ -195,7 +197,17 @@ def card(ticket: Ticket) -> Card:
         gone=ticket.gone,
         noted=sum(1 for noted in ticket.noted if not noted.given),
         approved_by=current.approval.by if current.approval else "",
+        failed=_failed(ticket),
     )
+
+
+def _failed(ticket: Ticket) -> str:
+    """How the last session of a failed ticket ended, and why, in a few words."""
+    if ticket.state is not State.FAILED:
+        return ""
+    why = ticket.history[-1].why if ticket.history else ""
+    outcome = ticket.attempt.outcome if ticket.attempt else ""
+    return text.line(": ".join(part for part in (outcome, why) if part), 120) or "failed"
 
 
 def ran(ticket: Ticket, since: datetime) -> tuple[Ran, ...]:

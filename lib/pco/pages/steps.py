@@ -1,6 +1,7 @@
 """What a ticket waits for, in a sentence, and the commands that a person may type for it, ready to copy."""
 
 from pco.ground.ticket import State
+from pco.pages.html import Node
 from pco.pages.snapshot import Story
 from pco.rules import hearing
 
@@ -35,9 +36,9 @@ VERBS = {
 }
 
 
-def next_step(story: Story) -> str:
+def next_step(story: Story) -> Node:
     """What it waits for."""
-    ticket = story.ticket
+    ticket, post = story.ticket, story.ticket.round.post
     if ticket.state is State.ACTIVE and ticket.blocked:
         return f"The agent waits for an answer: {ticket.blocked.what or 'a question'}"
     if hearing.waits(ticket):
@@ -46,6 +47,9 @@ def next_step(story: Story) -> str:
         return "Its project is no longer configured: it cannot be approved."
     if ticket.state is State.APPROVED and story.short:
         return f"Approved, but {story.short}."
+    if ticket.state is State.OUTBOX and post and post.sending_since:
+        sent = story.clock.at(post.sending_since)
+        return ["Accepted. First sent at ", sent, ". Plane has not confirmed it: pco-post looks before it sends again."]
     return SENTENCES[ticket.state]
 
 
@@ -54,6 +58,8 @@ def steps(story: Story) -> list[str]:
     ticket = story.ticket
     bound = f" --if-hash {story.hash[:16]}" if story.hash else ""
     verbs = [verb for verb in VERBS[ticket.state] if story.target or not verb.startswith("approve")]
+    if ticket.state is State.FAILED and not (ticket.round.summary or ticket.round.post):
+        verbs = ["post {key} --edit" if verb == "post {key}" else verb for verb in verbs]
     if ticket.hold or story.short:
         verbs = ["release {key}" if verb == "hold {key}" else verb for verb in verbs]
     if ticket.state is State.ACTIVE and ticket.unknown:

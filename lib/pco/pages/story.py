@@ -7,14 +7,15 @@ not changed is not written again.  Every text is bounded; the record holds the w
 from pco.ground import text
 from pco.ground.ticket import State
 from pco.pages import chronicle, results, screen, way
-from pco.pages.frame import badge, command, dotted, foot, page, top
+from pco.pages.frame import badge, command, dotted, foot, page, top, usd
 from pco.pages.html import Element, Node, el, web
-from pco.pages.pieces import MOST_LISTED, facts, folded, remark, section, words
+from pco.pages.pieces import MOST_LISTED, facts, folded, section, words
 from pco.pages.snapshot import Story, Unreadable, trigger
 from pco.pages.steps import next_step, steps
 from pco.rules import hearing
 
-MOVING = (State.APPROVED, State.ACTIVE, State.OUTBOX)  # these change by themselves while somebody looks
+# These change by themselves while somebody looks; what a person reads to decide about does not change under his eyes.
+MOVING = (State.APPROVED, State.ACTIVE, State.OUTBOX)
 
 
 def ticket_page(story: Story) -> bytes:
@@ -23,15 +24,17 @@ def ticket_page(story: Story) -> bytes:
     asked = "What was approved" if ticket.round.approval else "What the agent would get"
     left = (
         section("Failure", results.failure(story)),
-        section(*results.outcome(ticket, story.comment)),
+        section(*results.outcome(ticket.round, story.comment)),
         section(f"Screen{_of(story)}", _screen(story)),
-        section("Work", results.work(ticket)),
+        section("Work", results.work(ticket.round.work)),
         section(asked, _text(story)),
         section(f"Prompt{_of(story)}", folded("Show the prompt", _prompt(story))),
         section("Attempts", chronicle.attempts(story)),
         section("Rounds", chronicle.rounds(story)),
+        section("Earlier rounds", chronicle.earlier(story)),
     )
     right = (
+        section("Facts", _facts(story)),
         section("Its way", [way.gates(ticket), way.timeline(ticket, story.clock)]),
         section("Notes", chronicle.notes(story)),
         section("Seen in Plane meanwhile", chronicle.noted(story)),
@@ -60,10 +63,12 @@ def unreadable_page(found: Unreadable) -> bytes:
 def _head(story: Story) -> Element:
     ticket = story.ticket
     labels: Node = [[el("bdi", {"class": "label"}, label), " "] for label in ticket.labels[:MOST_LISTED]]
-    state = ticket.plane_state
+    state, since = ticket.plane_state, ticket.entered()
     told = dotted(
-        badge(ticket.state),
+        [badge(ticket.state), [" since ", story.clock.at(since)] if since else None],
         _doing(story),
+        f"attempt {len(ticket.round.attempts)}" if ticket.round.attempts else None,
+        usd(ticket.cost) if ticket.cost else None,
         f"{ticket.priority} priority" if ticket.priority != "none" else None,
         ["in Plane: ", el("bdi", None, state.name)] if state else None,
         "gone from Plane" if ticket.gone else None,
@@ -104,28 +109,28 @@ def _hold(story: Story) -> Node:
 
 
 def _text(story: Story) -> list[Node]:
+    ticket = story.ticket
+    return [words(ticket.description or "(no description)"), chronicle.asked(ticket.round, story)]
+
+
+def _facts(story: Story) -> Element:
+    """Where it works, who approved it, and what the approval is bound to."""
     ticket, target = story.ticket, story.target
     where = [("Repository", target.repository), ("Branch", target.branch)] if target else []
     where += [("Agent", target.agent), ("Permission mode", target.permission_mode)] if target else []
-    rows: list[tuple[str, Node]] = [("Began with", trigger(ticket)), *where, ("Approved", _approval(story))]
+    rows: list[tuple[str, Node]] = [("Began with", trigger(ticket)), ("Approved", _approval(story)), *where]
     if story.money:
         rows.append(("Has cost", story.money))
     if story.hash:
         rows.append(("Hash", el("code", None, story.hash)))
-    return [
-        words(ticket.description or "(no description)"),
-        [remark(c.by, story, c.at, c.text) for c in ticket.round.comments[-MOST_LISTED:]],
-        [el("h3", None, "Remark"), words(ticket.round.remark)] if ticket.round.remark else None,
-        facts(rows),
-    ]
+    return facts(rows)
 
 
 def _approval(story: Story) -> Node:
-    approval = story.ticket.round.approval
-    if approval is None:
-        return "not approved"
-    changed = " (what the agent would get has changed since)" if story.hash and story.hash != approval.hash else ""
-    return ["by ", el("bdi", None, approval.by), " at ", story.clock.at(approval.at), changed]
+    current = story.ticket.round
+    changed = story.hash and current.approval and story.hash != current.approval.hash
+    said = " (what the agent would get has changed since)" if changed else None
+    return [chronicle.approved(current, story), said]
 
 
 def _of(story: Story) -> str:

@@ -8,7 +8,7 @@ from pco.ground.frozen import dataclass
 from pco.ground.ticket import Attempt, Round, State, Ticket
 from pco.pages.amounts import span
 from pco.pages.clock import Clock, took
-from pco.pages.drawing import WIDE, bar, picture
+from pco.pages.drawing import WIDE, bar, colour, picture
 from pco.pages.frame import TONES, dotted
 from pco.pages.html import Element, Node, el
 
@@ -83,13 +83,15 @@ def gates(ticket: Ticket) -> Node:
         wide = least + seconds / total * (WIDE - least * len(spans))
         shapes.append(bar(x, 0, max(wide - 1, 0.5), 14, TONES.get(state, "calm"), f"{GATES[state]} {span(seconds)}"))
         x += wide
-    return [picture(f"Time in each state: {said}", 14, shapes), el("p", {"class": "muted"}, said)]
+    told = (colour(TONES.get(state, "calm"), f"{GATES[state]} {span(seconds)}") for state, seconds in sums.items())
+    return [picture(f"Time in each state: {said}", 14, shapes), el("p", {"class": "legend"}, told)]
 
 
 def _moves(ticket: Ticket) -> Iterator[Moment]:
     before: datetime | None = None
     for entry in ticket.history:
-        gate = f"{entry.from_} for {took(before, entry.at)}" if entry.from_ and before else ""
+        stood = GATES[State(entry.from_)] if entry.from_ in {*State} else entry.from_
+        gate = f"{stood} for {took(before, entry.at)}" if entry.from_ and before else ""
         tone = TONES.get(State(entry.to), "calm") if entry.to in {*State} else "calm"
         what = WORDS.get((entry.from_, entry.to), entry.to)
         yield Moment(entry.at, what, entry.by, entry.why, tone, gate)
