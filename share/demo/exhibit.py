@@ -32,8 +32,10 @@ from pco.ground.ticket import (  # noqa: E402
     Commit,
     Cost,
     Entry,
+    Forward,
     Hold,
     Note,
+    Noted,
     PlaneState,
     Post,
     Pushed,
@@ -258,6 +260,8 @@ class Maker:
             note = Note(self.now - timedelta(minutes=50), "amira", "Compare with WEB-204, please.")
             said = _description(TITLES[0])
             return replace(ticket, notes=(note,), title=TITLES[0], description=said, priority="high")
+        if n == 10:
+            return _twice(ticket)
         if n == 5:
             old = self.now - timedelta(days=2, hours=5)
             return replace(ticket, history=(replace(ticket.history[0], at=old),), priority="urgent", title=TITLES[10])
@@ -275,6 +279,20 @@ class Maker:
         outcome = retry.COMPLETED if to is State.COMPLETED else retry.MAX_TURNS
         ended = {"outcome": outcome} if came is State.ACTIVE else {}
         return {"from": came.value, "to": to.value, "round": 1, **ended, "measured": measured}
+
+
+def _twice(ticket: Ticket) -> Ticket:
+    """The ticket in a second round, after a comment; meanwhile somebody has written again."""
+    first, again = ticket.round, "And what of vouchers?"
+    asked = Comment("c2", first.trigger.at, "jonas", again)
+    second = replace(first, n=2, trigger=Trigger("comment", first.trigger.at, state=TODO), comments=(asked,))
+    refused = second.work and second.work.pushed and replace(second.work.pushed, outcome="refused", why="protected")
+    second = replace(second, remark="Keep it small.", work=second.work and replace(second.work, pushed=refused))
+    late = Comment("c3", first.trigger.at, "maria", "Thank you!")
+    forward = Forward(1, "amira", first.trigger.at)
+    noted = (Noted(first.trigger.at, "comment", "maria", comment=late, forward=forward),)
+    history = (*ticket.history[:-1], replace(ticket.history[-1], round=2))
+    return replace(ticket, rounds=(first, second), noted=noted, history=history)
 
 
 def _bound(ticket: Ticket) -> Ticket:

@@ -29,6 +29,7 @@ KEYS = {
     "failed": "INF-8",
     "outbox": "WEB-9",
     "rejected": "INF-12",
+    "twice": "WEB-11",
     "unreadable": "WEB-900",
 }
 
@@ -61,6 +62,6 @@ def exhibited(name: str) -> Iterator[tuple[Host, list[str]]]:
     """The host, and the paths of the pages of a pco that looks lived in."""
     with served(name) as pco:
         pco.host.exec("sh", "-e", "-c", EXHIBIT, timeout=300)
-        month = pco.host.exec("sh", "-c", f"cd {WWW} && ls ????-??.html | tail -1").stdout.strip()
-        lists = ["/index.html", "/lane-pending.html", f"/{month}"]
-        yield pco.host, [*lists, *(f"/ticket/{key}.html" for key in KEYS.values())]
+        months = pco.host.exec("sh", "-c", f"cd {WWW} && ls ????-??*.html | tail -2").stdout.split()
+        lists = ["index.html", "lane-pending.html", *months]
+        yield pco.host, [f"/{path}" for path in (*lists, *(f"ticket/{key}.html" for key in KEYS.values()))]

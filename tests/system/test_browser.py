@@ -33,7 +33,7 @@ def told(seen: Seen, what: str) -> dict[str, Any]:
 
 def test_every_page_is_there_and_leads_to_no_page_that_is_not(seen):
     assert {page["status"] for page in seen["pages"].values()} == {200}
-    assert len(seen["pages"]) == len(KEYS) + 3
+    assert len(seen["pages"]) == len(KEYS) + 4
     assert seen["dead"] == []
 
 
