@@ -143,7 +143,7 @@ def _gates(gates: tuple[Gate, ...]) -> Element:
         part = (math.log(max(seconds, 5)) - least) / (most - least)
         return left + min(part, 1.0) * (right - left)
 
-    head = 8.0
+    head = 11.0
     floor = head + 6 + high * len(gates)
     shapes: list[Node] = [rule(place(at), head + 4, place(at), floor) for _, at in ticks]
     shapes.append(words(WIDE, head, "half · 9 of 10", "end"))

@@ -103,7 +103,8 @@ def _way(snapshot: Snapshot, shown: tuple[Lane, ...]) -> Element:
 
 def _step(state: State, snapshot: Snapshot, shown: tuple[Lane, ...]) -> Element:
     count = snapshot.counts.get(state, 0)
-    lane = next((lane.id for lane in shown if lane.state is state and lane.cards), "")
+    full = [lane.id for lane in shown if lane.state is state and lane.cards]
+    lane = state.value if state.value in full else next(iter(full), "")
     target = "#finished" if state in FINISHED and count else f"#{lane}" if lane else None
     tone = f"step {state}" if count else f"step {state} none"
     number, name = el("b", None, f"{count:,}"), el("span", None, NAMES[state])
