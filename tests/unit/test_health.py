@@ -41,6 +41,10 @@ def test_no_successful_poll_for_too_long_is_ill_health():
     old = Head(WEB, key="WEB", polled_at=T0 - 6 * MINUTE, error="503 Service Unavailable")
 
     assert reasons(heads=(old,)) == ("WEB: no successful poll for 6m: 503 Service Unavailable",)
+
+
+def test_a_clock_that_went_back_after_the_last_poll_is_said():
+    assert "the clock went back" in reasons(heads=(Head(WEB, key="WEB", polled_at=T0 + timedelta(hours=2)),))[0]
     assert reasons(heads=(Head(WEB, key="WEB", polled_at=T0 - 5 * MINUTE),)) == ()
 
 

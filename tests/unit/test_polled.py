@@ -63,6 +63,13 @@ def test_the_last_success_is_fresh_for_as_long_as_it_is_asked_to_be():
     assert not head.fresh(T0 + timedelta(minutes=6), timedelta(minutes=5))
 
 
+def test_a_poll_that_is_yet_to_come_was_told_by_a_wrong_clock():
+    head = Head(WEB, polled_at=T0)
+
+    assert head.fresh(T0 - timedelta(seconds=30), timedelta(minutes=5))
+    assert not head.fresh(T0 - timedelta(hours=1), timedelta(minutes=5))
+
+
 def test_what_is_known_of_an_item_is_kept(tmp_path):
     seen = Seen(ONE, T0, "WEB-1", ("c1", "c2"), new=True)
     known = Known(tmp_path / "known")

@@ -161,6 +161,8 @@ def polls(site: Site) -> Finding:
         mend = "sudo systemctl start pco-poll; journalctl -u pco-poll -n 20" if site.systemd else "pco-poll -v"
         if head.polled_at is None:
             found.append(fail(f"{name} was never polled{f': {head.error}' if head.error else ''}", mend))
+        elif head.ahead(site.now):
+            found.append(fail(f"{name}: the clock went back after the last good poll", mend))
         elif not head.fresh(site.now, site.config.health.stale_after):
             ago = times.ago(head.polled_at, site.now)
             found.append(fail(f"{name}: the last good poll was {ago}: {head.error or 'none was tried'}", mend))

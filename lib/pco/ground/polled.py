@@ -13,6 +13,7 @@ from pco.ground.errors import BadData, SystemFault
 from pco.ground.frozen import dataclass
 
 SCHEMA = 1
+SLACK = timedelta(minutes=1)  # by which clocks are put right without a word
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,12 @@ class Head:
     to_sweep: tuple[str, ...] = ()
 
     def fresh(self, now: datetime, within: timedelta) -> bool:
-        """Whether the last successful poll is young enough to act on."""
-        return self.polled_at is not None and now - self.polled_at <= within
+        """Whether the last successful poll is young enough to act on, and not yet to come by a clock that went back."""
+        return self.polled_at is not None and not self.ahead(now) and now - self.polled_at <= within
+
+    def ahead(self, now: datetime) -> bool:
+        """Whether the last successful poll seems yet to come: the clock has gone back since."""
+        return self.polled_at is not None and self.polled_at - now > SLACK
 
 
 def read(folder: Path, project: str) -> Head:

@@ -96,6 +96,8 @@ def _polls(facts: Facts, limits: config.Health) -> Iterator[str]:
         why = f": {head.error}" if head.error else ""
         if head.polled_at is None:
             yield f"{name}: never polled with success{why}"
+        elif head.ahead(facts.now):
+            yield f"{name}: the clock went back after the last poll: when that was is not known{why}"
         elif not head.fresh(facts.now, limits.stale_after):
             yield f"{name}: no successful poll for {times.rough(facts.now - head.polled_at)}{why}"
         elif head.failed >= limits.polls_failed:
