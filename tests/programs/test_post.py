@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from pco.ground.boot import boot_id
+from pco.ground import boot
 from pco.ground.ticket import Comment, Noted, State
 from pco.ground.times import parse_time
-from pco.outside.rates import boot_seconds
 from programs.posting import LISTS, POSTS, Desk, ago, desk
 from support import Site, a_ticket, put
 
@@ -327,7 +326,7 @@ def test_the_budget_of_this_machine_counts_too(plane):
 def test_a_comment_waits_for_no_turn_once_the_record_says_that_it_is_sent(plane):
     plane.site.configure(plane={"requests_per_minute": 2})
     plane.ticket()
-    used = {"boot": boot_id(), "spent": [boot_seconds() - 30], "held_until": 0.0}
+    used = {"boot": boot.boot_id(), "spent": [boot.clock() - 30], "held_until": 0.0}
     (plane.site.home / "plane" / "rate.json").write_text(json.dumps(used))
 
     plane.post(code=75)

@@ -45,6 +45,8 @@ KEPT_BACK = {
     "OSC in two halves": b"\xc2\x05",
     "OSC as one character in a title": b"\x1b]0;\xc2\x9d52;c;?\x07",
     "an answerback in a title": b"\x1b]0;\x05\x07",
+    "characters that are not UTF-8": b"\x1b%@",
+    "UTF-8 without a way back": b"\x1b%/G",
 }
 
 
@@ -91,7 +93,23 @@ def test_nothing_of_the_corpus_passes_that_would_be_dropped_from_what_passed():
 @given(
     st.lists(
         st.sampled_from(
-            [b"\x1b", b"]", b"52;c;?", b"0;", b"\x07", b"\\", b"P", b"[", b"21", b"t", b"\xc2", b"\x9d", b"\x05", b"x"]
+            [
+                b"\x1b",
+                b"]",
+                b"52;c;?",
+                b"0;",
+                b"\x07",
+                b"\\",
+                b"P",
+                b"[",
+                b"21",
+                b"t",
+                b"\xc2",
+                b"\x9d",
+                b"\x05",
+                b"%",
+                b"x",
+            ]
         )
     )
 )
@@ -101,3 +119,4 @@ def test_whatever_is_put_together_and_cut_no_question_about_the_clipboard_or_the
 
     assert said == b"".join(map(Passing().feed, parts))
     assert b"\x1b]52" not in said and b"\x1b[21t" not in said and b"\x1bP" not in said and b"\xc2\x9d" not in said
+    assert b"\x1b%" not in said

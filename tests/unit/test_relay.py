@@ -1,5 +1,9 @@
 """What is said between a person's terminal and the relay of a session, and what keys mean to pco-attach."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pco.commands.attach import Hands
@@ -75,3 +79,15 @@ def test_what_the_terminal_answers_by_itself_does_not_leave():
 def test_modes_that_no_test_can_ask_a_terminal_for_are_switched_off():
     for mode in (b"?2004l", b"?1004l", b"?1000l", b"?1002l", b"?1006l", b"?1049l", b"?25h", b">4m", b"=0u"):
         assert b"\x1b[" + mode in RESET
+
+
+@pytest.mark.parametrize(("locale", "said"), [("C.UTF-8", True), ("C", False)])
+def test_a_terminal_of_utf8_is_put_back_to_that(locale, said):
+    ours, theirs = os.openpty()
+    code = "import os; from pco.outside import console; os.write(1, console.reset(0))"
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    told = subprocess.run([sys.executable, "-c", code], stdin=theirs, stdout=-1, env=environment, check=True).stdout
+
+    os.close(ours), os.close(theirs)
+    assert told == RESET + (b"\x1b%G" if said else b"")

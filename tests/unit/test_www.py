@@ -1,6 +1,8 @@
 """The folder that the web server gives out: all pages of tickets made anew at once."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +76,17 @@ def test_a_folder_that_is_gone_is_named(site):
 
     with pytest.raises(SystemFault, match=r"ticket/WEB-1\.html: No such file"):
         site.put("ticket/WEB-1.html", b"new")
+
+
+def test_where_the_file_system_refuses_it_no_two_folders_take_each_others_place(tmp_path):
+    """As overlayfs does, with EXDEV, for a folder of a layer below."""
+    elsewhere = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        if elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("temporary files are in /dev/shm: there is no second file system")
+        assert durable.exchange(str(elsewhere), str(tmp_path)) is False
+    finally:
+        elsewhere.rmdir()
 
 
 def test_two_files_take_each_others_place(tmp_path):

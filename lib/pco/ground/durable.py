@@ -65,7 +65,8 @@ def exchange(one: str, other: str) -> bool:
         return False
     if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
         return True
-    if (code := ctypes.get_errno()) in (errno.EINVAL, errno.ENOSYS):  # of the file system, of the kernel
+    # Of the file system; of the kernel; of overlayfs, for a folder that came with a layer below.
+    if (code := ctypes.get_errno()) in (errno.EINVAL, errno.ENOSYS, errno.EXDEV):
         return False
     raise OSError(code, os.strerror(code), one)
 

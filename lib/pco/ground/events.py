@@ -23,7 +23,7 @@ def write(out: str, round: int, attempt: int, event: str, detail: dict[str, Any]
     """Leave one event, whole and flushed, under a name that sorts by time.  Raises OSError."""
     now = time.time_ns()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9)) + f".{now % 10**9 // 1000:06d}Z"
-    boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    boot = time.clock_gettime(time.CLOCK_BOOTTIME)  # as `ground.boot` has it, which a hook would have to load
     value = {"schema": SCHEMA, "round": round, "attempt": attempt, "event": event, "at": stamp, "boot": boot}
     value["detail"] = detail
     folder = os.path.join(out, "events")

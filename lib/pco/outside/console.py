@@ -31,6 +31,7 @@ RESET = b"".join(
         b"\x1b(B\x1b)B\x0f\x1b[0m\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b[K",  # characters, colours
     )
 )
+_UTF8 = b"\x1b%G"
 _ASK, _ANSWER = b"\x1b[c", re.compile(rb"\x1b\[\?[0-9;]*c")
 _PATIENCE, _QUIET = 0.5, 0.03  # seconds: until an answer comes, until nothing more comes after it
 
@@ -62,7 +63,7 @@ def lent(keys: int, screen: int) -> Iterator[int]:
         yield heard
     finally:
         with suppress(OSError):  # the terminal may be gone
-            write(screen, RESET + _ASK)
+            write(screen, reset(screen) + _ASK)
             _discard(keys)
         with suppress(termios.error):
             termios.tcsetattr(keys, termios.TCSAFLUSH, before)
@@ -70,6 +71,12 @@ def lent(keys: int, screen: int) -> Iterator[int]:
         signal.signal(signal.SIGWINCH, signal.SIG_DFL)
         os.close(heard)
         os.close(told)
+
+
+def reset(screen: int) -> bytes:
+    """What leaves a terminal as it was; one of UTF-8, as the locale has it, writes that again."""
+    coding = os.device_encoding(screen) or ""
+    return RESET + (_UTF8 if coding.lower() in ("utf-8", "utf8") else b"")
 
 
 def write(screen: int, data: bytes) -> None:

@@ -9,25 +9,19 @@ void.  A window of a minute slides over `spent`.  `held_until` is what Plane ask
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pco.ground import durable, locks
+from pco.ground import boot, durable, locks
 from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
 from pco.ground.frozen import dataclass
-
-if TYPE_CHECKING:
-    pass
 
 WINDOW = 60.0
 LONGEST_HOLD = 900.0  # seconds that a 429 may keep everybody silent; more is not believed
 _MOST_BYTES = 1 << 20
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
@@ -38,11 +32,6 @@ class _Spent:
     held_until: float = 0.0
 
 
-def boot_seconds() -> float:
-    """Seconds since boot, sleep included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Budget:
     """At most `per_minute` requests in any minute, over all processes that use `path`."""
 
@@ -51,7 +40,7 @@ class Budget:
         path: Path,
         per_minute: int,
         patience: timedelta = timedelta(seconds=10),
-        clock: Callable[[], float] = boot_seconds,
+        clock: Callable[[], float] = boot.clock,
     ) -> None:
         self.path = path
         self.per_minute = per_minute
@@ -59,7 +48,7 @@ class Budget:
         self.reserve = min(max(5, per_minute // 5), per_minute - 1)
         self._patience = patience
         self._clock = clock
-        self._boot = _boot_id()
+        self._boot = boot.boot_id()
 
     def take(self, urgent: bool) -> timedelta:
         """Take one request and return zero; or take nothing and return how long to wait before asking again.
@@ -131,10 +120,3 @@ class Budget:
             raise TryLater(f"{path} is held by another program", f"`fuser -v {path}` names the holder") from None
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

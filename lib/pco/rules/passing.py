@@ -3,8 +3,8 @@
 A terminal does more than draw: it answers questions with the clipboard, with its title or with what stands on the
 screen, as if somebody had typed that, and it prints and copies.  A session may draw and ask what every full-screen
 program asks, and no more.  Dropped are ECMA-48's strings (DCS, APC, PM, SOS, and screen's ESC k), of OSC all but
-titles, colours and links, media copy, reports of the title, checksums of the screen, macros, ENQ, and the C1 controls
-in UTF-8.
+titles, colours and links, media copy, reports of the title, checksums of the screen, macros, ENQ, the C1 controls in
+UTF-8, and what leaves UTF-8: there they are single bytes.
 <https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>
 """
 
@@ -20,6 +20,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f]|\xc2[\x80-\x9f]")
 _OSC_BEGUN = re.compile(rb"\x1b\][^\x07\x18\x1a\x1b]*\x1b?")
 _SHORT = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _SHORT_BEGUN = re.compile(rb"\x1b[\x20-\x2f]{0,8}")
+_CODING = b"\x1b%"
 _STRINGS = b"P_^Xk"
 _TITLES = (b"20", b"21")
 _END = {True: re.compile(rb"[\x07\x18\x1a\x1b]"), False: re.compile(rb"[\x18\x1a\x1b]")}
@@ -85,7 +86,7 @@ class Passing:
             self._dropping = False
             return b"", at + 2
         if whole := _SHORT.match(data, at):
-            return whole[0], whole.end()
+            return (b"" if whole[0].startswith(_CODING) else whole[0]), whole.end()
         begun = _SHORT_BEGUN.match(data, at)
         assert begun
         return self._hold(data, at) if begun.end() == len(data) else (b"", begun.end())
