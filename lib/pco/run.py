@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pco.ground.caller import Caller
     from pco.ground.config import Config
     from pco.ground.notice import Notice
     from pco.ground.ticket import State, Ticket
@@ -109,16 +110,17 @@ class Pco:
         return datetime.now(UTC)
 
     @cached_property
-    def who(self) -> str:
-        """The person, or the program's user, on whose word this runs."""
-        import pwd
+    def caller(self) -> "Caller":
+        """The person, or the program's user, on whose word this runs, and how it came to run as another."""
+        from pco.ground import caller
 
-        try:
-            name = pwd.getpwuid(os.getuid()).pw_name
-        except KeyError:
-            name = str(os.getuid())
-        caller = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
-        return text.line(caller or name, 64)
+        found = caller.caller(caller.logged_in(), os.getuid(), os.environ.get("SUDO_USER", ""))
+        return caller.Caller(text.line(found.person, 64), text.line(found.how, 200))
+
+    @property
+    def who(self) -> str:
+        """The person, by name."""
+        return self.caller.person
 
     # Speaking.
 
@@ -180,7 +182,8 @@ class Pco:
         """After each move, and only here: the audit record, the journal, the log line, the notice for people.
 
         `event` is `moved`, for which the line reads `WEB-12: pending -> approved`, or another word.  Without a ticket
-        `fields` may have the `key` of one that has no record.  What was `measured` is for the audit record alone.
+        `fields` may have the `key` of one that has no record.  What was `measured` is for the audit record alone, as is
+        the user as whom a person did it, if not as itself.
         """
         from pco.ground import audit, messages
 
@@ -191,7 +194,8 @@ class Pco:
         by = fields.pop("by", "") or (last.by if last and event == "moved" else self.who)
         key = ticket.key if ticket else fields.pop("key", "")
         measured = {**(_stayed(ticket) if event == "moved" and ticket else {}), **(measured or {})}
-        kept = {**fields, "measured": measured} if measured else fields
+        how = {"as": self.caller.how} if by == self.who and self.caller.how else {}
+        kept = {**fields, **how, **({"measured": measured} if measured else {})}
         head = audit.append(self.config.paths.audit, self.now(), event, by, key, kept)
         self._tell(_told(event, key, fields), {**messages.told(event, ticket, key, fields, by), "PCO_AUDIT": head})
         self.notify(event, ticket, fields)

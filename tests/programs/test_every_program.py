@@ -121,6 +121,6 @@ def test_a_person_who_is_not_in_the_passwd_file_is_still_somebody():
         "from pco.run import Pco; print(Pco('pco-queue').who)"
     )
     # Imported as root first: the installation may lie where that user cannot look.
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import pco.run, pwd\n" + code
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import pco.run, pco.ground.caller\n" + code
     done = subprocess.run([sys.executable, "-c", code, TOP / "lib"], capture_output=True, text=True, check=True)
     assert done.stdout == "54321\n"

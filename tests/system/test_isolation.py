@@ -1,5 +1,6 @@
 """What a session cannot reach: all of it is tried by the agent itself, in one of two sessions that run at once."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -102,6 +103,11 @@ ORDERS = (
     ("systemd-cat", "echo", "said"),
     ("tmux", "-S", "/run/pco-session/{other}/tmux.sock", "kill-server"),
     ("pco-queue", "list"),
+    ("pco-complete", "{other}", "Done by another."),
+    ("env", "-u", "PCO_ATTEMPT_DIR", "pco-complete", "{other}", "Done by another."),
+    ("env", "PCO_ATTEMPT_DIR=/var/lib/pco/sessions/{other}/1.1", "pco-complete", "{other}", "Done by another."),
+    ("pco-hook", "{other}", "/var/lib/pco/sessions/{other}/1.1", "check"),
+    ("pco-hook", "{other}", "/var/lib/pco/sessions/{own}/1.1", "check"),
 )
 
 
@@ -208,10 +214,11 @@ def test_the_trigger_takes_bytes_and_a_session_cannot(one, deed):
 def test_a_session_gives_no_orders(one, other, order):
     before = other.main
 
-    code, _ = one.tells(*(word.format(other=other.key) for word in order))
+    code, _ = one.tells(*(word.format(other=other.key, own=one.key) for word in order))
 
     assert code != 0
     assert other.main == before
+    assert "Done by another." not in one.host.read(f"/var/spool/pco/active/{other.key}.json")
     assert one.host.show("pco-session@WEB-99", "ActiveState")["ActiveState"] == "inactive"
 
 
@@ -229,6 +236,14 @@ def test_a_session_reads_its_own_login_and_an_empty_line_where_there_is_none(one
 
     assert one.says(read) == "'\\n'\n"
     assert other.says(read) == f"{LOGIN!r}\n"
+
+
+def test_neither_a_session_nor_the_watcher_leaves_a_core_dump(one):
+    watcher = one.host.show("pco-watch", "MainPID")["MainPID"]
+
+    for limits in (one.says("print(open('/proc/self/limits').read())"), one.host.read(f"/proc/{watcher}/limits")):
+        (line,) = (line.split() for line in limits.splitlines() if line.startswith("Max core file size"))
+        assert line[-3:-1] == ["0", "0"], line
 
 
 def test_no_secret_of_others_is_in_any_file_that_a_session_can_read(one, other):
@@ -267,6 +282,20 @@ print('forged')
     pco.wait("the true one", lambda: "a question" in pco.host.read(record))
 
     assert "forged" not in pco.host.read(record)
+
+
+def test_a_summary_in_the_name_of_a_login_that_an_agent_chose_is_still_the_agents(pco, one):
+    (session,) = begin(pco)
+
+    session.tells("sh", "-c", "echo 0 >/proc/self/loginuid; exec env SUDO_USER=alice pco-complete 'In your name.'")
+
+    pco.wait("its summary", lambda: "In your name." in read(session))
+    assert json.loads(read(session))["rounds"][-1]["summary_by"] == "agent"
+
+
+def read(session: Inside) -> str:
+    """The record of its ticket."""
+    return str(session.host.exec("sh", "-c", f"cat /var/spool/pco/*/{session.key}.json", code=None).stdout)
 
 
 def test_the_terminal_of_a_session_is_closed_to_the_other(one, other):

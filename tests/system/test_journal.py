@@ -222,6 +222,21 @@ def test_what_a_person_does_is_on_record_and_not_on_the_terminal(pco):
     assert entry["MESSAGE"].isprintable()
 
 
+@pytest.mark.parametrize("user", ["pco", "root"])
+def test_who_logged_in_is_on_record_whatever_user_they_became(pco, user):
+    key = new_ticket(pco, f"As {user}")
+    uid = pco.host.exec("id", "-u", "alice").stdout.strip()
+
+    login = f'echo {uid} >/proc/self/loginuid; exec runuser -u {user} -- env SUDO_USER=nobody "$@"'
+    pco.host.exec("sh", "-c", login, "sh", "pco-queue", "reject", key)
+
+    (entry,) = pco.host.journal(f"PCO_KEY={key}", "PCO_STATE=rejected")
+    assert (entry["PCO_USER"], entry["_AUDIT_LOGINUID"]) == ("alice", uid)
+    said = pco.run("pco-audit", "list", "--key", key, "--by", "alice", "--format", "json")
+    (record,) = json.loads(said)
+    assert record["fields"]["as"] == {"pco": "pco", "root": "root, by sudo of nobody"}[user]
+
+
 def test_what_a_private_pco_does_is_not_in_the_machines_journal(pco):
     project = f"plane: {{projects: [{{id: {WEB}, repository: /srv/shop.git}}]}}\n"
     pco.host.write("/tmp/own/pco.yaml", f"paths: {{root: /tmp/own}}\n{project}")

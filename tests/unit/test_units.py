@@ -45,6 +45,13 @@ def test_a_tool_runs_in_the_sandbox_with_a_time_out_and_in_the_slice_of_the_tool
     assert "WatchdogSec" in found or "RuntimeMaxSec" in found
 
 
+@pytest.mark.parametrize("path", [p for p in UNITS if p.suffix == ".service"], ids=lambda p: p.name)
+def test_no_program_leaves_its_memory_in_a_core_dump(path):
+    sandbox = (SYSTEMD / "sandbox.in").read_text()
+
+    assert "\nLimitCORE=0\n" in path.read_text().replace("\n@SANDBOX@\n", f"\n{sandbox}")
+
+
 @pytest.mark.parametrize("name", ["poll", "launch", "post", "push", "watch", "notify"])
 def test_who_works_for_long_tells_its_watchdog_and_is_bounded_in_starting_and_in_dying(name):
     found = settings(SYSTEMD / f"pco-{name}.service")

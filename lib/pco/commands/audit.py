@@ -1,8 +1,11 @@
 """Read the audit record, and verify that it is whole.
 
 It has a line for each move of a ticket, each decision of a person, each change of the configuration: when, what, by
-whom (the person who logged in, also behind sudo), about which ticket, and why.  It lies in /var/lib/pco/audit, a file
-for each month, one JSON object a line.
+whom, about which ticket, and why.  It lies in /var/lib/pco/audit, a file for each month, one JSON object a line.
+
+Whom is who logged in, by the kernel's word (/proc/self/loginuid), also behind su and sudo; "as" says then as which
+user it was done, and by whose sudo if that was another's.  Where no login is on record, as in a container, it is the
+user who ran it, or for root who called sudo.
 
 Each line carries the hash of the line before it, so that one that was changed, taken away, put in or moved stands out.
 The journal, which those who may write the record cannot rewrite, is told the hash of each new line (PCO_AUDIT),

@@ -7,8 +7,9 @@ order of their names are one chain.  However far it was ahead: so a record may b
 A line is written whole with its newline and flushed.  A torn last line, left by a power cut, is kept and ended, and
 the next record is bound to it as it is: what was torn stays visible.
 
-Of a move `fields` has `from`, `to`, `round`, and `measured`: {"stayed"} seconds in the state that it left; of one that
-ends a session also {"ran", "waited" (for a person), "usd", "tokens" by kind}.
+`by` is the person who logged in, also behind su and sudo; `fields` has then `as`, such as `pco` or `root, by sudo of
+bob`: the user that it was done as.  Of a move `fields` has `from`, `to`, `round`, and `measured`: {"stayed"} seconds in
+the state that it left; of one that ends a session also {"ran", "waited" (for a person), "usd", "tokens" by kind}.
 """
 
 import errno

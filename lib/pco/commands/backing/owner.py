@@ -23,5 +23,5 @@ def become(pco: Pco) -> None:
         return
     if os.geteuid():
         raise NotPermitted("only root and pco's own user may do this", f"sudo {pco.program}")
-    _ = pco.who  # the person's name, as long as it can be told
+    _ = pco.caller  # the person's name, as long as it can be told
     accounts.become(owner)
