@@ -85,15 +85,18 @@ def _row(card: Card, clock: Clock) -> Element:
     """A card as a row: what stands out of it, as far as that does not pass by itself, and its facts."""
     told = el("span", {"class": "facts"}, _facts(card), _labels(card))
     said = el("td", {"class": "told"}, list(_lasting(card, clock)), told)
-    return el("tr", None, *finished_cells(card.key, card.title, card.state), said, _since(card, clock))
+    return el("tr", None, *_named(card.key, card.title), said, _since(card, clock))
 
 
 def finished_cells(key: str, title: str, state: State) -> list[Node]:
     """Key with its link, title and state, as the cells of a list from the top folder."""
+    return [*_named(key, title), el("td", None, badge(state))]
+
+
+def _named(key: str, title: str) -> list[Node]:
     return [
         el("td", {"class": "key"}, el("a", {"href": home(key)}, key)),
         el("td", {"class": "title"}, el("bdi", None, title or "(no title)")),
-        el("td", None, badge(state)),
     ]
 
 
