@@ -83,6 +83,14 @@ def finish(spool: Spool, ticket: Ticket, at: datetime = T0, state: State = State
     spool.index.rewritten(placed)
 
 
+def many_posted(spool: Spool, first: int, last: int) -> None:
+    """Put so many posted tickets there that processes share the work on their pages, known to the index."""
+    data = to_bytes(replace(a_ticket("WEB-777"), history=(Entry(T0, "outbox", "posted", "pco-post", 1),)))
+    for n in range(first, last + 1):
+        spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
+    spool.index.rebuild()
+
+
 def post_by_program(site: Site, key: str) -> None:
     """A ticket travels from pending to rejected with the real spool."""
     site.spool("pco-poll").update(key, lambda t: (t, State.REJECTED))
@@ -826,10 +834,7 @@ def test_a_long_lane_is_written_again_only_if_a_ticket_of_it_has_changed(site, s
 
 
 def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(site, spool):
-    data = to_bytes(replace(a_ticket("WEB-777"), history=(Entry(T0, "outbox", "posted", "pco-post", 1),)))
-    for n in range(1, 1101):
-        spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
-    spool.index.rebuild()
+    many_posted(spool, 1, 1100)
     spool.path("WEB-500", State.POSTED).write_text("{")
     (www(site) / ".built" / "ticket").mkdir(parents=True)
     (www(site) / ".built" / "ticket" / "WEB-1.html").write_text("half a p")
@@ -847,11 +852,8 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
 
 
 def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
-    data = to_bytes(replace(a_ticket("WEB-777"), history=(Entry(T0, "outbox", "posted", "pco-post", 1),)))
-    for n in range(1, 701):
-        spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
+    many_posted(spool, 1, 700)
     put(spool, a_ticket("WEB-701"), State.PENDING)
-    spool.index.rebuild()
     site.run("pco-dashboard")
     folder, seen = www(site) / "ticket", []
 
@@ -863,6 +865,65 @@ def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
     assert running.returncode == 0
     assert len(seen) > 20 and len(set(seen)) > 4, "both the old and the new were seen"
     assert [page for page in seen if not page.endswith(b"</html>\n")] == []
+
+
+PURGED = """
+import os, subprocess, sys
+def purge(event, args):
+    if event == "ctypes.dlsym" and args[1] == "renameat2" and os.environ.pop("PURGES", ""):
+        subprocess.run([sys.executable, {purge!r}, "--yes", "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
+if "pco-dashboard" in sys.argv[0]:
+    sys.addaudithook(purge)
+"""
+
+
+def test_the_page_of_a_ticket_that_is_purged_while_all_is_made_anew_does_not_come_back(site, spool, tmp_path):
+    many_posted(spool, 1, 300)
+    (tmp_path / "sitecustomize.py").write_text(PURGED.format(purge=str(TOP / "bin" / "pco-purge")))
+
+    site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path), "PURGES": "1"})
+
+    assert spool.find("WEB-1") is None, "it was purged between its page and the exchange"
+    assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(2, 301)}
+
+
+# The other process waits until the ticket, whose page we are about to write, has finished; we wait for its page of it.
+OVERTAKEN = """
+import os, subprocess, sys, time
+ours, begun = os.getpid(), []
+def wait(path):
+    until = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < until:
+        time.sleep(0.01)
+def overtake(event, args):
+    if event != "open" or not isinstance(args[0], (str, os.PathLike)):
+        return
+    path = os.fspath(args[0])
+    if os.getpid() != ours:
+        if "/spool/index/" in path and path.endswith(".jsonl"):
+            wait({flag!r})
+    elif path.endswith("/.built/ticket/WEB-1.html") and not begun:
+        begun.append(path)
+        subprocess.run([sys.executable, {queue!r}, "reject", "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
+        open({flag!r}, "w").close()
+        wait(path)
+if "pco-dashboard" in sys.argv[0]:
+    sys.addaudithook(overtake)
+"""
+
+
+def test_a_ticket_that_finishes_while_all_is_made_anew_has_the_page_of_a_finished_one(site, spool, tmp_path):
+    many_posted(spool, 2, 301)
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    flag = tmp_path / "flag"
+    code = OVERTAKEN.format(flag=str(flag), queue=str(TOP / "bin" / "pco-queue"))
+    (tmp_path / "sitecustomize.py").write_text(code)
+
+    site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path)})
+
+    assert flag.exists() and spool.find("WEB-1") is State.REJECTED
+    shown = page(site, "ticket/WEB-1.html")
+    assert "rejected by" in shown and "to approve since" not in shown
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])

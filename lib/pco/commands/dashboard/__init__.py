@@ -31,6 +31,7 @@ from pco.ground.config import Config
 from pco.ground.errors import TryLater
 from pco.ground.ticket import State
 from pco.outside.www import Site, signature
+from pco.pages.frame import home
 from pco.run import Pco
 
 LOOK = 2  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
@@ -106,11 +107,21 @@ def _anew(run: Run) -> dict[str, Any]:
         seen = opened.show(run, {})
     finally:
         made = crew.collect(run, hands)
-    if both := made & seen.keys():  # moved meanwhile: whichever came last has written the page
+    if both := made & seen.keys():  # moved meanwhile: two processes may have written one page
         seen = opened.show(run, {key: shown for key, shown in seen.items() if key not in both})
+        made -= both
     run.made.update(made - seen.keys())
     run.site.finish(run.made | seen.keys(), set(run.pco.spool.keys(*State)))
+    _take_away(run)
     return seen
+
+
+def _take_away(run: Run) -> None:
+    """Remove the pages of tickets that were purged while theirs were made; who purges from now on does it himself."""
+    there = set(run.pco.spool.keys(*State))
+    for key in (name.removesuffix(".html") for name in run.site.names("ticket")):
+        if key not in there and run.pco.spool.find(key) is None:  # it may have moved while the states were listed
+            run.site.remove(home(key))
 
 
 def _index(pco: Pco) -> None:
