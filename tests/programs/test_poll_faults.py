@@ -85,6 +85,44 @@ def test_a_poll_that_was_killed_brings_a_ticket_back_only_once(ticketed):
     assert (ticketed.read("WEB-2").round.n, ticketed.places()["WEB-2"]) == (2, "rejected")
 
 
+@pytest.mark.parametrize(
+    ("at_first", "event", "then"),
+    [
+        (State.PENDING, "cancelled", State.REJECTED),
+        (State.APPROVED, "cancelled", State.REJECTED),
+        (State.PENDING, "filtered", State.REJECTED),
+        (State.POSTED, "moved", State.PENDING),
+    ],
+)
+def test_a_poll_that_was_killed_as_it_moved_a_ticket_leaves_that_to_the_next_one(ticketed, at_first, event, then):
+    ticketed.site.configure(filters={"priorities": ["medium", "none"]})
+    ticketed.place("WEB-2", at_first)
+    if event == "cancelled":
+        ticketed.jonas.cancel("WEB-2")
+    elif event == "filtered":
+        ticketed.jonas.edit("WEB-2", priority="low")
+    else:
+        ticketed.jonas.move("WEB-2", "Backlog")
+        ticketed.poll()
+        ticketed.place("WEB-2", at_first)
+        ticketed.jonas.move("WEB-2", "Todo")
+    ticketed.sim.settle()
+    # Of a rename strace looks at the first path alone: this is the one to the other state.
+    at = ("-P", str(ticketed.spool.path("WEB-2", at_first)), "-e", "trace=rename")
+    ticketed.site.run(
+        "pco-poll",
+        code=None,
+        by=("strace", "-f", "-qq", "-o", "/dev/null", *at, "-e", "inject=rename:signal=SIGKILL:when=1"),
+    )
+    assert ticketed.places() == {"WEB-2": at_first}
+
+    ticketed.poll()
+
+    assert ticketed.places() == {"WEB-2": then}
+    state = next(row for row in ticketed.sim.rows("items") if row["id"] == ticketed.read("WEB-2").uuid)["state"]
+    assert ticketed.read("WEB-2").plane_state.id == state
+
+
 def test_what_the_polls_knew_is_made_anew_after_a_loss_without_new_tickets(ticketed):
     shutil.rmtree(ticketed.site.home / "plane" / ticketed.sim.project("WEB")["id"])
     ticketed.jonas.edit("WEB-2", name="Other")

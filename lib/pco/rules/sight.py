@@ -79,6 +79,18 @@ def with_traits(ticket: Ticket, sight: Sight, moved: bool) -> Ticket:
     )
 
 
+def with_traits_of(ticket: Ticket, other: Ticket) -> Ticket:
+    """The ticket with what another record of it says of the item, beside its text: that by which events are seen."""
+    return replace(
+        ticket,
+        plane_state=other.plane_state,
+        labels=other.labels,
+        priority=other.priority,
+        assignees=other.assignees,
+        updated_at=other.updated_at,
+    )
+
+
 def with_comments(ticket: Ticket, sight: Sight, new: tuple[Comment, ...], deleted_too: bool) -> Ticket:
     """The ticket with the comments of its round as they are now, and the new ones.
 

@@ -12,6 +12,7 @@ from pco.ground import events, text
 from pco.ground.errors import PcoError
 from pco.ground.ticket import State, Ticket
 from pco.rules.effects import Verdict
+from pco.rules.sight import with_traits_of
 from pco.run import Pco, put_aside
 from pco.spool import Stale
 
@@ -102,7 +103,7 @@ class Run:
             return verdict.ticket
         self.happened += 1
         if verdict.to:
-            moved = self.pco.spool.move(verdict.ticket, verdict.to, why=verdict.why)
+            moved = self._move(verdict, verdict.to)
             self.pco.announce("moved", moved, {"why": verdict.why})
             return moved
         recorded = self.pco.spool.record(verdict.ticket)
@@ -111,6 +112,17 @@ class Run:
         if verdict.event == "stop":
             events.ring(str(self.pco.config.paths.trigger))
         return recorded
+
+    def _move(self, verdict: Verdict, to: State) -> Ticket:
+        """Move a ticket; what its item now looks like comes into its record only then.
+
+        The record is written before the rename: who dies in between must see once more that the item was closed.
+        """
+        with self.pco.spool.lock():
+            before = self.pco.spool.read(verdict.ticket.key)
+            moved = self.pco.spool.move(with_traits_of(verdict.ticket, before), to, why=verdict.why)
+            after = with_traits_of(moved, verdict.ticket)
+            return moved if after == moved else self.pco.spool.record(after)
 
     def put_aside(self, key: str, error: PcoError) -> None:
         """Set a ticket that cannot be read aside; in a dry run only say so."""
