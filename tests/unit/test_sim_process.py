@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,16 @@ def test_people_do_by_hand_what_people_do(tmp_path):
         ada.delete("WEB-1")
         with pytest.raises(sim.NotDone, match="404"):
             ada.item(item)
+
+
+def test_a_request_whose_client_is_gone_before_its_end_is_dropped(tmp_path):
+    with running({"projects": [{"identifier": "WEB", "items": [{"name": "one"}]}]}, tmp_path) as made:
+        item, project = made.rows("items")[0]["id"], made.project("WEB")["id"]
+        path = f"/api/v1/workspaces/{made.slug}/projects/{project}/work-items/{item}/comments/"
+        with socket.create_connection(("127.0.0.1", int(made.url.rpartition(":")[2]))) as client:
+            client.sendall(f"POST {path} HTTP/1.1\r\nX-API-Key: {made.token}\r\nContent-Length: 90\r\n\r\n".encode())
+            client.shutdown(socket.SHUT_WR)
+            answer = client.recv(100)
+
+        assert answer == b""
+        assert made.rows("comments") == []

@@ -73,6 +73,9 @@ class Connection(BaseHTTPRequestHandler):
     def serve(self) -> None:
         """Answer one request."""
         request = self.received()
+        if request is None:
+            self.close_connection = True
+            return
         world = self.server.world
         if request.path.startswith("/_sim/"):
             self.send(request, breakage.plain(control.answer(world, request)))
@@ -89,11 +92,13 @@ class Connection(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
 
-    def received(self) -> Request:
-        """Read one request whole."""
+    def received(self) -> Request | None:
+        """Read one request whole; None if the client is gone before that: the real server drops such a one."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         length = headers.get("content-length", "0")
         body = self.rfile.read(int(length)) if length.isdigit() else b""
+        if length.isdigit() and len(body) < int(length):
+            return None
         return Request(self.command, self.path, headers, body, person="x-sim-person" in headers)
 
     def send(self, request: Request, reply: Reply) -> None:
