@@ -23,7 +23,8 @@ from faults.cuts import Disk
 from faults.engine import Ill, Point, Seen, Stage
 from faults.running import Ended
 
-EACH = 110  # images of a scene on a file system, at least: 32 scenes on three make more than 10,000
+EACH = 110  # images with a loss of a scene on a file system, at least: so there are more than 10,000 of them
+FLUSHED, TORN = "flushed", "torn"
 WHOLE = 10  # each so many-th is followed by the next runs, which takes longer than all else
 PUT_BACK = "spool/control/restoring"  # as long as this is there nobody uses what pco-restore puts back
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -43,35 +44,37 @@ class Run:
 def points(stage: Stage, fault: str, seed: int) -> list[Point]:
     """One for each image: as many without a loss as there were flushes, the others with one."""
     run = _run(stage, fault)
-    whole = [_named("flushed", n, seed) for n in range(len(run.flushed))]
-    lossy = [_named("torn", n, seed) for n in range(max(EACH - len(whole), len(whole)))]
+    whole = [_named(FLUSHED, n, seed) for n in range(len(run.flushed))]
+    lossy = [_named(TORN, n, seed) for n in range(max(EACH, len(whole)))]
     return [Point(stage.scene.name, fault, call) for call in (*lossy, *whole)]
 
 
 def play(stage: Stage, point: Point) -> Seen:
     """Make an image, and look at it."""
     begun, run, disk = time.monotonic(), _run(stage, point.fault), Disk(stage, cuts.kind_of(point.fault))
-    records, at = _chosen(run, point)
+    records, at, fired = _chosen(run, point)
     disk.bring()
     try:
         with disk.holding(records):
             wrong = tuple(dict.fromkeys(_judged(stage, run, point, over=at >= run.over)))
     except OSError as error:
         wrong = (f"not mounted: {error}",)
-    return Seen(point, True, wrong, time.monotonic() - begun)
+    return Seen(point, fired, wrong, time.monotonic() - begun)
 
 
-def _chosen(run: Run, point: Point) -> tuple[list[disks.Record], int]:
-    """What is on the disk, and up to where nothing is lost."""
+def _chosen(run: Run, point: Point) -> tuple[list[disks.Record], int, bool]:
+    """What is on the disk, up to where nothing is lost, and whether it is as the point says."""
     call, kept = point.call, run.flushed
-    if call.name == "flushed":
+    if call.name == FLUSHED:
         at = kept[(call.nth - 1) % len(kept)]
-        return run.records[:at], at
+        return run.records[:at], at, run.records[at - 1].kind == disks.FLUSH
     chance = random.Random(f"{point.scene} {point.fault} {call.label}")
     windows = [(a, b) for a, b in zip((0, *kept), (*kept, len(run.records)), strict=True) if _writes(run, a, b)]
     start, end = chance.choice(windows)
-    sectors = disks.torn(_writes(run, start, end), chance)
-    return [*run.records[:start], *sectors], start
+    writes = _writes(run, start, end)
+    sectors = disks.torn(writes, chance)
+    lost = sum(len(one.data) for one in writes) - sum(len(one.data) for one in sectors)
+    return [*run.records[:start], *sectors], start, lost > 0
 
 
 def _writes(run: Run, start: int, end: int) -> list[disks.Record]:

@@ -28,7 +28,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), *([] if "PCO_FAULTS_LIB" in os.environ else [str(TOP / "lib")])]
 
-from faults import mounts, running, worlds  # noqa: E402
+from faults import images, mounts, running, worlds  # noqa: E402
 from faults.calls import CUT, EIO, ENOSPC, KILL, LOST, ORDER, STOP  # noqa: E402
 from faults.engine import Bench, Ill, Point, Seen  # noqa: E402
 from faults.scenes import SCENES, Scene  # noqa: E402
@@ -65,6 +65,7 @@ class Outcome:
     tallies: dict[str, Tally]
     wrong: list[Seen] = field(default_factory=list)
     left: int = 0
+    torn: int = 0  # images of a disk that lost writes
 
     @property
     def good(self) -> bool:
@@ -145,6 +146,7 @@ def _took(outcome: Outcome, seen: Seen, where: str, begun: float) -> None:
     tally = outcome.tallies[seen.point.scene]
     tally.points += 1
     tally.take(seen)
+    outcome.torn += seen.fired and seen.point.call.name == images.TORN
     if seen.wrong or not seen.fired:
         outcome.wrong.append(seen)
         print(told(seen), flush=True)
@@ -271,7 +273,7 @@ def main() -> int:
     if outcome.left:
         print(f"{outcome.left} points were left out")
     if any(fault.startswith(LOST) for fault in faults):
-        print(f"seed {asked.seed}")
+        print(f"seed {asked.seed}; {outcome.torn} images lack what was written")
     return 0 if outcome.good else 1
 
 

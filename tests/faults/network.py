@@ -1,13 +1,14 @@
 """Post and poll through a network in which three of five requests go wrong: `make faults`.
 
     tests/faults/network.py                          10,000 posts, 4,000 changes in Plane
-    tests/faults/network.py --posts 300 --changes 100 --seed 7
+    tests/faults/network.py --posts 500 --changes 100 --seed 7
 
 Nothing may be lost, and nothing be there twice; too few faults are an error as a violation is.
 """
 
 import argparse
 import sys
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -25,16 +26,21 @@ def main() -> int:
     given.add_argument("--posts", type=int, default=10_000, metavar="N", help="tickets to post, half to each Plane")
     given.add_argument("--changes", type=int, default=4000, metavar="N", help="changes in Plane while it is polled")
     given.add_argument("--seed", type=int, default=1)
+    given.add_argument("--workers", type=int, default=2)
     asked = given.parse_args()
-    results: list[Result] = []
-    for unique in (True, False):
-        if asked.posts:
-            results.append(posts.play((asked.posts + unique) // 2, unique, asked.seed))
-    if asked.changes:
-        results.append(polls.play(asked.changes, asked.seed))
+    with ProcessPoolExecutor(asked.workers) as pool:
+        plays: list[Future[Result]] = []
+        for unique in (True, False):
+            if asked.posts:
+                plays.append(pool.submit(posts.play, (asked.posts + unique) // 2, unique, asked.seed))
+        if asked.changes:
+            plays.append(pool.submit(polls.play, asked.changes, asked.seed))
+        results = [play.result() for play in plays]
     for result in results:
         for wrong in result.wrong[:MOST_TOLD]:
             print(f"{result.name}: {wrong}")
+        if result.thin:
+            print(f"{result.name}: {result.thin}")
     print(table(results))
     return 0 if all(result.good for result in results) else 1
 

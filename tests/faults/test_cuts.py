@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import cuts, disks
+from faults import cuts, disks, images
 from faults.calls import CUT, LOST
 from faults.disks import FLUSH, WRITE, Record
 from faults.scenes import SCENES
@@ -47,6 +47,12 @@ def test_nothing_is_lost_with_writes_that_a_power_cut_left_out_or_reordered_on_a
     _, counted = play(*faults, *scenes, "--points", str(IMAGES))
 
     assert counted == (str(IMAGES), str(IMAGES), "0", "0")
+
+
+def test_images_that_lack_writes_are_ten_thousand_without_those_that_lack_none() -> None:
+    alone = [scene for scene in SCENES if not scene.meanwhile]
+
+    assert images.EACH * len(alone) * len(cuts.KINDS) >= 10_000
 
 
 def test_of_what_was_not_flushed_some_sectors_are_lost_and_the_others_come_in_any_order() -> None:

@@ -19,6 +19,7 @@ SENT = "run.write.comment(ticket.project, ticket.uuid, post.body, post.external_
 MAY = "if why := workflow.obstacle(now, ticket.round.trigger.state):"
 LOOKED = "    for item in walk.moved:\n        visit.look(item)\n"
 KNOWN = "visit.remember(visit.lists.sight(item), visit.key_of(item, visit.known.get(item.id)))"
+JUDGED = "    for item in walk.moved:\n        visit.look(item)\n        _raise"
 VANISH = "        visit.run.settle(tickets[uuid].key, lambda t: effects.vanish(t, visit.run.pco.now()))\n"
 POSTS, POLLS = ("--posts", "40", "--changes", "0"), ("--posts", "0", "--changes", "100")
 BUGS = {
@@ -36,13 +37,19 @@ BUGS = {
         LOOKED.replace("        visit.look", f"        {KNOWN}\n        visit.look"),
         "lost: ",
     ),
+    "the watermark raised before the walk is whole": (
+        "commands/polling/walk.py",
+        JUDGED,
+        JUDGED.replace("    for", "    _raise_watermark(visit, walk.top or BEGINNING)\n    for"),
+        "lost: ",
+    ),
     "what is gone stays": ("commands/polling/sweep.py", VANISH, "        pass\n", "though its item is gone"),
 }
 
 
 @pytest.mark.timeout(600)
 def test_three_of_five_requests_go_wrong_and_each_comment_is_in_plane_once_and_no_change_passed_over() -> None:
-    done = run("--posts", "300", "--changes", "100")
+    done = run("--posts", "500", "--changes", "100")
 
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
