@@ -41,6 +41,7 @@ class Hooked:
         """Run the hook with this on standard input, as settings.json has it."""
         argv = [sys.executable, "-ISB", str(TOP / "bin" / "pco-hook"), key, str(self.home), *more]
         environment = {"PATH": os.defpath, "CLAUDE_CONFIG_DIR": str(self.home / "claude")}
+        environment["CREDENTIALS_DIRECTORY"] = str(self.home / "granted")
         done = subprocess.run(argv, input=given, capture_output=True, env=environment, check=False, cwd="/")
         assert done.returncode == code, done.stderr
         assert b"Traceback" not in done.stderr
@@ -212,6 +213,17 @@ def test_complete_takes_the_words_as_they_are_and_the_model_is_not_asked(hook):
     assert hook.last() == ("completed", {"summary": NASTY, "by": "agent"})
     assert hook.rung()
     assert not Path("/tmp/PWNED").exists()
+
+
+def test_complete_does_not_take_a_summary_that_has_the_login_in_it_and_does_not_repeat_it(hook):
+    (hook.home / "granted").mkdir()
+    (hook.home / "granted" / "agent").write_text("login-of-no-form\n")
+
+    answer = hook.tell("UserPromptExpansion", command_name="complete", command_args="Done: login-of-no-form")
+
+    assert answer and "The summary has the credential agent in it" in answer["reason"]
+    assert "login-of-no-form" not in answer["reason"]
+    assert hook.events() == []
 
 
 def test_complete_is_taken_once(hook):

@@ -11,7 +11,7 @@ import pytest
 from pco.ground import boot
 from pco.ground.ticket import Comment, Noted, State
 from pco.ground.times import parse_time
-from programs.posting import LISTS, POSTS, Desk, ago, desk
+from programs.posting import LISTS, POSTS, TOKEN, Desk, ago, desk
 from support import Site, a_ticket, put
 
 
@@ -271,6 +271,33 @@ def test_what_plane_refuses_for_good_fails_with_the_reason_and_can_be_mended(pla
     assert "400" in failed.history[-1].why
     assert failed.round.post.sending_since is None
     assert plane.posted("WEB-2")
+
+
+@pytest.mark.parametrize("where", ["{}", "</p><p>{}", "a<b>{}</b>", "<a href='/?t={}'>a</a>"])
+def test_a_comment_with_the_token_in_it_is_not_sent_and_the_reason_names_the_kind_alone(plane, where):
+    plane.ticket("WEB-1", body=f"<p>It is {where.format(TOKEN)}.</p>")
+    plane.ticket("WEB-2")
+
+    said = plane.post(code=65)
+
+    assert "WEB-1: nothing was posted: the comment has the token of Plane in it; moved to failed" in said.stderr
+    assert TOKEN not in said.stdout + said.stderr
+    failed = plane.read("WEB-1")
+    assert (failed.state, failed.round.post.sending_since) == (State.FAILED, None)
+    assert plane.comments("WEB-1") == []
+    assert plane.posted("WEB-2")
+    assert "the comment has the token of Plane in it" in plane.site.run("pco-queue", "show", "WEB-1").stdout
+
+
+def test_what_else_the_unit_was_given_is_looked_for_too(plane, tmp_path):
+    (tmp_path / "other").write_text("a-secret-of-no-form\n")
+    plane.ticket(body="<p>Look: a-secret-of-no-form</p>")
+
+    env = {**plane.site.environment(), "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    said = plane.site.run("pco-post", code=65, env=env)
+
+    assert "the comment has the credential other in it; moved to failed" in said.stderr
+    assert plane.comments() == []
 
 
 def test_a_bad_token_stops_the_run_and_nothing_is_lost(plane):

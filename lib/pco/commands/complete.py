@@ -3,6 +3,7 @@
 Inside a session pco-complete looks at the attempt's folder ($PCO_ATTEMPT_DIR) and needs no KEY.  Outside a person gives
 the KEY of an active ticket.  The ticket becomes completed once its session has ended; a session that goes on is ended
 after `sessions.complete_grace`.  A person accepts, edits or rejects the summary then; nothing is posted before.
+A summary that has the session's own login in it is refused.
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pco.command import command
-from pco.ground import attempt, events, leavings
+from pco.ground import attempt, credentials, events, leavings
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.text import meant
 from pco.run import Pco
@@ -52,6 +53,8 @@ def main(pco: Pco, words: tuple[str, ...]) -> None:
     if not (key or home):
         raise click.UsageError("Which ticket? Outside a session write: pco-complete KEY SUMMARY")
     summary = read(given)
+    if kinds := credentials.held(summary, credentials.given(os.environ)):
+        raise BadData(f"the summary has {' and '.join(kinds)} in it; nothing was changed", "take it out")
     if home:
         inside(Path(home), key, summary)
     else:

@@ -5,6 +5,10 @@ Takes the tickets in outbox, oldest first.  For each it has the comment in Plane
 If Plane refuses the comment for good, or the item is deleted or archived, the ticket goes to failed; what may pass
 leaves it in outbox, and the next run goes on where this one ended.  A local ticket is posted without any request.
 
+Before a comment is sent for the first time it is searched for the token of Plane, and for whatever else the unit was
+given as a credential, by value.  If one is in it nothing is sent, and the ticket goes to failed; the reason is the kind
+of the secret, never the secret.
+
 Before each request the record says so, durably.  Who finds that word waits until the request can no longer be under
 way (plane.settle), looks whether the comment is there, and only then sends the same again under the same id, which
 Plane takes once.  The comment of a ticket that came back from a backup is looked for, too: a machine that was lost may
@@ -33,6 +37,7 @@ text, never markup; only the summary is Markdown.  With a wrong form nothing can
 line is wrong.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,7 +50,7 @@ from pco.command import command
 from pco.commands import tallying
 from pco.commands.itemstate import move_item
 from pco.commands.outbox import Run, change, frozen, note, with_post
-from pco.ground import markup, text, times
+from pco.ground import apitoken, credentials, markup, text, times
 from pco.ground.errors import BadConfig, BadData, NotPermitted, PcoError, TryLater
 from pco.ground.ticket import Post, State, Ticket
 from pco.outside.plane_refusals import Forbidden, Gone, Refused, Throttled, Unanswered
@@ -58,6 +63,10 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = timedelta(minutes=1)  # for a request to settle; for more, the timer comes again
 PAT_EVERY = 5.0  # seconds; well below the unit's WatchdogSec
+
+
+class Leaking(BadData):
+    """The comment has a secret of pco's own in it."""
 
 
 @command
@@ -147,7 +156,7 @@ def deliver(run: Run, ticket: Ticket) -> bool:
         post(run, ticket)
     except Stale as error:
         run.pco.log("info", str(error))
-    except (Gone, Refused) as error:
+    except (Gone, Refused, Leaking) as error:
         give_up(run, ticket, error)
     except Throttled as error:
         run.pco.fail(_told(error, "stays in outbox"), ticket.key)
@@ -198,7 +207,16 @@ def comment(run: Run, ticket: Ticket) -> Ticket:
         if not post.sending_since:
             tell_found(run, ticket, known)
         return note(run, ticket, comment_id=known.id)
+    if not post.sending_since:
+        search(run, post)
     return send(run, ticket)
+
+
+def search(run: Run, post: Post) -> None:
+    """Look for the secrets that this program has.  Raises Leaking, which names the kinds."""
+    known = [("the token of Plane", apitoken.read(run.pco.config.plane, os.environ)), *credentials.given(os.environ)]
+    if kinds := credentials.held(f"{post.body}\n{markup.plain(post.body)}", known):
+        raise Leaking(f"the comment has {' and '.join(kinds)} in it")
 
 
 def settle(run: Run, post: Post) -> None:
@@ -247,7 +265,7 @@ def send(run: Run, ticket: Ticket) -> Ticket:
     return note(run, ticket, comment_id=id)
 
 
-def give_up(run: Run, ticket: Ticket, error: Gone | Refused) -> None:
+def give_up(run: Run, ticket: Ticket, error: Gone | Refused | Leaking) -> None:
     """Move a ticket to failed, with the reason: a person decides."""
     gone = isinstance(error, Gone)
     why = "the item is deleted or archived in Plane" if gone else f"{error}"
@@ -256,5 +274,7 @@ def give_up(run: Run, ticket: Ticket, error: Gone | Refused) -> None:
     run.pco.spool.control.wake("dashboard")
     again = f"pco-queue post {ticket.key} tries again, pco-queue reject {ticket.key} ends it"
     hint = f"restore it in Plane; {again}" if gone else again
+    if isinstance(error, Leaking):
+        hint = f"change that secret: it got out; pco-queue post {ticket.key} --edit takes it out of the comment"
     told = type(error)(f"nothing was posted: {why}; moved to failed", hint)
     run.pco.fail(told, ticket.key)

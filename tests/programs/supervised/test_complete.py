@@ -29,6 +29,7 @@ def inside(yard: Yard) -> Any:
     def complete(*args: str, code: int = 0, **more: Any) -> Any:
         return yard.site.run("pco-complete", *args, code=code, env=environ, **more)
 
+    complete.environ = environ  # type: ignore[attr-defined]
     return complete
 
 
@@ -136,6 +137,19 @@ def test_a_summary_that_is_too_large_is_refused(yard: Yard, inside: Any) -> None
     inside("-", input="x" * LARGE)
     assert "larger than 256 KiB" in inside("-", input="x" * (LARGE + 1), code=65).stderr
     assert len(completed(yard)) == 1
+
+
+def test_a_summary_with_the_sessions_own_login_in_it_is_refused_and_does_not_repeat_it(
+    yard: Yard, inside: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "agent").write_text("login-of-no-form\n")
+    inside.environ["CREDENTIALS_DIRECTORY"] = str(tmp_path)
+
+    said = inside("Done, with login-of-no-form.", code=65).stderr
+
+    assert "the summary has the credential agent in it; nothing was changed" in said
+    assert "login-of-no-form" not in said
+    assert completed(yard) == []
 
 
 def test_bytes_that_are_no_text_are_replaced(yard: Yard, inside: Any) -> None:
