@@ -1,4 +1,9 @@
-"""What the first runs after a crash take longer than any other, with 10,000 tickets."""
+"""What the first runs after a crash take longer than any other, with 10,000 tickets.
+
+`recovery` is what pco-watch takes longer, which makes good what it finds; `first list` what pco-queue list does if it
+comes before that.  What a crash of a program or of the machine leaves takes at most a second.  An index that is gone is
+no crash: somebody removed it, and then each record is read.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +16,8 @@ from pco.ground.ticket import State
 from support import Site, a_ticket
 
 TIMES = 3
-MOST = 1.0  # seconds
+MOST = 1.0  # seconds, after any crash
+ANEW = 10.0  # seconds, if all records must be read
 LEFT = 200  # unfinished files, as many as a crash in a busy moment could ever leave
 
 
@@ -26,15 +32,13 @@ def recovery(folder: Path) -> Iterator[Figure]:
         watch, shown = program(site, "pco-watch", "--once"), program(site, "pco-queue", "list")
         watch(), shown()
         floor, listing = in_turns(TIMES, watch, shown)
-        for name, crash in CRASHES.items():
+        for name, crash in {**CRASHES, **ELSE}.items():
+            most = ANEW if name in ELSE else MOST
+            rule = f"<= {most:g} s"
             took = min(_after(site, crash, watch) for _ in range(TIMES))
-            yield Figure(
-                f"recovery: {name}", took - floor, "s", MOST, floor, "<= 1 s", "pco-watch, beyond its usual run"
-            )
+            yield Figure(f"recovery: {name}", took - floor, "s", most, floor, rule, "pco-watch, beyond its usual run")
             took = min(_after(site, crash, shown) for _ in range(TIMES))
-            yield Figure(
-                f"first list: {name}", took - listing, "s", MOST, listing, "<= 1 s", "pco-queue list, likewise"
-            )
+            yield Figure(f"first list: {name}", took - listing, "s", most, listing, rule, "pco-queue list, likewise")
             watch()
 
 
@@ -53,12 +57,13 @@ def _killed_in_a_move(site: Site) -> None:
 
 
 def _power_cut(site: Site) -> None:
-    """What is never flushed is torn: the counts."""
+    """What is never flushed is torn: the counts; and the move that was being made is not in the months."""
+    _killed_in_a_move(site)
     (site.home / "spool" / "index" / "counts.json").write_bytes(b"")
 
 
 def _index_gone(site: Site) -> None:
-    """Somebody removed the whole index."""
+    """Somebody removed the whole index: it is made anew."""
     for path in (site.home / "spool" / "index").glob("*.json*"):
         path.unlink()
 
@@ -72,6 +77,6 @@ def _leavings(site: Site) -> None:
 CRASHES = {
     "killed in a move": _killed_in_a_move,
     "counts torn": _power_cut,
-    "index gone": _index_gone,
     "unfinished files": _leavings,
 }
+ELSE = {"index gone (no crash)": _index_gone}

@@ -1,5 +1,6 @@
 """The months of the index tell who shows finished tickets what has changed, without a record being read."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import pytest
 
 from pco.ground import durable
 from pco.ground.record import to_bytes
-from pco.ground.ticket import Entry, Note, State
+from pco.ground.ticket import Entry, Note, State, Ticket
 from pco.spool import Spool
 from support import T0, a_ticket, put
 
@@ -118,3 +119,47 @@ def put_there(spool: Spool, ticket, state: State) -> None:
     """A ticket comes into a state, and nothing else happens: its program was killed."""
     entry = Entry(T0, "pending", state.value, "test", 1)
     durable.write_new(spool.path(ticket.key, state), to_bytes(replace(ticket, state=state, history=(entry,))))
+
+
+# The counts are not flushed; the months are, line by line.
+
+TORN = pytest.mark.parametrize("torn", ["", "{", '{"posted": [1]}', "\0\0"], ids=repr)
+
+
+@TORN
+def test_torn_counts_are_made_good_without_reading_what_the_months_know(finished, torn):
+    put(finished, a_ticket("WEB-2"), State.PENDING)
+    finished.update("WEB-2", lambda t: (t, State.REJECTED))
+    untold = rewritten_by_hand(finished, "WEB-1", days_ago=1)
+    new = rewritten_by_hand(finished, "WEB-2", days_ago=0)  # the line of which the power cut took
+    put(finished, a_ticket("WEB-3"), State.REJECTED)  # likewise
+    (finished.root / "index" / "counts.json").write_text(torn)
+
+    assert finished.mend_index()
+
+    told = {one.key: one.title for name in finished.index.months() for one in finished.index.month(name)}
+    assert told["WEB-2"] == new.title and "WEB-3" in told
+    assert told["WEB-1"] != untold.title, "it was read, though nothing has changed since its line was flushed"
+    assert (finished.count(State.REJECTED), finished.index.true(State.REJECTED)) == (3, True)
+
+
+def test_a_month_that_was_written_while_the_clock_was_ahead_hides_nothing(finished):
+    new = rewritten_by_hand(finished, "WEB-1", days_ago=0)
+    ahead = finished.root / "index" / "2099-01.jsonl"
+    ahead.touch()
+    os.utime(ahead, (4_070_908_800, 4_070_908_800))
+    (finished.root / "index" / "counts.json").write_text("")
+
+    finished.mend_index()
+
+    assert [one.title for one in finished.index.month(MONTH)] == [new.title]
+
+
+def rewritten_by_hand(spool: Spool, key: str, days_ago: int) -> Ticket:
+    """A record that says something else than its line, and when it seems to have been written."""
+    ticket = spool.read(key)
+    changed = replace(ticket, title=f"Rewritten {key}", rev=ticket.rev + 1)
+    path = spool.path(key, ticket.state)
+    path.write_bytes(to_bytes(changed))
+    os.utime(path, (path.stat().st_mtime - days_ago * 86_400,) * 2)
+    return changed

@@ -8,11 +8,13 @@
 Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it: first the months, then the counts.  So a
 count that does not fit its folder's mtime says that somebody died in between, or changed the folder by hand: then the
 months are compared with the folder, and it is counted anew.  Where there are none, all is made from the records.
+Months are flushed, counts are not: of those a power cut may leave nothing.
 """
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -110,10 +112,7 @@ class Index:
 
     def month(self, name: str) -> list[Finished]:
         """The tickets that finished in a month and have not been reopened, newest first."""
-        latest: dict[str, dict[str, Any]] = {}
-        for value in self._lines(self.folder / f"{name}.jsonl"):
-            latest[str(value.get("key"))] = value
-        found = [made for value in latest.values() if (made := _finished(value))]
+        found = [made for value in self._latest(name) if (made := _finished(value))]
         return sorted(found, key=lambda f: f.at, reverse=True)
 
     def latest(self, state: State) -> Iterator[Finished]:
@@ -158,8 +157,9 @@ class Index:
 
     def _mend(self, state: State) -> None:
         """Have the months list what is in a folder, and count it: only what is new to them is read."""
-        since = self._counts().get(state.value, [0, 0])[1] - SLACK
-        listed = {one.key: one for name in self.months() for one in self.month(name) if one.state == state}
+        since = self._told_until(state) - SLACK
+        latest = (value for name in self.months() for value in self._latest(name) if value.get("state") == state)
+        listed = {made.key: made for value in latest if (made := _finished(value))}
         there: dict[str, int] = {}
         with suppress(FileNotFoundError), os.scandir(self.root / state) as entries:
             for entry in entries:
@@ -178,6 +178,18 @@ class Index:
                 done = self._append(one.at, {"key": key, "left": True}) and done
         if done:
             self.recount(state)
+
+    def _told_until(self, state: State) -> int:
+        """Since when a record may be newer than its line: the state was last counted then; 0 if that is not known.
+
+        A power cut tears the counts, which are not flushed.  The months are: then the last line of them says it.
+        """
+        if known := self._counts().get(state.value):
+            return known[1]
+        with suppress(OSError):
+            written = [path.stat().st_mtime_ns for path in self.folder.glob("????-??.jsonl")]
+            return max((at for at in written if at <= time.time_ns()), default=0)  # none while the clock was ahead
+        return 0
 
     def _records(self, state: State, names: list[str] | None = None) -> Iterator[tuple[Ticket, datetime]]:
         from pco.ground.errors import PcoError
@@ -239,6 +251,10 @@ class Index:
         except OSError:
             with suppress(OSError):
                 temporary.unlink()
+
+    def _latest(self, name: str) -> Iterable[dict[str, Any]]:
+        """The last line of each key in a month."""
+        return {str(value.get("key")): value for value in self._lines(self.folder / f"{name}.jsonl")}.values()
 
     def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
         with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
