@@ -145,7 +145,7 @@ def test_what_looks_for_a_secret_finds_it(pco):
 
     assert found >= {"/var/log/bait", "/var/tmp/bait.gz", "/etc/systemd/system/bait.service"}
     pco.host.exec("journalctl", "--sync")
-    assert BAIT in pco.host.exec("journalctl", "-o", "export", "--all").stdout
+    assert BAIT in pco.host.exec("journalctl", "-o", "export", "--all", errors="replace").stdout
 
 
 def test_no_secret_is_in_a_comment_nor_anywhere_in_plane(pco, told):
@@ -185,7 +185,7 @@ def test_no_secret_is_anywhere_where_pco_keeps_tells_or_shows_anything(pco, sess
     shown = {path for path in holders(pco, LOGIN, *places) if not path.startswith(f"{OWN}/")}
     assert shown and {path for path in shown if not re.fullmatch(HANDED_OVER, path)} == set()
     pco.host.exec("journalctl", "--sync")
-    told = pco.host.exec("journalctl", "-o", "export", "--all").stdout
+    told = pco.host.exec("journalctl", "-o", "export", "--all", errors="replace").stdout
     assert [canary for canary in (TOKEN, GIT, LOGIN) if canary in told] == []
 
 
@@ -214,4 +214,4 @@ def test_a_summary_with_a_token_of_which_no_pattern_knows_is_not_posted(pco, ses
 
     assert "the comment has the token of Plane in it" in pco.run("pco-queue", "show", key)
     assert pco.maria(f"maria.comments({key!r})") == "[]"
-    assert TOKEN not in pco.host.exec("journalctl", "-o", "export", "--all").stdout
+    assert TOKEN not in pco.host.exec("journalctl", "-o", "export", "--all", errors="replace").stdout
