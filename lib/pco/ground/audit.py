@@ -95,7 +95,7 @@ def _newest(folder: Path, month: str) -> Iterator[tuple[Path, int]]:
 
 
 def _last_month(folder: Path) -> str:
-    return max(months(folder), default="")
+    return max(_months(folder), default="")
 
 
 @contextmanager
@@ -109,8 +109,20 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def months(folder: Path) -> list[str]:
-    """The months that have records, oldest first."""
-    return sorted(path.stem for path in folder.glob("????-??.jsonl") if _FILE.fullmatch(path.name))
+    """The months that have records, oldest first; none where there is no such folder, or not for us to see.
+
+    Raises SystemFault.
+    """
+    try:
+        return _months(folder)
+    except (FileNotFoundError, PermissionError):
+        return []
+    except OSError as error:
+        raise SystemFault(f"audit: {folder}: {error.strerror}") from error
+
+
+def _months(folder: Path) -> list[str]:
+    return sorted(name[:-6] for name in os.listdir(folder) if _FILE.fullmatch(name))
 
 
 def path_of(folder: Path, month: str) -> Path:
