@@ -70,12 +70,13 @@ RUN = {
     "core.fsmonitor",
     "pager.log",
     "diff.evil.command",
+    "diff.external",
     "credential.helper",
     "filter.long.process",
     "alias.evil",
     "hook",
 }
-ATTRIBUTES = "* filter=evil diff=evil merge=evil\nmore filter=long\n"
+ATTRIBUTES = "* filter=evil diff=evil merge=evil\nmore filter=long\nplain !diff\n"
 MODULES = '[submodule "sub"]\n path = sub\n url = https://git.example.org/sub.git\n'
 # Done by the agent: a good commit with a name or two in it, then all that can be set and put around it.
 PLANT = f"""\
@@ -86,12 +87,13 @@ def git(*words, code=0, stdin=""):
     assert code is None or done.returncode == code, (words, done)
 open(".gitattributes", "w").write({ATTRIBUTES!r})
 open(".gitmodules", "w").write({MODULES!r})
-open("file", "w").write("good\\n")
+for name in ("file", "plain"):
+    open(name, "w").write("good\\n")
 for name, to in (("passwd", "/etc/passwd"), ("spool", "/var/spool/pco"), ("key", "/srv/secret"), ("config", "../../.git")):
     os.symlink(to, "link-" + name)
 head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
 git("update-index", "--add", "--cacheinfo", "160000," + head + ",sub")
-git("add", ".gitattributes", ".gitmodules", "file", "link-passwd", "link-spool", "link-key", "link-config")
+git("add", ".gitattributes", ".gitmodules", "file", "plain", "link-passwd", "link-spool", "link-key", "link-config")
 git("-c", "user.name=$({EVIL} name)", "-c", "user.email=a@b", "commit", "-qm", "`{EVIL} subject` #({EVIL} subject)")
 settings = {SETTINGS!r}
 for name, value in settings.items():
@@ -107,6 +109,7 @@ open("more", "w").write("not committed\\n")
 os.symlink("/srv/secret", "untracked")
 # It does run here: what is planted is good for something.
 for words in (["add", "more"], ["add", "--renormalize", "file"], ["-c", "core.hooksPath=.git/hooks", "hook", "run", "pre-commit"], ["diff", "HEAD~1", "HEAD"],
+              ["diff", "HEAD~1", "HEAD", "--", "plain"],
               ["evil"], ["credential", "fill"]):
     subprocess.run(["git", *words], input="protocol=https\\nhost=x\\n\\n", text=True, capture_output=True,
                    env={{**os.environ, "GIT_TERMINAL_PROMPT": "0"}}, timeout=10)

@@ -115,7 +115,8 @@ def verify(pco: Pco, journal: bool) -> None:
     if broken > MOST_TOLD:
         pco.fail(BadData(f"and {broken - MOST_TOLD} more"))
     if torn:
-        pco.log("warning", f"{text.count(torn, 'line')} say nothing: torn by a power cut, or written by something else")
+        says = f"{text.count(torn, 'line')} {'says' if torn == 1 else 'say'} nothing"
+        pco.log("warning", f"{says}: torn by a power cut, or written by something else")
     compared = not_compared if known is None else _compare(pco, known, hashes, set(months))
     if not pco.trouble:
         pco.say(f"{text.count(len(hashes), 'record')} in {text.count(len(months), 'file')}: whole; {compared}")
