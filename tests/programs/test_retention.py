@@ -132,8 +132,10 @@ def test_what_a_crash_left_half_written_goes_after_a_day(site):
 def test_what_a_crash_left_half_written_goes_wherever_pco_writes(site):
     known = site.home / "plane" / "6fb4192b-77e8-4d8e-85fe-ed3a8609522a" / "known"
     known.mkdir(parents=True)
-    (site.home / "metrics/tally").mkdir()
-    places = [site.home / name for name in ("plane", "audit", "metrics", "metrics/tally")] + [known, known.parent]
+    names = ("plane", "audit", "audit/attested", "metrics", "metrics/tally")
+    for name in ("metrics/tally", "audit/attested"):
+        (site.home / name).mkdir()
+    places = [site.home / name for name in names] + [known, known.parent]
     for place in places:
         (place / ".x.json.4711").write_text("{")
         os.utime(place / ".x.json.4711", ((NOW - 2 * DAY).timestamp(),) * 2)
@@ -141,6 +143,24 @@ def test_what_a_crash_left_half_written_goes_wherever_pco_writes(site):
     site.run("pco-retention")
 
     assert [place for place in places if (place / ".x.json.4711").exists()] == []
+
+
+def test_why_a_ticket_was_set_aside_goes_with_it_though_who_put_it_back_was_killed(site):
+    spool = site.spool("pco-queue repair")
+    for key in ("WEB-1", "WEB-2"):
+        put(spool, a_ticket(key), State.PENDING)
+        whole = spool.path(key, State.PENDING).read_bytes()
+        spool.path(key, State.PENDING).write_bytes(whole[:100])
+        spool.set_aside(key, State.PENDING, "torn")
+    why = spool.root / "corrupt" / "WEB-1.why"
+    kept = why.read_bytes()
+    spool.path("WEB-1", State.CORRUPT).write_bytes(whole.replace(b"WEB-2", b"WEB-1"))
+    spool.repair("WEB-1")
+    why.write_bytes(kept)
+
+    site.run("pco-retention")
+
+    assert sorted(os.listdir(spool.root / "corrupt")) == ["WEB-2.json", "WEB-2.why"]
 
 
 def test_the_name_that_it_had_before_still_says_how_long_workspaces_are_kept(site):

@@ -26,7 +26,6 @@ SMALL = {
 }
 MOST_EVENTS = 1_000
 MOST_BYTES = 16 << 20  # of all events
-_KEEP = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @command
@@ -80,5 +79,4 @@ def _keep_events(source: int, to: Path) -> None:
             room -= len(data)
             if room < 0:
                 break
-            with open(os.open(to / name, _KEEP, 0o640), "wb") as file:
-                file.write(data)
+            durable.replace(to / name, data, 0o640)

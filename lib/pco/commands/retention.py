@@ -25,7 +25,7 @@ import click
 from pco.command import command
 from pco.commands.backing import owner
 from pco.commands.purging import removing
-from pco.ground import audit, spend, text
+from pco.ground import attested, audit, spend, text
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.ticket import FINISHED, KEY, State, Ticket
 from pco.outside.runners import Runner, choose
@@ -206,6 +206,7 @@ class Retention:
         places = [paths.spool / name for name in _WRITTEN]
         places += [
             paths.audit,
+            paths.audit / attested.FOLDER,
             paths.plane,
             paths.metrics,
             *(place for place in paths.metrics.glob("*") if place.is_dir()),
@@ -216,6 +217,7 @@ class Retention:
                 with suppress(OSError):
                     if path.lstat().st_mtime < edge:
                         path.unlink()
+        self.pco.spool.tidy()
 
 
 def _remove(path: Path) -> None:

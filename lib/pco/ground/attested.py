@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pco.ground import durable, shape
-from pco.ground.errors import BadData, SystemFault
+from pco.ground.errors import BadData, NotPermitted, SystemFault
 from pco.ground.frozen import dataclass
 
 SCHEMA = 1
@@ -38,7 +38,7 @@ class Word:
 
 
 def write(audit: Path, word: Word) -> None:
-    """Keep it, durably.  Raises SystemFault."""
+    """Keep it, durably.  Raises NotPermitted, SystemFault."""
     if not _ID.fullmatch(word.id):
         raise BadData(f"{word.id[:20]!r} is no box")
     folder = audit / FOLDER
@@ -47,6 +47,9 @@ def write(audit: Path, word: Word) -> None:
             folder.mkdir(mode=0o770)
             folder.chmod(0o2770)
         durable.replace(folder / f"{word.id}.json", json.dumps(shape.dump(word)).encode(), 0o660)
+    except PermissionError as error:
+        hint = "as root, or as a member of group pco"
+        raise NotPermitted(f"{error.filename or folder}: {error.strerror}", hint) from error
     except OSError as error:
         raise SystemFault(f"{error.filename or folder}: {error.strerror}") from error
 

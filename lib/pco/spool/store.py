@@ -196,6 +196,13 @@ class Spool(Reader):
             self.index.recount(why.from_)
             return self._load(key, why.from_)
 
+    def tidy(self) -> None:
+        """Remove the reasons of tickets that are no longer set aside: who was killed as it put one back left them."""
+        with self.lock():
+            for why in (self.root / State.CORRUPT).glob("*.why"):
+                if not os.path.lexists(why.with_suffix(".json")):
+                    why.unlink()
+
     def drop(self, key: str) -> None:
         """Remove a ticket's file for good."""
         with self.lock():

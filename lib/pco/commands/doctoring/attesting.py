@@ -10,7 +10,7 @@ MOST_NOTE = 500
 
 
 def attest(pco: Pco, id: str, note: str, until: str) -> None:
-    """Keep it, and audit it.  Raises BadData, NotPermitted."""
+    """Keep it, and audit it.  Raises BadData, NotPermitted, SystemFault."""
     from pco.checks import all_checks
     from pco.checks.boxes import BY_ID
 
@@ -24,10 +24,7 @@ def attest(pco: Pco, id: str, note: str, until: str) -> None:
         raise BadData("the note is empty: say what holds, and who said so")
     now = pco.now()
     end = moment(pco, until) if until else None
-    try:
-        attested.write(pco.config.paths.audit, Word(id, pco.who, now, said, end))
-    except SystemFault as error:
-        raise NotPermitted(str(error), "as root, or as a member of group pco") from error
+    attested.write(pco.config.paths.audit, Word(id, pco.who, now, said, end))
     ends = f", until {times.iso(end)}" if end else ""
     pco.announce("attested", None, {"box": id, "note": said, "until": times.iso(end) if end else ""})
     pco.say(f"{id} {box.asks}: attested by {pco.who}{ends}")
@@ -37,7 +34,7 @@ def saw(pco: Pco, id: str, note: str, *, good: bool) -> None:
     """Keep, and audit, what pco-doctor itself has seen of a box; said if it cannot be kept."""
     try:
         attested.write(pco.config.paths.audit, Word(id, "pco-doctor", pco.now(), text.line(note, MOST_NOTE), good=good))
-    except SystemFault as error:
-        pco.fail(NotPermitted(f"{id}: the result is not kept: {error}", "as root, or as a member of group pco"))
+    except (NotPermitted, SystemFault) as error:
+        pco.fail(type(error)(f"{id}: the result is not kept: {error}", error.hint))
         return
     pco.announce("attested", None, {"box": id, "note": text.line(note, MOST_NOTE), "good": "yes" if good else "no"})
