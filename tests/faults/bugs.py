@@ -16,6 +16,12 @@ class Bug:
     invariant: str
 
 
+# What an empty file is taken for.
+EMPTY = (
+    '{"schema": 1, "round": 1, "attempt": 1, "event": "completed", "at": "2026-11-22T12:00:00Z", '
+    '"detail": {"summary": "?", "by": "agent"}}'
+)
+
 BUGS = (
     Bug(
         "no fsync",
@@ -125,6 +131,11 @@ BUGS = (
         "an empty completion is one",
         (
             (
+                "outside/agents/__init__.py",
+                "        value = json.loads(data)\n",
+                "        value = json.loads(data or b'" + EMPTY + "')\n",
+            ),
+            (
                 "ground/events.py",
                 '    temporary = os.path.join(folder, f".{name}")\n',
                 '    temporary = os.path.join(folder, f"{name}.json")\n',
@@ -132,7 +143,7 @@ BUGS = (
         ),
         "complete, by the agent",
         KILL,
-        "torn: ",
+        "other end: WEB-1",
     ),
     Bug(
         "recorded without reading it again",
@@ -173,8 +184,8 @@ BUGS = (
                 '    with suppress(FileExistsError):\n        os.mkfifo(out / "bell", 0o600)\n',
             ),
         ),
-        "session",
-        KILL,
+        "session | session",
+        STOP,
         "launched twice: ",
     ),
     Bug(

@@ -15,6 +15,7 @@ TRACED = (
 KILL, EIO, ENOSPC, STOP, ORDER = "KILL", "EIO", "ENOSPC", "STOP", "ORDER"
 CUT, LOST = "CUT", "LOST"  # on ext4; with .xfs or .btrfs on these
 NETWORK = ("sendto", "recvfrom", "connect")
+UNSEEN = ("fsync", "fdatasync", "flock")
 CHILDREN = ("vfork", "fork", "clone", "clone3")
 NEEDS_ROOM = [
     "creat",
@@ -58,6 +59,7 @@ class Call:
     result: str
     paths: tuple[str, ...]
     tells: bool = False  # somebody who reads its output, or Plane
+    anew: bool = True  # something is not as it was at the changing call before: another kill
 
     @property
     def id(self) -> tuple[str, int]:
@@ -74,6 +76,11 @@ class Call:
         """Whether the disk, or the world, is another one after it."""
         return self.creates or self.name in CHANGES or self.name in ("sendto", "flock", *CHILDREN)
 
+    @property
+    def alters(self) -> bool:
+        """Whether somebody can see that it was made, as long as the power stays."""
+        return self.tells or (self.changes and self.name not in UNSEEN)
+
     def can(self, fault: str) -> bool:
         """Whether the system may answer so."""
         if fault == ENOSPC:
@@ -85,8 +92,8 @@ class Call:
 
 def read(trace: str, home: Path) -> list[Call]:
     """All calls of a trace; paths below `home` are written as `~/...`, what differs from run to run is left out."""
-    counts, same = dict[str, int](), dict[str, int]()
-    calls = []
+    counts, same, anew = dict[str, int](), dict[str, int](), True
+    calls = list[Call]()
     for line in trace.splitlines():
         found = _LINE.fullmatch(line.rstrip())
         if found is None:
@@ -97,7 +104,9 @@ def read(trace: str, home: Path) -> list[Call]:
         tells = name == "sendto" or (name == "write" and words.startswith("1<"))
         label = f"{name}({_told(words, paths)})"
         same[label] = same.get(label, 0) + 1
-        calls.append(Call(name, counts[name], same[label], label, found["result"] or "?", paths, tells))
+        call = Call(name, counts[name], same[label], label, found["result"] or "?", paths, tells, anew)
+        calls.append(call)
+        anew = call.alters or (anew and not (call.changes and paths))
     return calls
 
 

@@ -19,10 +19,12 @@ from pco.ground.ticket import State
 
 REFUSED = (71, 75, 78)  # how a program may end that the machine refuses something
 DAYS_AGO = 2 * 86_400
-# A program that is killed between a move and what it leaves beside it: the record's own history has the move.
-MAY_MISS = re.compile(r"^~/pco/(audit/|metrics/tally)")
+# A program that is killed between a move and what it leaves beside it: the record's own history has the move.  What was
+# acknowledged is looked for in what the files say.
+MAY_MISS = re.compile(r"^~/pco/(audit/[0-9]{4}-|metrics/tally)")
 # These go with what they lie in: an attempt has its time, and the one name for an unfinished page is taken again.
 LASTS = re.compile(r"^~/pco/(sessions/[A-Z0-9_-]+/|www/\.built/new$)")
+MOVED = re.compile(r"^([A-Z]+-[0-9]+): ([a-z]+) -> ([a-z]+)", re.M)
 CLEANERS: tuple[Command, ...] = (("pco-watch", "--once"), ("pco-retention",), ("pco-notify",), ("pco-dashboard",))
 
 
@@ -64,11 +66,15 @@ class End:
 
 
 class Bench:
-    """Scenes in worlds below `top`; each is prepared when it is first asked for, and kept."""
+    """Scenes in worlds below `top`; each is prepared when it is first asked for, and kept.
 
-    def __init__(self, top: Path, seed: int = 1) -> None:
+    In a `brief` one the pages are not made anew after each fault, but by who makes them.
+    """
+
+    def __init__(self, top: Path, seed: int = 1, *, brief: bool = False) -> None:
         self.top = top
         self.seed = seed
+        self.brief = brief
         self._made: dict[str, Stage] = {}
         self._world: World | None = None
 
@@ -77,7 +83,9 @@ class Bench:
         if scene.name not in self._made:
             from faults.races import Race
 
-            self._made[scene.name] = (Race if scene.meanwhile else Stage)(scene, self.top, self._fresh(), self.seed)
+            self._made[scene.name] = (Race if scene.meanwhile else Stage)(
+                scene, self.top, self._fresh(), self.seed, brief=self.brief
+            )
         return self._made[scene.name]
 
     def _fresh(self) -> World:
@@ -92,8 +100,9 @@ class Bench:
 class Stage:
     """A scene in its world: `calls` are those of a run to which nothing happens."""
 
-    def __init__(self, scene: Scene, top: Path, world: World, seed: int = 1) -> None:
+    def __init__(self, scene: Scene, top: Path, world: World, seed: int = 1, *, brief: bool = False) -> None:
         self.scene = scene
+        self.brief = brief
         self.seed = seed
         self.kept = top / f"kept.{re.sub('[^a-z]+', '-', scene.name)}"
         self.trace = top / "trace"
@@ -188,6 +197,7 @@ class Stage:
         yield from invariants.standing(self.world, self.keys)
         if not point.fault.startswith((KILL, CUT, LOST)):
             yield from self._spoke(ended)
+            yield from self._unaudited(ended)
         yield from self._after(ended)
         yield from invariants.standing(self.world, self.keys)
         yield from self._settled()
@@ -206,21 +216,50 @@ class Stage:
         elif ended.code and not ended.err.strip():
             yield f"silent: exit {ended.code} without a word"
 
+    def _unaudited(self, ended: Ended) -> Iterator[str]:
+        """What a person was told that it was done is in the audit record."""
+        if self.scene.asked and ended.code in self.scene.codes:
+            audited = invariants.audited(self.world)
+            for move in MOVED.findall(ended.out):
+                if move not in audited:
+                    yield f"not in the audit: {move} was acknowledged"
+
     def _after(self, ended: Ended) -> Iterator[str]:
         """The next ordinary runs; what a person asked for and did not get acknowledged, they ask for again."""
         if self.scene.asked and (ended.code not in self.scene.codes or self.scene.acknowledged not in ended.out):
             again = self._do(self.scene.command)
+            yield from self._unaudited(again)
             if "Traceback" in again.err or again.late:
                 yield f"traceback: when it is given again: {again.err[-300:]!r}"
         if self.scene.plane or ("pco-poll",) in self.scene.next:
             self.world.speak()
         for command in self.scene.next:
+            if self._idle(command):
+                continue
             done = self._do(command)
             if "Traceback" in done.err or done.late or (done.code not in (0, 65) and command[0] != "pco-session"):
                 yield f"next run: {' '.join(command)}: exit {done.code}: {done.err[-300:]!r}"
 
+    def _idle(self, command: Command) -> bool:
+        """Whether a program has nothing to do: then it does nothing, which takes as long as all else."""
+        spool = self.world.home / "spool"
+        if command == ("pco-dashboard",):
+            return self.brief and self.scene.command != command
+        taken = {
+            ("pco-post",): ("outbox",),
+            ("pco-notify",): ("notify", "sending"),
+            ("pco-watch", "--once"): ("active", "control/clean", "control/push"),
+        }
+        places = taken.get(command, ())
+        return bool(places) and not any(path for place in places for path in (spool / place).iterdir())
+
     def _settled(self) -> Iterator[str]:
         yield from invariants.started_once(self.world)
+        if self.scene.ends:
+            if (state := self.world.spooled.find("WEB-1")) not in self.scene.ends:
+                yield f"stuck: WEB-1 is in {state}"
+            if not any((self.world.live / name).exists() for name in ("started", "ran")):
+                yield "never launched: WEB-1"
         yield from invariants.posted_once(self.world)
         yield from invariants.imported(self.world)
 

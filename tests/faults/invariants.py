@@ -113,6 +113,13 @@ def chained(world: World) -> Iterator[str]:
             prev = hashlib.sha256(line).hexdigest()
 
 
+def audited(world: World) -> set[tuple[str, str, str]]:
+    """The moves in the audit record: key, from, to."""
+    lines = [line for month in (world.home / "audit").glob("????-??.jsonl") for line in month.read_bytes().splitlines()]
+    records = [record for line in lines if (record := json.loads(line))["event"] in ("moved", "repaired")]
+    return {(record["key"], record["fields"]["from"], record["fields"]["to"]) for record in records}
+
+
 def indexed(world: World) -> Iterator[str]:
     """Counts and months say just what is in the folders."""
     spool = world.spooled

@@ -115,7 +115,8 @@ class Tracer:
     ) -> None:
         self.trace = trace
         trace.unlink(missing_ok=True)
-        words = ["strace", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={TRACED}", "-p", str(started.pid)]
+        # Of a run with a fault only the calls of that name are of interest.
+        words = ["strace", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={call or TRACED}", "-p", str(started.pid)]
         if fault:
             what = {KILL: "signal=SIGKILL", STOP: "signal=SIGSTOP"}.get(fault, f"error={fault}")
             words += ["-e", f"inject={call}:{what}:when={nth}{'+' * onwards}"]

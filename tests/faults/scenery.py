@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from faults.worlds import World
-from pco.ground import events, spend
+from faults.worlds import ITEMS, World
+from pco.ground import attempt, events, spend
 from pco.ground.notice import Notice
 from pco.ground.spend import Book, Spent
 from pco.ground.ticket import Commit, Hold, State, Stop, Work
@@ -42,7 +42,9 @@ def a_poll(world: World) -> None:
 
 
 def a_first_poll(world: World) -> None:
-    """Nothing is known yet, and all that is there shall become tickets."""
+    """Nothing is known yet, and all that is there shall become tickets: four items, the others are done."""
+    for number in range(5, ITEMS + 1):
+        world.person.close(f"WEB-{number}")
 
 
 def a_desk(*placed: tuple[str, State], **round: object) -> Callable[[World], None]:
@@ -250,6 +252,49 @@ def hooked(world: World) -> None:
     home = world.home / "sessions" / "WEB-1" / "1.1"
     (home / "forward").mkdir()
     (home / "forward" / "1.md").write_text("Read it.")
+
+
+def an_ended_unit(world: World) -> None:
+    """A session whose unit has ended, with what it left where it alone could write."""
+    _first_poll(world)
+    home, private = world.active("WEB-1"), world.live / "private"
+    os.rename(world.born(home), private)
+    attempt.write_launch(home, replace(world.launch("WEB-1", home, ("true",)), out=str(private)))
+    (home.parent / "current").symlink_to(home.name)
+    events.write(str(private), 1, 1, "completed", {"summary": "Did it.", "by": "agent"})
+    (private / "screen").write_text("hello\n")
+
+
+def a_session_that_takes_words(world: World) -> None:
+    """A living session of an agent with hooks."""
+    a_living_session(world)
+    home = world.home / "sessions" / "WEB-1" / "1.1"
+    attempt.write_launch(home, replace(world.launch("WEB-1", home, ("true",)), agent="claude"))
+
+
+def a_local_ticket(world: World) -> None:
+    """A ticket that is not of Plane, approved."""
+    _first_poll(world)
+    world.run("pco-queue", "add", "--test", "--title", "Try")
+    world.run("pco-queue", "approve", "--yes", "LOCAL-1")
+
+
+def a_pause(world: World) -> None:
+    """A person stopped all launches."""
+    an_approval(world)
+    world.run("pco-queue", "pause")
+
+
+def a_mended_record(world: World) -> None:
+    """A ticket that was set aside, and whose file a person has mended since."""
+    _first_poll(world)
+    world.ticket("WEB-1", State.PENDING)
+    path = world.spooled.path("WEB-1", State.PENDING)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    world.person.edit("WEB-1", name="Another title")
+    world.run("pco-poll", code=65)
+    world.spooled.path("WEB-1", State.CORRUPT).write_bytes(whole)
 
 
 def two_decisions(world: World) -> None:

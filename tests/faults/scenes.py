@@ -11,6 +11,8 @@ from pco.ground.ticket import State
 Command = tuple[str, ...]
 POLL, WATCH, POST = ("pco-poll",), ("pco-watch", "--once"), ("pco-post",)
 NOTIFY, DASHBOARD, LAUNCH = ("pco-notify",), ("pco-dashboard",), ("pco-launch",)
+COLLECT, ALERT = ("pco-collect", "WEB-1"), ("pco-alert", "pco-poll.service")
+ATTEST = ("pco-doctor", "attest", "26.1", "--note", "Anna")
 ORDINARY: tuple[Command, ...] = (POLL, WATCH, POST, NOTIFY, DASHBOARD)
 NO_LOSS, ONE_LAUNCH, ONE_POST, RECOVERY = "1 no loss", "2 one launch", "3 one post", "6 recovery"
 
@@ -20,7 +22,8 @@ class Scene:
     """`prepare` sets it up; `command` meets the fault; then `next` runs, and all must be as if nothing had happened.
 
     A command of a person (`asked`) is given again if it was not acknowledged.  `loose` are parts of the end that may be
-    another one: a session that was lost is begun again.  `meanwhile` runs while the command stands still.
+    another one: a session that was lost is begun again; then WEB-1 must be in one of the states `ends`, and a session of
+    its have been started.  `meanwhile` runs while the command stands still.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Scene:
     next: tuple[Command, ...] = ORDINARY
     asked: bool = False
     loose: frozenset[str] = frozenset()
+    ends: frozenset[State] = frozenset()
     spare: str = ""  # a pattern: files that may be there or not
     stdin: str = ""
     environ: Callable[[World], dict[str, str]] = field(default=lambda _: {})
@@ -96,6 +100,27 @@ SCENES = (
         loose=frozenset({"LOCAL-1"}),
         spare="LOCAL-1",
     ),
+    Scene("queue stop", NO_LOSS, ("pco-queue", "stop", "--yes", "WEB-1"), scenery.a_completion, (WATCH,), asked=True),
+    Scene(
+        "queue edit",
+        NO_LOSS,
+        ("pco-queue", "edit", "LOCAL-1", "--title", "Another", "--text", "Do it."),
+        scenery.a_local_ticket,
+        (POLL, WATCH, DASHBOARD),
+        asked=True,
+    ),
+    Scene(
+        "queue forward",
+        NO_LOSS,
+        ("pco-queue", "forward", "WEB-1", "--note", "Read it."),
+        scenery.a_session_that_takes_words,
+        (WATCH,),
+        asked=True,
+        loose=frozenset({"WEB-1.noted"}),
+        spare="/forward/",
+    ),
+    Scene("queue resume", NO_LOSS, ("pco-queue", "resume"), scenery.a_pause, asked=True),
+    Scene("queue repair", NO_LOSS, ("pco-queue", "repair", "--yes", "WEB-1"), scenery.a_mended_record, asked=True),
     Scene(
         "launch",
         ONE_LAUNCH,
@@ -103,6 +128,7 @@ SCENES = (
         scenery.an_approval,
         (LAUNCH, WATCH, LAUNCH, DASHBOARD),
         loose=ANYWHERE,
+        ends=frozenset({State.ACTIVE}),
         spare=OF_WEB_1,
         plane=True,
     ),
@@ -113,6 +139,7 @@ SCENES = (
         scenery.a_session,
         (("pco-session", HOME), WATCH, LAUNCH, DASHBOARD),
         loose=ANYWHERE,
+        ends=frozenset({State.ACTIVE, State.COMPLETED}),
         spare=OF_WEB_1,
     ),
     Scene(
@@ -163,6 +190,9 @@ SCENES = (
         (WATCH, DASHBOARD),
         asked=True,
     ),
+    Scene("collect", NO_LOSS, COLLECT, scenery.an_ended_unit, (COLLECT, WATCH, DASHBOARD)),
+    Scene("alert", RECOVERY, ALERT, scenery.a_desk(), (NOTIFY, DASHBOARD), asked=True, spare="/sending/"),
+    Scene("doctor attest", NO_LOSS, ATTEST, scenery.a_desk(), (DASHBOARD,), asked=True),
     Scene("watch", NO_LOSS, WATCH, scenery.ended_sessions, (WATCH, NOTIFY, DASHBOARD)),
     Scene("post", ONE_POST, POST, scenery.two_accepted, (POST, POLL, WATCH, NOTIFY, DASHBOARD), plane=True),
     Scene("push", RECOVERY, ("pco-push",), scenery.a_branch, (("pco-push",), DASHBOARD)),

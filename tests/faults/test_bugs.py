@@ -37,6 +37,7 @@ def test_a_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert bug.invariant in done.stdout, done.stdout + done.stderr
+    assert "--point" in done.stdout, "the scene is ill without any fault"
 
 
 def test_each_bug_is_looked_for_where_there_is_a_scene_for_it() -> None:

@@ -153,11 +153,12 @@ class World(Site):
 
     def approved(self, key: str) -> Ticket:
         """An approved ticket."""
+        return self.ticket(key, State.APPROVED, approval=self._approval(key))
+
+    def _approval(self, key: str) -> Approval:
         made = a_ticket(key, project=self.project)
         where = prompt.Target(str(self.live / "git"), "main", "command", "acceptEdits")
-        return self.ticket(
-            key, State.APPROVED, approval=Approval("ann", datetime.now(UTC), prompt.content_hash(made, where))
-        )
+        return Approval("ann", datetime.now(UTC), prompt.content_hash(made, where))
 
     def accepted(self, key: str, state: State = State.OUTBOX, **post: Any) -> Ticket:
         """A ticket whose comment was accepted."""
@@ -170,7 +171,7 @@ class World(Site):
     def active(self, key: str, argv: tuple[str, ...] = ("true",), *, living: bool = False) -> Path:
         """An active ticket with the folder of its attempt, which is returned; its session has not begun."""
         begun = Attempt(1, datetime.now(UTC), boot_id=boot.boot_id(), boot_time=boot.clock())
-        self.ticket(key, State.ACTIVE, attempts=(begun,), approval=Approval("ann", datetime.now(UTC), "x"))
+        self.ticket(key, State.ACTIVE, attempts=(begun,), approval=self._approval(key))
         home = attempt.folder(self.home / "sessions", key, 1, 1)
         home.mkdir(parents=True)
         (home / "prompt.md").write_text(f"Work on {key}.\n")
