@@ -94,6 +94,8 @@ def list_(pco: Pco, since: str, until: str, form: str, **wanted: str) -> None:
 def verify(pco: Pco, journal: bool) -> None:
     """Say whether the record is whole: exit code 0, or 65 with each place where it is not.
 
+    69 or 75 says that the journal did not answer, and that nothing was compared with it.
+
     \b
     Examples:
       sudo pco-audit verify
