@@ -196,8 +196,9 @@ checkout or a test stays out of the machine's journal. Reading it needs the grou
 
 A record about a ticket has PCO_KEY, PCO_PROJECT (the prefix of the key), PCO_STATE, PCO_ROUND, PCO_ATTEMPT and PCO_USER
 (who decided, as the program says; _UID and _AUDIT_LOGINUID are the journal's own words for who ran it, and who had
-logged in); one about a unit that has failed PCO_UNIT and PCO_RESULT. Each kind of event has a MESSAGE_ID. PCO_AUDIT is the hash of the record's line in the audit
-record. Any user of the machine can write such records: what counts as proof is the audit record, and pco-audit verify.
+logged in); one about a unit that has failed PCO_UNIT and PCO_RESULT. Each kind of event has a MESSAGE_ID. PCO_AUDIT is
+the hash of the record's line in the audit record. Any user of the machine can write such records: what counts as proof
+is the audit record, and pco-audit verify.
 """
 CONFIGURED = """
 All programs read /etc/pco/pco.yaml, or the file that --config or $PCO_CONFIG names, and then the files *.yaml in the
