@@ -62,6 +62,6 @@ def exhibited(name: str) -> Iterator[tuple[Host, list[str]]]:
     """The host, and the paths of the pages of a pco that looks lived in."""
     with served(name) as pco:
         pco.host.exec("sh", "-e", "-c", EXHIBIT, timeout=300)
-        months = pco.host.exec("sh", "-c", f"cd {WWW} && ls ????-??*.html | tail -2").stdout.split()
+        months = pco.host.exec("sh", "-c", f"cd {WWW} && ls 2*.html | tail -2").stdout.split()
         lists = ["index.html", "lane-pending.html", *months]
         yield pco.host, [f"/{path}" for path in (*lists, *(f"ticket/{key}.html" for key in KEYS.values()))]

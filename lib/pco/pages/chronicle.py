@@ -70,7 +70,7 @@ def _earlier(round: Round, story: Story) -> Node:
         asked(round, story),
         el("p", {"class": "by"}, "Approved ", approved(round, story)) if round.approval else None,
         [el("h3", None, title), said] if said else None,
-        [el("h3", None, "Work"), left] if (left := results.work(round.work)) else None,
+        [el("h3", None, "Work"), left] if (left := results.work(round)) else None,
     ]
     return folded(f"Round {round.n}", parts) if any(parts) else None
 

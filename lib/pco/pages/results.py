@@ -51,8 +51,9 @@ def failure(story: Story) -> Node:
     return said or None
 
 
-def work(left: Work | None) -> Node:
+def work(round: Round) -> Node:
     """Commits, branch and diff stat that the last session of a round left, and whether they were pushed."""
+    left = round.work
     if left is None:
         return None
     commits = [
@@ -66,7 +67,7 @@ def work(left: Work | None) -> Node:
         el("p", {"class": "flag bad"}, left.problem) if left.problem else None,
         el("ul", {"class": "commits"}, commits) if commits else None,
         el("p", {"class": "muted"}, f"and {several(more, 'more commit')}") if more else None,
-        drawn("Diff stat", left.diffstat) if left.diffstat else None,
+        drawn(f"Diff stat of round {round.n}", left.diffstat) if left.diffstat else None,
         _pushed(left),
         el("p", None, "Fetched by ", el("bdi", None, left.fetched.by)) if left.fetched else None,
     ]

@@ -26,7 +26,7 @@ def ticket_page(story: Story) -> bytes:
         section("Failure", results.failure(story)),
         section(*results.outcome(ticket.round, story.comment)),
         section(f"Screen{_of(story)}", _screen(story)),
-        section("Work", results.work(ticket.round.work)),
+        section("Work", results.work(ticket.round)),
         section(asked, _text(story)),
         section(f"Prompt{_of(story)}", folded("Show the prompt", _prompt(story))),
         section("Attempts", chronicle.attempts(story)),
