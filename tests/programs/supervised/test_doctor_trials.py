@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pco.commands.doctoring import rehearsing
+from pco.commands.doctoring import planting, rehearsing
+from pco.commands.doctoring.progress import Progress
 from pco.ground import attested, polled
 from pco.ground.ticket import Note, State
 from pco.outside.git import Mirror
@@ -215,6 +219,25 @@ def test_a_ticket_that_has_the_number_of_a_test_item_is_left_alone(field, plane)
     assert "WEB-1 is failed: only one that is pending can try pco" in done.stderr
     assert field.site.spool().places(*State) == {"WEB-1": State.FAILED}
     assert planted(plane) == {"Test 1 of 1 by pco-doctor": True}
+
+
+def test_an_item_that_a_trigger_brings_is_not_used_before_its_request_is_answered(field):
+    pco = Pco("pco-doctor")
+    pco.config_file = str(field.site.config)
+    spool = field.site.spool("pco-poll")
+    ticket = a_ticket("WEB-1")
+    with ThreadPoolExecutor() as others, spool.alone(timedelta(seconds=1)):
+        fetched = others.submit(planting.fetch, pco, WEB, {"WEB-1": ticket.uuid}, Progress())
+        until(spool.control.imports)
+        put(spool, ticket, State.PENDING)
+        with suppress(TimeoutError):
+            fetched.result(5 * planting.LOOK)
+        assert not fetched.done()
+
+        spool.control.imported("WEB-1")
+        fetched.result(60)
+
+    assert spool.read("WEB-1").scripted
 
 
 # Watching.

@@ -51,7 +51,8 @@ def plant(pco: Pco, project: str, count: int, progress: Progress) -> Planted:
 def fetch(pco: Pco, project: str, items: Mapping[str, str], progress: Progress) -> None:
     """Have items of Plane pending, and marked as ones that only try pco: id by key; one without is taken as it is.
 
-    Raises BadData, TryLater.
+    A trigger may bring them before pco-poll comes to the requests, which stay until then: of one that has gone further
+    meanwhile it would say that it cannot be imported.  Raises BadData, TryLater.
     """
     missing = [key for key in items if pco.spool.find(key) is None]
     for key in missing:
@@ -62,7 +63,8 @@ def fetch(pco: Pco, project: str, items: Mapping[str, str], progress: Progress) 
         if time.monotonic() - asked > AGAIN:
             means.poll(pco)
             asked = time.monotonic()
-        left = [key for key in missing if pco.spool.find(key) is None]
+        requests = pco.spool.control.imports()
+        left = [key for key in missing if key in requests or pco.spool.find(key) is None]
         if len(left) < len(missing):
             until = time.monotonic() + means.POLL.total_seconds()
         missing = left
