@@ -123,7 +123,7 @@ def set_aside(pco: Installed, state: str, keys: list[str], flag: str) -> None:
 
 def arrive(pco: Installed, flag: str, state: str, keys: list[str]) -> list[str]:
     """Let them arrive one by one; returns those that nobody woke up for."""
-    done = pco.python(ARRIVE, flag, state, *keys, timeout=60 + 4 * len(keys))
+    done = pco.python(ARRIVE, flag, state, *keys, timeout=120 + 8 * len(keys))
     return list(json.loads(done.stdout))
 
 
@@ -133,7 +133,7 @@ def put_back(pco: Installed, state: str, keys: list[str], flag: str) -> None:
     pco.host.exec("runuser", "-u", "pco", "--", "sh", "-c", each, "sh", *keys)
 
 
-def all_in(pco: Installed, keys: list[str], state: str, patience: float = 40.0) -> None:
+def all_in(pco: Installed, keys: list[str], state: str, patience: float = 120.0) -> None:
     """Wait until all are in a state."""
     pco.wait(f"all {state}", lambda: all(pco.states().get(key) == state for key in keys), patience)
 
@@ -161,7 +161,7 @@ def test_of_a_burst_of_accepted_summaries_none_is_left(pco):
 
     put_back(pco, "outbox", keys, "post")
 
-    all_in(pco, keys, "posted", patience=120)
+    all_in(pco, keys, "posted", patience=240)
     comments = pco.maria(f"[len(maria.comments(key)) for key in {keys!r}]")
     assert set(json.loads(comments)) == {1}
 
@@ -171,7 +171,7 @@ def test_of_a_crowd_that_waits_for_slots_each_gets_one_as_soon_as_it_is_free(pco
 
     put_back(pco, "approved", keys, "launch")
 
-    all_in(pco, keys, "completed", patience=60 + 3 * CROWD)
+    all_in(pco, keys, "completed", patience=90 + 8 * CROWD)
 
 
 def test_a_ticket_moved_by_hand_without_any_flag_is_noticed(pco):
