@@ -263,6 +263,6 @@ def test_a_share_is_no_more_than_it_is(part, shown):
 
 
 def test_a_period_is_told_with_its_last_day():
-    assert digest.period(Report(T0.replace(hour=0) - 2 * DAY, T0.replace(hour=0), T0), Clock(T0, T0.tzinfo)) == (
+    assert digest.period(Report(T0.replace(hour=0) - 2 * DAY, T0.replace(hour=0), T0), Clock(T0, T0.tzinfo, "UTC")) == (
         "2026-11-20 to 2026-11-21 (UTC)"
     )
