@@ -26,7 +26,7 @@ def due(visit: "Visit", total: int) -> bool:
     head = visit.head
     if head.swept_at is None or head.to_sweep or total < head.total_count:
         return True
-    return visit.run.pco.now() - head.swept_at >= EVERY
+    return not timedelta(0) <= visit.run.pco.now() - head.swept_at < EVERY  # it may lie ahead: clocks are set back
 
 
 def sweep(visit: "Visit", total: int) -> None:

@@ -39,6 +39,9 @@ def follow(visit: "Visit") -> int:
 
     The watermark goes up with each item, so a poll that is cut short is not begun anew.
     """
+    if visit.head.watermark and visit.head.watermark - OVERLAP > visit.run.pco.now():
+        # The clock was set back since: all that happened from then on would lie behind the watermark.
+        visit.head = replace(visit.head, watermark=None)
     walk = _changes(visit)
     for item in walk.moved:
         visit.look(item)
