@@ -40,21 +40,22 @@ from programs.posting import Desk, desk  # noqa: E402
 from support import Site, laid_out, put  # noqa: E402
 
 ADMINS = [f"admin{n}" for n in range(1, 9)]
+MANY = 200  # so many tickets, and each verb is done to one of them
 BITE = 6  # tickets that an admin names at a time
 VERBS = {
     "approve": 6,
     "unapprove": 2,
-    "reject": 1,
+    "reject": 2,
     "reopen": 3,
     "hold": 2,
     "release": 3,
     "post": 6,
     "recall": 2,
     "rework": 2,
-    "retry": 2,
+    "retry": 4,
 }
 AFTER = {"post": ["--yes"], "rework": ["The tests are missing."], "hold": ["--until", "1s"]}
-BEGUN = {State.PENDING: 45, State.APPROVED: 10, State.COMPLETED: 30, State.OUTBOX: 5, State.FAILED: 5, State.POSTED: 5}
+BEGUN = {State.PENDING: 45, State.APPROVED: 10, State.COMPLETED: 30, State.OUTBOX: 5, State.FAILED: 8, State.POSTED: 5}
 MOVED = re.compile(r"^(?P<key>[A-Z]+-\d+): (?P<from>[a-z]+) -> (?P<to>[a-z]+)", re.M)
 TMUX = """#!/bin/sh
 for word; do case "$word" in
@@ -88,12 +89,14 @@ class Result:
     lost: int = 0
     doubled: int = 0
     seconds: float = 0.0
+    done: set[str] = field(default_factory=set)  # verbs of which one was acknowledged
     wrong: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Nothing was violated, and there was a crowd."""
-        return not self.wrong and min(self.moves, self.refused, self.launched, self.posted) > 0
+        enough = min(self.moves, self.refused, self.launched, self.posted) > 0
+        return not self.wrong and enough and (self.done >= VERBS.keys() or self.tickets < MANY)
 
     def table(self) -> str:
         """The table for people."""
@@ -212,6 +215,8 @@ def _judge(result: Result, made: Desk, said: list[Said], started: Path) -> None:
     result.runs = len(said)
     for one in said:
         result.refused += one.code == 65
+        if one.moves or (one.code == 0 and one.words[1] in ("hold", "release")):
+            result.done.add(one.words[1])
         if "Traceback" in one.err or one.code not in (0, 65, 75):
             result.wrong.append(f"{one.who}: {' '.join(one.words)} ended with {one.code}: {one.err[-400:]}")
     _one_state(result, spool, keys)
@@ -299,6 +304,8 @@ def main() -> int:
     result = play(asked.tickets, asked.seed)
     for wrong in result.wrong[:20]:
         print(wrong)
+    if missing := VERBS.keys() - result.done:
+        print(f"nobody could {', '.join(sorted(missing))}")
     print(result.table())
     return 0 if result.good else 1
 

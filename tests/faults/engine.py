@@ -131,7 +131,7 @@ class Stage:
         """Have the fault, let the next runs come, and say what is wrong then."""
         begun = time.monotonic()
         if point.fault == ORDER:
-            return Seen(point, True, tuple(dict.fromkeys(orders.wrong(self.calls))))
+            return Seen(point, any(call.alters for call in self.calls), tuple(dict.fromkeys(orders.wrong(self.calls))))
         if point.fault.startswith((CUT, LOST)):
             from faults import cuts, images
 

@@ -15,6 +15,7 @@ from faults.worlds import World
 from pco.ground.errors import PcoError
 from pco.ground.record import from_bytes
 from pco.ground.ticket import FINISHED, KEY, State
+from support import Site
 
 # Of a record: what is another one in each run, or hangs on when it was.
 PASSING = frozenset(
@@ -210,7 +211,7 @@ def files(world: World) -> set[str]:
     return {path for path in found if "/spool/wake/" not in path}
 
 
-def half_written(world: World) -> list[Path]:
+def half_written(world: Site) -> list[Path]:
     """What looks as if it had not been finished."""
     return [
         Path(folder) / one

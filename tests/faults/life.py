@@ -146,6 +146,7 @@ class Count:
     deaths: int = 0
     polls: int = 0
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    cells: Counter[tuple[str, str]] = field(default_factory=Counter)  # of the table of events: what was looked at
 
 
 MACHINE, COUNT = Machine(), Count()
@@ -206,7 +207,7 @@ class Life(RuleBasedStateMachine):
 
     def _in_plane(self, key: str, what: str) -> None:
         COUNT.steps += 1
-        if key in self.archived:
+        if key in self.archived or (what == "close" and key in self.closed):
             return
         person, words = self.world.person, f"{what} {COUNT.steps}"
         try:
@@ -232,6 +233,13 @@ class Life(RuleBasedStateMachine):
     def poll(self, dies: int | None) -> None:
         """pco-poll looks; what it does is in the table of events."""
         self._poll(dies)
+
+    @rule(key=st.sampled_from(KEYS), what=st.sampled_from(["edit", "comment", "close", "archive"]))
+    def one_thing_happens(self, key: str, what: str) -> None:
+        """Between two polls one thing happens to an item: of this the table of events says what becomes of its ticket."""
+        self._poll(None)
+        self._in_plane(key, what)
+        self._poll(None)
 
     def _poll(self, dies: int | None) -> None:
         before = self.tickets()
@@ -260,6 +268,7 @@ class Life(RuleBasedStateMachine):
         way = f"{event} of {ticket.key} in {ticket.state}"
         assert found.state is meant, f"table: {way} leads to {found.state}, not to {meant}"
         assert not words or words in _written(found), f"passed over: {ticket.key}: {words}: {way}"
+        COUNT.cells[event, ticket.state] += 1
 
     def _await_plane(self) -> None:
         """Let Plane do what it does after it has answered."""
@@ -580,10 +589,12 @@ def table(wrong: int, seconds: float) -> str:
     from tabulate import tabulate
 
     ways = {(f"{one or ''}", f"{to}") for m in MOVES for one in m.from_ for to in m.to if one and to}
-    heads = ("HARNESS", "LIVES", "STEPS", "RUNS", "DEATHS", "POLLS", "MOVES", "OF ALL WAYS", "VIOLATIONS", "SECONDS")
+    heads = ("HARNESS", "LIVES", "STEPS", "RUNS", "DEATHS", "POLLS", "MOVES", "OF ALL WAYS")
+    heads += ("OF THE TABLE", "VIOLATIONS", "SECONDS")
     seen = f"{len(ways & COUNT.moves.keys())}/{len(ways)}"
+    cells = f"{len(COUNT.cells)}/{len({event for event, _ in TABLE}) * (len(State) - 1)}"  # corrupt is no column of it
     row = ("life", COUNT.lives, COUNT.steps, COUNT.runs, COUNT.deaths, COUNT.polls, sum(COUNT.moves.values()), seen)
-    return str(tabulate([(*row, wrong, round(seconds))], heads))
+    return str(tabulate([(*row, cells, wrong, round(seconds))], heads))
 
 
 if __name__ == "__main__":

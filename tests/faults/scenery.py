@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from faults.worlds import ITEMS, World
-from pco.ground import attempt, events, spend
+from pco.ground import attempt, events, polled, spend
 from pco.ground.notice import Notice
 from pco.ground.spend import Book, Spent
 from pco.ground.ticket import Commit, Hold, State, Stop, Work
@@ -39,6 +39,8 @@ def a_poll(world: World) -> None:
     person.comment("WEB-5", "<p>And this.</p>")
     person.archive("WEB-4")
     world.spooled.control.ask_import("WEB-10", "ann", datetime.now(UTC))
+    # Else it looks for what is gone in a run of ten minutes later, and not in this one.
+    polled.write(world.home / "plane", replace(polled.read(world.home / "plane", world.project), swept_at=None))
 
 
 def a_first_poll(world: World) -> None:
@@ -270,6 +272,7 @@ def a_session_that_takes_words(world: World) -> None:
     a_living_session(world)
     home = world.home / "sessions" / "WEB-1" / "1.1"
     attempt.write_launch(home, replace(world.launch("WEB-1", home, ("true",)), agent="claude"))
+    events.write(str(home / "out"), 1, 1, "started", {})
 
 
 def a_local_ticket(world: World) -> None:
