@@ -5,6 +5,7 @@ MARK in a text stands for a file that must never come to be: whatever runs a par
 
 import base64
 import gzip
+import re
 import unicodedata
 
 MARK = "@MARK@"
@@ -135,6 +136,7 @@ LETTERS = [
     "\ufffe\uffff none",
     "\ud800 half",
     "\udfff other half",
+    "\udcff\udcfe raw bytes that are no UTF-8",
     "z" + "\u0351" * 60 + "algo",
     "\u202e" * 50,
     "\u05d0\u05d1\u05d2 hebrew \u0627\u0644\u0639 arabic",
@@ -316,6 +318,13 @@ def marked(text: str, mark: str) -> str:
 def encodable(text: str) -> str:
     """As much of it as UTF-8 can say."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def says_nothing(text: str) -> bool:
+    """Whether nothing of it is left as Markdown: marks alone, or nested as deep as nobody reads."""
+    hidden = unseen(text)
+    seen = "".join(c for c in text if c not in hidden)
+    return bool(re.fullmatch(r"[-*]?|(- )+-|\*{3,}", seen.strip())) or text.endswith(" deep")
 
 
 def unseen(text: str) -> set[str]:

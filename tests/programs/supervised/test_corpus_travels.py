@@ -103,9 +103,11 @@ def test_all_of_it_travels_and_nothing_of_it_acts(yard: Yard, tmp_path: Path) ->
         assert not corpus.unseen(html)
         for tag in re.findall("<[^>]*>", html):
             assert TAG.fullmatch(tag), tag
-    for page in (site.home / "www").rglob("*.html"):
+    pages, prompts = list((site.home / "www").rglob("*.html")), list(site.home.glob("sessions/*/*/prompt.md"))
+    assert len(pages) > len(keys) and len(prompts) >= len(keys)
+    for page in pages:
         pagewalk.walk(page.read_bytes())
-    for prompt in site.home.glob("sessions/*/*/prompt.md"):
+    for prompt in prompts:
         assert not corpus.unseen(prompt.read_text()), prompt
     names = subprocess.run(
         ["git", "-C", yard.mirror, "for-each-ref"], capture_output=True, text=True, check=True
