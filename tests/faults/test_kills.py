@@ -85,7 +85,8 @@ def test_a_kill_where_nothing_was_changed_since_the_one_before_is_the_same_kill(
     made = calls.read(TRACE.replace("openat(9", fsync + fsync + "openat(9"), Path("/w/live"))
 
     kills = [(call.name, call.nth) for call in calls.points(made, calls.KILL) if call.changes and call.anew]
-    assert kills == [("openat", 1), ("write", 2), ("fsync", 1), ("sendto", 1), ("rename", 1)]
+    # At the second fsync, and at what goes out, all is as it was at the first: a kill comes before the call.
+    assert kills == [("openat", 1), ("write", 2), ("fsync", 1), ("rename", 1)]
 
 
 def test_a_beginning_of_the_order_lies_everywhere():
