@@ -117,3 +117,14 @@ def test_the_manual_explains_each_promise_and_each_fault():
 
     assert {scene.promise for scene in SCENES} == set(re.findall(r"^## (.*)$", page, re.M))
     assert all(re.search(rf"\b{fault}\b", page) for fault in FAULTS)
+
+
+def test_the_manual_has_a_figure_for_each_promise_and_none_of_a_violation():
+    page = (TOP / "share/man/pco-promises.7.md").read_text()
+    row = re.compile(r"^    (\d) (\w[\w ]*?)  +(\S.*?)  +([\d,]+)  +(\d+)  (\S.*?)  +(\d{4}-\d\d-\d\d)$", re.M)
+    rows = row.findall(page.partition("# Figures")[2])
+
+    assert {number for number, *_ in rows} == {"1", "2", "3", "4", "5", "6"}
+    assert len(rows) == page.partition("# Figures")[2].count("2026-")
+    for _, _, harness, points, violations, _, _ in rows:
+        assert int(points.replace(",", "")) > 0 and violations == "0", harness
