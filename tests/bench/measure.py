@@ -123,6 +123,14 @@ def fill(site: Site, state: State, count: int, first: int = 1) -> None:
     site.spool().index.rebuild()
 
 
+def fill_all(site: Site, counts: dict[State, int]) -> None:
+    """So many tickets into each state."""
+    first = 1
+    for state, count in counts.items():
+        fill(site, state, count, first)
+        first += count
+
+
 def file_system(folder: Path) -> str:
     """The type of the file system that a folder is on."""
     found = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=False)

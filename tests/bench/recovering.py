@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.measure import Figure, a_site, fill, in_turns, program, scratch
+from bench.measure import Figure, a_site, fill_all, in_turns, program, scratch
 from bench.showing import MANY
 from pco.ground.record import to_bytes
 from pco.ground.ticket import State
@@ -25,10 +25,7 @@ def recovery(folder: Path) -> Iterator[Figure]:
     """`pco-watch --once` and `pco-queue list` after each kind of crash, beside a run with nothing to make good."""
     with scratch(folder) as home:
         site = a_site(home / "pco")
-        first = 1
-        for state, count in MANY.items():
-            fill(site, state, count, first)
-            first += count
+        fill_all(site, MANY)
         watch, shown = program(site, "pco-watch", "--once"), program(site, "pco-queue", "list")
         watch(), shown()
         floor, listing = in_turns(TIMES, watch, shown)

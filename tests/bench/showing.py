@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bench.measure import Figure, a_site, fill, in_turns, processor, program, scratch
+from bench.measure import Figure, a_site, fill_all, in_turns, processor, program, scratch
 from bench.starting import IMPORT_CLICK
 from pco.ground.ticket import Note, State
 from support import T0
@@ -25,10 +25,7 @@ def dashboard(folder: Path) -> Iterator[Figure]:
     """All pages of 1,000 tickets, and a run without any change."""
     with scratch(folder) as home:
         site = a_site(home / "pco")
-        first = 1
-        for state, count in SPREAD.items():
-            fill(site, state, count, first)
-            first += count
+        fill_all(site, SPREAD)
         full = program(site, "pco-dashboard", "--full")
         full()
         floor, value, idle = in_turns(5, IMPORT_CLICK, full, program(site, "pco-dashboard"))
@@ -46,10 +43,7 @@ def _many(folder: Path) -> Iterator[Figure]:
     """All pages of 10,000 tickets, the run after one of them has changed, and the size of the board."""
     with scratch(folder) as home:
         site = a_site(home / "pco")
-        first = 1
-        for state, count in MANY.items():
-            fill(site, state, count, first)
-            first += count
+        fill_all(site, MANY)
         full, run, spool = program(site, "pco-dashboard", "--full"), program(site, "pco-dashboard"), site.spool()
         floor, value = in_turns(1, IMPORT_CLICK, full)
         (key, *_) = spool.keys(State.PENDING)
