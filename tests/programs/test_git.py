@@ -14,7 +14,8 @@ import pytest
 from pco.ground.errors import BadConfig, BadData, TryLater, Unavailable
 from pco.outside import bundles, gitlocks
 from pco.outside import git as outside
-from pco.outside.git import Mirror, Workspace, branch_of
+from pco.outside.git import Mirror, branch_of
+from pco.outside.workspace import Workspace
 
 SOON = timedelta(seconds=30)
 WHO = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "init.defaultBranch=main")

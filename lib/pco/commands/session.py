@@ -28,7 +28,7 @@ from pco.ground.errors import BadData, PcoError
 from pco.ground.leavings import Exit
 from pco.outside import agents
 from pco.outside.agents import Way
-from pco.outside.git import Workspace
+from pco.outside.workspace import Workspace
 from pco.run import Pco
 
 assert shutil  # git.py imports it only when it needs it, which may be after an upgrade

@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from pco.ground.errors import BadData, PcoError
+from pco.ground.errors import BadData
 from pco.ground.ticket import KEY
-from pco.outside.git import EXPORT, QUICK, Mirror, cause
+from pco.outside.git import EXPORT, QUICK, Mirror, done
 from pco.outside.process import Result
 
 PREFIX = "refs/heads/pco/"
@@ -23,19 +23,19 @@ _ROW = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) refs/heads/pco/([A-Z0-9_-]{1,30}
 def branches(mirror: Mirror) -> dict[str, str]:
     """The tickets that have a branch in a mirror, and its commit.  Raises BadData."""
     listing = mirror.git(["for-each-ref", "--format=%(objectname) %(refname)", PREFIX], QUICK)
-    _done(listing, f"cannot list the branches of {mirror.folder}")
+    done(listing, f"cannot list the branches of {mirror.folder}", BadData)
     return _rows(listing.out.decode("ascii", "replace").splitlines())
 
 
 def write(mirror: Mirror, to: Path, timeout: timedelta = EXPORT) -> None:
     """Write all branches of tickets into the new file `to`; there must be some.  Raises BadData, TryLater."""
     create = ["bundle", "create", "--quiet", "--version=2", str(to), "--branches=pco/*"]
-    _done(mirror.git(create, timeout), f"cannot bundle the branches of {mirror.folder}")
+    done(mirror.git(create, timeout), f"cannot bundle the branches of {mirror.folder}", BadData)
 
 
 def verify(mirror: Mirror, bundle: Path) -> None:
     """Have git look whether a bundle is one, and needs nothing that is not there.  Raises BadData."""
-    _done(mirror.git(["bundle", "verify", "--quiet", str(bundle)], EXPORT), f"{bundle.name} is refused by git")
+    done(mirror.git(["bundle", "verify", "--quiet", str(bundle)], EXPORT), f"{bundle.name} is refused by git", BadData)
 
 
 def heads(file: IO[bytes]) -> dict[str, str]:
@@ -59,12 +59,12 @@ def take(mirror: Mirror, bundle: IO[bytes], timeout: timedelta = EXPORT) -> dict
     mirror.make()
     found = heads(bundle)
     unpack = ["index-pack", "--stdin", "--strict", f"--max-input-size={MOST}"]
-    _done(mirror.git(unpack, timeout, stdin=bundle.fileno()), "the bundle is refused")
+    done(mirror.git(unpack, timeout, stdin=bundle.fileno()), "the bundle is refused", BadData)
     connected = ["rev-list", "--objects", "--quiet", "--stdin"]
     tips = "".join(f"{tip}\n" for tip in sorted(set(found.values())))
-    _done(_telling(mirror, connected, tips, timeout), "the bundle lacks objects")
+    done(_telling(mirror, connected, tips, timeout), "the bundle lacks objects", BadData)
     rows = "".join(f"update {PREFIX}{key} {tip}\n" for key, tip in found.items())
-    _done(_telling(mirror, ["update-ref", "--stdin"], rows, QUICK), "cannot set the branches of tickets")
+    done(_telling(mirror, ["update-ref", "--stdin"], rows, QUICK), "cannot set the branches of tickets", BadData)
     return found
 
 
@@ -79,8 +79,3 @@ def _telling(mirror: Mirror, args: list[str], words: str, timeout: timedelta) ->
 def _rows(rows: list[str]) -> dict[str, str]:
     found = {match[2]: match[1] for row in rows if (match := _ROW.fullmatch(row))}
     return {key: tip for key, tip in found.items() if KEY.fullmatch(key)}
-
-
-def _done(result: Result, failed: str, kind: type[PcoError] = BadData) -> None:
-    if result.code != 0:
-        raise kind(f"{failed}: {cause(result.error)}")

@@ -1,4 +1,4 @@
-"""git: the bare mirror of a project, and a session's workspace.
+"""git: how pco runs it, and the bare mirror of a project.  A session's workspace: see `workspace`.
 
 Every call has a deadline, an environment of its own, and the configuration of the file `git.conf` beside this module;
 no hook, no file monitor, no external diff, no shell, no question at a terminal.  A bundle from a session is read as
@@ -11,7 +11,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Mirror:
         try:
             if not whole and made.is_dir():
                 shutil.rmtree(made)
-            _done(Mirror(made, self.repository).git(init, QUICK), f"cannot make the mirror {self.folder}")
+            done(Mirror(made, self.repository).git(init, QUICK), f"cannot make the mirror {self.folder}")
             if not whole:
                 os.sync()
                 made.rename(self.folder)
@@ -91,7 +91,7 @@ class Mirror:
         if re.search(r"transport '.*' not allowed|strange (hostname|pathname)", result.error):
             raise BadConfig(f"{shown(self.repository)}: git refuses this address: {cause(result.error)}")
         kind = BadData if "fsck error" in result.error else TryLater
-        _done(result, f"cannot fetch {shown(self.repository)}", kind)
+        done(result, f"cannot fetch {shown(self.repository)}", kind)
 
     def tip(self, branch: str) -> str | None:
         """The commit that a branch points to; None if there is no such branch, or no mirror yet."""
@@ -116,7 +116,7 @@ class Mirror:
         """
         wanted = [f"refs/heads/{name}" for name in (base, branch) if self.tip(name) is not None]
         create = ["bundle", "create", "--quiet", "--version=2", str(to), *wanted]
-        _done(self.git(create, EXPORT), "cannot bundle the repository")
+        done(self.git(create, EXPORT), "cannot bundle the repository")
         try:
             to.chmod(0o644)
         except OSError as error:
@@ -132,10 +132,10 @@ class Mirror:
             tip = _read_header(handle, ref)
             # index-pack itself, for `git fetch BUNDLE` checks no objects (before 2.46), and would open a path.
             unpack = ["index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={MOST_BUNDLE}"]
-            _done(self.git(unpack, timeout, stdin=handle), "the bundle is refused", BadData)
+            done(self.git(unpack, timeout, stdin=handle), "the bundle is refused", BadData)
         connected = ["rev-list", "--objects", "--quiet", tip, "--not", "--all"]
-        _done(self.git(connected, timeout), "the bundle lacks objects", BadData)
-        _done(self.git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
+        done(self.git(connected, timeout), "the bundle lacks objects", BadData)
+        done(self.git(["update-ref", ref, tip], QUICK), f"cannot set {ref}", BadData)
         self._flush(ref)
         return tip
 
@@ -151,7 +151,7 @@ class Mirror:
         """The commits of `base..tip`, oldest first, at most the newest `limit`; clean text."""
         shape = ["log", f"--max-count={limit}", "--format=%H%x00%an%x00%s", "--encoding=UTF-8", "--no-color"]
         result = self.git([*shape, "--end-of-options", f"{base}..{tip}", "--"], QUICK)
-        _done(result, "cannot list the commits", BadData)
+        done(result, "cannot list the commits", BadData)
         rows = [row.split("\0", 2) for row in result.out.decode("utf-8", "replace").split("\n") if row.count("\0") >= 2]
         return tuple(Commit(id, text.line(subject, 200), text.line(by, 60)) for id, by, subject in reversed(rows))
 
@@ -174,8 +174,8 @@ class Mirror:
             return False
         try:
             durable.replace(self._unforgotten(branch), b"", 0o640)
-            _done(self.git(["update-ref", "-d", f"refs/heads/{branch}"], QUICK), f"cannot remove {branch}", BadData)
-            _done(self.git(["gc", "--quiet", "--prune=1.hour.ago"], timeout), "what only it had is not removed yet")
+            done(self.git(["update-ref", "-d", f"refs/heads/{branch}"], QUICK), f"cannot remove {branch}", BadData)
+            done(self.git(["gc", "--quiet", "--prune=1.hour.ago"], timeout), "what only it had is not removed yet")
             self._unforgotten(branch).unlink()
         except OSError as error:
             raise SystemFault(f"{error.filename or self.folder}: {error.strerror}") from error
@@ -206,7 +206,7 @@ class Mirror:
     def _diff(self, how: list[str], base: str, tip: str, limit: int) -> str:
         safe = ["diff", *how, "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
         result = self.git([*safe, "--end-of-options", base, tip, "--"], QUICK, most=limit)
-        _done(result, "cannot show the changes", BadData)
+        done(result, "cannot show the changes", BadData)
         changes = text.lines(result.out.decode("utf-8", "replace"), limit)
         return f"{changes}\n[cut here: the whole is longer]\n" if result.cut else changes
 
@@ -228,89 +228,13 @@ class Mirror:
             if last and stdin >= 0:  # else git found nothing more to read, and would be content
                 os.lseek(stdin, begins, os.SEEK_SET)
             with gitlocks.at_work(self.folder) as held:
-                result = _git(words, timeout, most, stdin, umask=_GROUP, inherited=held)
+                result = run(words, timeout, most, stdin, umask=_GROUP, inherited=held)
             if last or not (gitlocks.refused(result.error) and gitlocks.cleared(self.folder)):
                 break
         return result
 
 
-class Workspace:
-    """A session's own clone in `folder`, used by the session's own user; it is kept over rounds."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def clone(self, mirror: Path, base: str, branch: str, timeout: timedelta) -> None:
-        """Have `branch` checked out: as the workspace has it, else as the mirror has it, else made from `base`.
-
-        Raises TryLater after `timeout`, BadConfig if the mirror has no `base`, BadData if git refuses.
-        """
-        if not (self.folder / ".git").is_dir():
-            self._clone_anew(mirror, base, branch, timeout)
-            return
-        # A session that was killed leaves its locks; it has ended, and nobody else works here.
-        gitlocks.remove(self.folder / ".git")
-        refs = "+refs/heads/*:refs/remotes/origin/*"
-        fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--no-recurse-submodules", "--"]
-        _done(self._git([*fetch, str(mirror), refs], timeout), "cannot fetch from the mirror")
-        self._check_out(self.folder, base, branch, timeout)
-
-    def bundle(self, to: Path, branch: str, timeout: timedelta = QUICK) -> bool:
-        """Write what `branch` has and the mirror has not into the file `to`; False if that is nothing."""
-        # No --end-of-options here: git would take --not for a revision.
-        new = ["--not", "--remotes=origin", "--not", f"refs/heads/{branch}"]
-        result = self._git(["rev-list", "--count", "--max-count=1", *new], timeout)
-        _done(result, f"cannot read the branch {branch}", BadData)
-        if result.out.strip() == b"0":
-            return False
-        create = ["bundle", "create", "--quiet", "--version=2", str(to), *new]
-        _done(self._git(create, timeout), "cannot write the bundle", BadData)
-        return True
-
-    def uncommitted(self) -> int:
-        """How many files differ from the last commit, new ones included."""
-        status = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules"]
-        result = self._git(status, QUICK)
-        _done(result, "cannot read the state of the workspace", BadData)
-        return result.out.count(b"\0")
-
-    def _clone_anew(self, mirror: Path, base: str, branch: str, timeout: timedelta) -> None:
-        # Under another name first: a clone that was interrupted must not be taken for a workspace.
-        partial = self.folder.with_name(f".{self.folder.name}.partial")
-        _remove(partial)
-        # --no-local: a plain copy of the object files could catch the mirror in the middle of a fetch.
-        clone = ["clone", "--quiet", "--no-hardlinks", "--no-local", "--no-checkout", "--template=", "--"]
-        _done(_git([*clone, str(mirror), str(partial)], timeout), "cannot clone the mirror")
-        who = f"pco {branch.removeprefix('pco/')}"
-        for name, value in (("user.name", who), ("user.email", "pco@localhost"), ("push.default", "nothing")):
-            _done(_git(["-C", str(partial), "config", "--local", name, value], QUICK), "cannot set up the workspace")
-        self._check_out(partial, base, branch, timeout)
-        try:
-            os.rename(partial, self.folder)
-        except OSError as error:
-            raise SystemFault(f"{self.folder}: {error.strerror}") from error
-
-    def _check_out(self, folder: Path, base: str, branch: str, timeout: timedelta) -> None:
-        for ref in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}", f"refs/remotes/origin/{base}"):
-            if self._has(folder, ref):
-                break
-        else:
-            raise BadConfig(f"the mirror has no branch {base}", "see plane.projects: branch")
-        how = [branch] if ref.startswith("refs/heads/") else ["--no-track", "-b", branch, ref]
-        _done(_in(folder, ["checkout", "--quiet", *how, "--"], timeout), f"cannot check out {branch}", BadData)
-
-    def _has(self, folder: Path, ref: str) -> bool:
-        return _in(folder, ["rev-parse", "--quiet", "--verify", "--end-of-options", ref], QUICK).code == 0
-
-    def _git(self, args: list[str], timeout: timedelta) -> process.Result:
-        return _in(self.folder, args, timeout)
-
-
-def _in(folder: Path, args: list[str], timeout: timedelta) -> process.Result:
-    return _git([f"--git-dir={folder / '.git'}", f"--work-tree={folder}", *args], timeout, cwd=folder)
-
-
-def _git(
+def run(
     args: list[str],
     timeout: timedelta,
     most: int = 16 << 20,
@@ -319,6 +243,7 @@ def _git(
     umask: int = -1,
     inherited: tuple[int, ...] = (),
 ) -> process.Result:
+    """Run git so that nothing of a person's, and nothing of a repository's own, has a program run; say how it ended."""
     safe = [word for setting in SAFE for word in ("-c", setting)]
     return process.run(["git", "--no-pager", *safe, *args], environment(), timeout, most, stdin, cwd, umask, inherited)
 
@@ -342,7 +267,8 @@ def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def _done(result: process.Result, failed: str, kind: type[PcoError] = TryLater) -> None:
+def done(result: process.Result, failed: str, kind: type[PcoError] = TryLater) -> None:
+    """Raises `kind`, with what git said, if it did not end well."""
     if result.code != 0:
         raise kind(f"{failed}: {cause(result.error)}")
 
@@ -394,8 +320,3 @@ def _read_header(handle: int, ref: str) -> str:
         raise BadData(f"the bundle does not hold {ref}")
     os.lseek(handle, len(lines) + 2, os.SEEK_SET)
     return found[0]
-
-
-def _remove(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
