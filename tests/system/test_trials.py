@@ -162,7 +162,7 @@ def test_a_watch_over_an_installed_pco_sees_what_is_logged_and_what_fails(pco):
     assert (word(pco, "24.3")["good"], word(pco, "24.3")["note"]) == (True, "1s watched: nothing seen")
 
     pco.host.exec(
-        "systemd-run", "--quiet", "--unit", "watch", "--property=SuccessExitStatus=65", "pco-doctor", "--watch", "2s"
+        "systemd-run", "--quiet", "--unit", "watch", "--property=SuccessExitStatus=65", "pco-doctor", "--watch", "10s"
     )
     pco.wait("it watches", lambda: "watching" in str(pco.host.journal("-u", "watch")))
     pco.host.exec("logger", "-t", "pco-poll", "-p", "user.err", "Plane is on fire")
