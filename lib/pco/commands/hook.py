@@ -15,7 +15,7 @@ import json
 import os
 import sys
 
-from pco.ground import credentials, events
+from pco.ground import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -277,6 +277,8 @@ def complete(attempt: Attempt, said: dict[str, Any]) -> dict[str, Any] | None:
         return _blocked("Write /complete SUMMARY: what was done, what was not, what a person should check.")
     if len(summary.encode("utf-8", "replace")) > MOST_SUMMARY:
         return _blocked(f"The summary is larger than {MOST_SUMMARY >> 10} KiB; nothing was handed over.")
+    from pco.ground import credentials  # few of its calls get here, and each keeps the agent waiting
+
     if kinds := credentials.held(summary, credentials.given(os.environ)):
         return _blocked(f"The summary has {' and '.join(kinds)} in it; nothing was handed over.")
     if events.handed_over(attempt.out):
