@@ -1,7 +1,6 @@
 """The harness proves itself: each of these bugs, put into a copy of pco, is caught, and by the invariant that is meant."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from faults import cuts
 from faults.bugs import BUGS, Bug
 from faults.calls import CUT, LOST
 from faults.scenes import SCENES
-from support import TOP
+from faults.seeded import seeded
 
 KILLS = Path(__file__).with_name("kills.py")
 
@@ -22,14 +21,7 @@ KILLS = Path(__file__).with_name("kills.py")
 def test_a_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     if bug.fault.startswith((CUT, LOST)) and not cuts.possible():
         pytest.skip("needs root, loop devices and /dev/fuse")
-    lib = tmp_path / "lib"
-    shutil.copytree(TOP / "lib", lib, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "share").symlink_to(TOP / "share")
-    for file, old, new in bug.changes:
-        path = lib / "pco" / file
-        said = path.read_text()
-        assert said.count(old) == 1, f"{file} has changed: where is {old!r}?"
-        path.write_text(said.replace(old, new))
+    lib = seeded(tmp_path, *bug.changes)
 
     command = [sys.executable, str(KILLS), "--only", bug.scene, "--errno", bug.fault, "--changing", "--first"]
     environ = {**os.environ, "PYTHONPATH": str(lib), "PCO_FAULTS_LIB": "1"}

@@ -5,13 +5,13 @@ The harness proves itself: without the spool's lock, or without the look whether
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from faults.seeded import seeded
 from support import TOP
 
 CROWD = Path(__file__).with_name("crowd.py")
@@ -29,14 +29,10 @@ def test_eight_admins_at_once_lose_nothing_and_do_nothing_twice() -> None:
 
 @pytest.mark.timeout(600)
 def test_a_spool_without_its_lock_is_found_out(tmp_path: Path) -> None:
-    shutil.copytree(TOP / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "share").symlink_to(TOP / "share")
-    path = tmp_path / "lib/pco/spool/store.py"
-    assert path.read_text().count(NO_LOCK[0]) == 1, "spool/store.py has changed"
-    path.write_text(path.read_text().replace(*NO_LOCK))
+    lib = seeded(tmp_path, ("spool/store.py", *NO_LOCK))
 
     for _ in range(TRIES):
-        done = run("--tickets", "40", lib=tmp_path / "lib")
+        done = run("--tickets", "40", lib=lib)
         if done.returncode:
             break
 

@@ -4,14 +4,13 @@ The harness proves itself: a bug in what the table of events says, put into a co
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from support import TOP
+from faults.seeded import seeded
 
 LIFE = Path(__file__).with_name("life.py")
 STEPS, SEED = 300, 3
@@ -29,14 +28,10 @@ def test_whatever_happens_to_tickets_none_is_lost_and_polls_do_what_the_table_sa
 
 @pytest.mark.timeout(600)
 def test_a_bug_in_the_table_of_events_is_found(tmp_path: Path) -> None:
-    shutil.copytree(TOP / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "share").symlink_to(TOP / "share")
-    path = tmp_path / "lib/pco/rules/effects.py"
-    assert path.read_text().count(RULE[0]) == 1, "rules/effects.py has changed"
-    path.write_text(path.read_text().replace(*RULE))
+    lib = seeded(tmp_path, ("rules/effects.py", *RULE))
 
     for seed in range(SEED, SEED + TRIES):
-        done = run(seed, PCO_FAULTS_LIB=str(tmp_path / "lib"))
+        done = run(seed, PCO_FAULTS_LIB=str(lib))
         if done.returncode:
             break
 

@@ -4,13 +4,13 @@ The harness proves itself: each bug, put into a copy of pco, is found.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from faults.seeded import seeded
 from support import TOP
 
 NETWORK = Path(__file__).with_name("network.py")
@@ -59,13 +59,9 @@ def test_three_of_five_requests_go_wrong_and_each_comment_is_in_plane_once_and_n
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_bug_is_found(bug: str, tmp_path: Path) -> None:
     file, old, new, said = BUGS[bug]
-    shutil.copytree(TOP / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "share").symlink_to(TOP / "share")
-    path = tmp_path / "lib" / "pco" / file
-    assert path.read_text().count(old) == 1, f"{file} has changed: where is {old!r}?"
-    path.write_text(path.read_text().replace(old, new))
+    lib = seeded(tmp_path, (file, old, new))
 
-    done = run(*(POLLS if "polling" in file else POSTS), lib=tmp_path / "lib")
+    done = run(*(POLLS if "polling" in file else POSTS), lib=lib)
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert said in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,21 @@
+"""A copy of pco with a bug in it: by which a harness proves itself."""
+
+import shutil
+from pathlib import Path
+
+from support import TOP
+
+Change = tuple[str, str, str]  # a file below lib/pco, what stands in it once, and what is to stand there instead
+
+
+def seeded(folder: Path, *changes: Change) -> Path:
+    """The copy's lib.  Raises AssertionError where pco has changed, so that the bug would not get in."""
+    lib = folder / "lib"
+    shutil.copytree(TOP / "lib", lib, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "share").symlink_to(TOP / "share")
+    for file, old, new in changes:
+        path = lib / "pco" / file
+        said = path.read_text()
+        assert said.count(old) == 1, f"{file} has changed: where is {old!r}?"
+        path.write_text(said.replace(old, new))
+    return lib
