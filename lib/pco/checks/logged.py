@@ -1,6 +1,7 @@
 """What pco's programs and units have written into the journal, for the checks that look through it."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
@@ -34,13 +35,13 @@ class Records:
 
 
 def records(site: Site, since: datetime, priority: str, most: int) -> Records:
-    """What was logged since then, of this priority and above; the latest of it up to `most` bytes.
+    """What was logged after that moment, of this priority and above; the latest of it up to `most` bytes.
 
     Raises NotPermitted: who may not read the journal is shown a part of it by journalctl, and no error.
     """
     if not (site.root or journalctl.readable(site.top)):
         raise NotPermitted("the journal is for root and group systemd-journal", "sudo pco-doctor")
-    asked = [f"--since=@{since.timestamp():.0f}", f"--priority={priority}", "--reverse", "--output=json"]
+    asked = [f"--since=@{math.floor(since.timestamp())}", f"--priority={priority}", "--reverse", "--output=json"]
     asked += ["--all", f"--output-fields={_FIELDS}"]
     found: dict[str, Record] = {}
     cut = False
@@ -50,7 +51,8 @@ def records(site: Site, since: datetime, priority: str, most: int) -> Records:
         said = process.run(["journalctl", "--quiet", "--no-pager", *asked, *matches], _ENVIRONMENT, WITHIN, most)
         cut = cut or said.cut
         found |= dict(_read(said.out))
-    return Records(sorted(found.values(), key=lambda record: record.at), cut)
+    later = (record for record in found.values() if record.at > since)
+    return Records(sorted(later, key=lambda record: record.at), cut)
 
 
 def _identifiers(site: Site) -> list[str]:

@@ -5,6 +5,7 @@ Lines of sudo(8): `bob : user NOT in sudoers ; TTY=pts/0 ; PWD=/home/bob ; USER=
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -29,11 +30,11 @@ class Refused:
 
 def refused(since: datetime, until: datetime) -> Iterator[Refused]:
     """All that it refused in that time.  Raises PcoError where the journal does not answer."""
-    argv = ["journalctl", "--quiet", "--no-pager", f"--since=@{since.timestamp():.0f}"]
-    argv += [f"--until=@{until.timestamp():.0f}", "--output=json", "--output-fields=MESSAGE", "-t", "sudo"]
+    argv = ["journalctl", "--quiet", "--no-pager", f"--since=@{math.floor(since.timestamp())}"]
+    argv += [f"--until=@{math.ceil(until.timestamp())}", "--output=json", "--output-fields=MESSAGE", "-t", "sudo"]
     said = process.run(argv, _ENVIRONMENT, WITHIN, MOST)
     for line in said.out.splitlines():
-        if found := _of(line):
+        if (found := _of(line)) and since <= found.at < until:
             yield found
 
 

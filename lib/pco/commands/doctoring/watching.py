@@ -20,6 +20,7 @@ from pco.run import Pco
 
 BOX = "24.3"
 EVERY = timedelta(seconds=10)
+LATE = timedelta(seconds=10)  # a record carries the time at which journald took it, and can be read after that
 LOOKED_AT = ("18.1", "18.4")  # units, polls
 MOST_LOG = 4 << 20
 MOST_SHOWN = 40  # of what was seen
@@ -33,6 +34,21 @@ class Seen:
     first: datetime
     last: datetime
     times: int = 1
+
+
+class Journal:
+    """What came into the journal from look to look: each record once, and none that was late."""
+
+    def __init__(self, begun: datetime) -> None:
+        """From this moment on."""
+        self.begun = self.looked = begun
+        self.known: set[logged.Record] = set()
+
+    def look(self, site: Site) -> Iterator[logged.Record]:
+        """What is new since the last look.  Raises NotPermitted for who may not see the journal."""
+        found = logged.records(site, max(self.looked - LATE, self.begun), "err", MOST_LOG).records
+        yield from (record for record in found if record not in self.known)
+        self.known, self.looked = set(found), site.now
 
 
 def parse(given: str) -> timedelta:
@@ -53,20 +69,19 @@ def watch(pco: Pco, length: timedelta) -> bool:
     """
     seen: dict[str, Seen] = {}
     progress = Progress(pco.loudness < 0)
-    begun, since = time.monotonic(), pco.now()
+    begun, journal = time.monotonic(), Journal(pco.now())
     progress.show(f"watching for {times.duration(length)}", "watching")
     try:
         while (left := length.total_seconds() - (time.monotonic() - begun)) > 0:
             # There is nothing that would wake us for all of these.
             time.sleep(min(EVERY.total_seconds(), left))
             looked = pco.now()
-            for words in _ill(pco, since, looked):
+            for words in _ill(pco, journal, looked):
                 new = words not in seen
                 known = seen.setdefault(words, Seen(words, looked, looked, 0))
                 known.last, known.times = looked, known.times + 1
                 if new:
                     progress.say(f"{looked:%H:%M:%S} {words}")
-            since = looked
             rest = times.rough(timedelta(seconds=max(left - EVERY.total_seconds(), 0)))
             progress.show(f"{rest} left; {_counted(seen)}", _counted(seen))
     finally:
@@ -76,13 +91,11 @@ def watch(pco: Pco, length: timedelta) -> bool:
     return not seen
 
 
-def _ill(pco: Pco, since: datetime, now: datetime) -> Iterator[str]:
+def _ill(pco: Pco, journal: Journal, now: datetime) -> Iterator[str]:
     """What is not well just now, and what was logged since the last look."""
     site = site_of(pco, now)
     if site.systemd:
-        for record in logged.records(site, since, "err", MOST_LOG).records:
-            if since < record.at <= now:
-                yield f"{record.by}: {text.line(record.message, 300)}"
+        yield from (f"{record.by}: {text.line(record.message, 300)}" for record in journal.look(site))
     yield from _health(pco)
     for id, finding in _found(site).items():
         if finding.status in (Status.FAIL, Status.WARN):
