@@ -64,13 +64,18 @@ class Started:
         given = scratch / "stdin"
         given.write_text(stdin)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        stands, ready = os.pipe()
         self.pid = os.fork()
         if not self.pid:
+            os.close(stands)
             if dies is not None:
                 _deadly(dies)
-            _run(command, environ, given, self.out, self.err)
+            _run(command, environ, given, self.out, self.err, ready)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._ends = os.pidfd_open(self.pid)
+        os.close(ready)
+        os.read(stands, 1)  # the end: it is at the gate, and what it opened on the way is no call of the program
+        os.close(stands)
 
     def go(self) -> None:
         """Let it begin."""
@@ -164,7 +169,7 @@ def _deadly(changes: int) -> None:
         setattr(os, name, deadly(getattr(os, name)))
 
 
-def _run(command: tuple[str, ...], environ: dict[str, str], given: Path, out: Path, err: Path) -> None:
+def _run(command: tuple[str, ...], environ: dict[str, str], given: Path, out: Path, err: Path, ready: int) -> None:
     """In the child: become the program.  Does not return."""
     code = 70
     try:
@@ -185,6 +190,7 @@ def _run(command: tuple[str, ...], environ: dict[str, str], given: Path, out: Pa
         os.chdir("/")
         os.umask(0o022)
         sys.argv = [str(TOP / "bin" / command[0]), *command[1:]]
+        os.close(ready)
         signal.sigwait([signal.SIGUSR1])
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
         code = ended(command[0])
