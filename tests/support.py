@@ -116,6 +116,17 @@ def bound() -> Iterator[None]:
         assert libc.capset(header, sets) == 0
 
 
+@contextmanager
+def closed(folder: Path) -> Iterator[None]:
+    """A folder that lets nobody in who is bound by modes."""
+    mode = folder.stat().st_mode & 0o7777
+    folder.chmod(0)
+    try:
+        yield
+    finally:
+        folder.chmod(mode)
+
+
 def put(spool: Spool, ticket: Ticket, state: State) -> Ticket:
     """Place a ticket into a state as if it had come there, whoever may move it."""
     entry = Entry(T0, "pending", state.value, "test", ticket.round.n)

@@ -150,7 +150,8 @@ SCENES = (
         (WATCH,),
         stdin=STOPPED,
         loose=TRIES,
-        spare="/out/",
+        # Where what was forwarded cannot be read, the agent is at rest, and that is written down.
+        spare="/out/|/audit/|/tally/",
     ),
     Scene(
         "hook: /complete",

@@ -59,11 +59,12 @@ def test_the_fence_may_be_made_twice(tmp_path: Path) -> None:
     assert attempt.fenced(tmp_path)
 
 
-def test_a_folder_that_is_gone_is_as_good_as_fenced(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_as_good_as_fenced_and_one_that_cannot_be_looked_into_is_not(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
 
     assert attempt.fenced(tmp_path / "1.1")
-    assert not attempt.fenced(tmp_path / "loop" / "1.1")
+    with pytest.raises(SystemFault):
+        attempt.fenced(tmp_path / "loop" / "1.1")
 
 
 def test_the_exit_record_is_read_as_it_was_written(tmp_path: Path, out: int) -> None:

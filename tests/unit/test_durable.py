@@ -3,7 +3,8 @@ import os
 import pytest
 
 from pco.ground import durable
-from pco.ground.errors import BadData
+from pco.ground.errors import BadData, SystemFault
+from support import bound, closed
 
 
 def test_a_new_file_has_its_mode_whatever_the_umask(tmp_path):
@@ -32,6 +33,17 @@ def test_a_replaced_file_is_new_or_old_for_a_reader(tmp_path):
         assert reader.read() == "old"
     assert (tmp_path / "a").read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_cannot_be_asked_for_is_not_taken_for_absent(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    inside = tmp_path / "folder" / "a"
+    inside.touch()
+    assert [durable.there(path) for path in (inside, tmp_path / "link", inside / "b", tmp_path / "c")] == [1, 1, 0, 0]
+
+    with bound(), closed(tmp_path / "folder"), pytest.raises(SystemFault, match="Permission denied"):
+        durable.there(inside)
 
 
 @pytest.mark.parametrize("plant", ["link", "fifo", "folder", "socket", "large"])

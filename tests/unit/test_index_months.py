@@ -48,6 +48,8 @@ def test_a_ticket_that_cannot_be_read_can_be_dropped_all_the_same(finished):
     Spool(finished.root, "pco-queue drop").drop("WEB-1")
 
     assert finished.find("WEB-1") is None
+    assert finished.index.month(MONTH) == []
+    assert finished.count(State.REJECTED) == 0
 
 
 def test_a_rebuilt_index_says_the_same(finished):

@@ -11,7 +11,7 @@ from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
 from pco.ground.record import to_bytes
 from pco.ground.ticket import FINISHED, Note, Round, State, Trigger
 from pco.spool import MOVES, Spool, Stale, allowed
-from support import T0, a_ticket, put
+from support import T0, a_ticket, bound, closed, put
 
 EVERY = tuple(State)
 
@@ -139,6 +139,13 @@ def test_a_record_is_replaced_never_written_in_place(spool):
     with open(before, "rb") as reader:
         spool.record(replace(ticket, title="new"))
         assert json.loads(reader.read())["title"] == ticket.title
+
+
+def test_a_state_that_cannot_be_looked_into_is_not_taken_for_one_without_the_ticket(spool):
+    put(spool, a_ticket("WEB-1"), State.APPROVED)
+
+    with bound(), closed(spool.root / State.APPROVED), pytest.raises(SystemFault, match="Permission denied"):
+        spool.find("WEB-1")
 
 
 def test_a_missing_spool_is_a_matter_of_configuration_and_not_recreated(tmp_path):

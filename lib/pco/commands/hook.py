@@ -257,7 +257,10 @@ def waiting(attempt: Attempt) -> tuple[list[int], list[str]]:
     folder = os.path.join(attempt.home, "forward")
     try:
         found = [int(name[:-3]) for name in os.listdir(folder) if name.endswith(".md") and name[:-3].isdigit()]
-    except OSError:
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        attempt.trouble(f"what was forwarded is not given now: {error}")
         return [], []
     numbers = [n for n in sorted(found) if not os.path.exists(attempt.path(f"given-{n}"))]
     words = []

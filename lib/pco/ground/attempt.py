@@ -12,7 +12,6 @@ out/         written by the session, hostile input for everybody else: see `grou
 """
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
@@ -103,7 +102,7 @@ def hand_on(home: Path, n: int, words: str, pointer: str) -> None:
     """
     path = forward(home, n)
     told = path.with_suffix(".md")
-    if os.path.lexists(told):
+    if durable.there(told):
         return
     try:
         with suppress(FileExistsError):
@@ -126,18 +125,8 @@ def fence(home: Path) -> None:
 
 
 def fenced(home: Path) -> bool:
-    """Whether the fence is there; where the folder itself is gone, nothing may begin either."""
-    return os.path.lexists(home / "fence") or _gone(home)
-
-
-def _gone(path: Path) -> bool:
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False  # a disk that does not answer says nothing
-    return False
+    """Whether the fence is there; where the folder itself is gone, nothing may begin either.  Raises SystemFault."""
+    return durable.there(home / "fence") or not durable.there(home)
 
 
 def write_result(home: Path, result: Result) -> None:
@@ -146,8 +135,8 @@ def write_result(home: Path, result: Result) -> None:
 
 
 def has_result(home: Path) -> bool:
-    """Whether the session's unit has ended."""
-    return os.path.lexists(home / "result.json")
+    """Whether the session's unit has ended.  Raises SystemFault."""
+    return durable.there(home / "result.json")
 
 
 def read_result(home: Path) -> Result | None:

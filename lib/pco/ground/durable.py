@@ -10,7 +10,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from pco.ground.errors import BadData
+from pco.ground.errors import BadData, SystemFault
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
@@ -96,6 +96,17 @@ def sync_moved(path: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def there(path: Path | str) -> bool:
+    """Whether something is at `path`, be it a link.  Raises SystemFault: a disk that does not answer says neither."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise SystemFault(f"{path}: {error.strerror}") from error
+    return True
 
 
 def read(path: Path | str, limit: int, folder: int | None = None) -> bytes:

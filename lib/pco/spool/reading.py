@@ -70,10 +70,10 @@ class Reader:
         return found
 
     def find(self, key: str) -> State | None:
-        """The state that `key` is in."""
+        """The state that `key` is in.  Raises SystemFault."""
         for _ in range(3):  # a ticket may pass from a folder not yet seen to one already seen
             for state in State:
-                if os.path.lexists(self.path(key, state)):
+                if durable.there(self.path(key, state)):
                     return state
         return None
 
@@ -144,12 +144,21 @@ class Reader:
             return []  # `_names` says what is wrong
 
     def aside(self, key: str) -> Aside | None:
-        """Why `key` was set aside; None if nothing says so."""
+        """Why `key` was set aside; None if nothing says so that can be read."""
+        with suppress(SystemFault):
+            return self._aside(key)
+        return None
+
+    def _aside(self, key: str) -> Aside | None:
+        """Raises SystemFault."""
+        path = self.root / State.CORRUPT / f"{key}.why"
         try:
-            why = json.loads(durable.read(self.root / State.CORRUPT / f"{key}.why", 1 << 16))
+            why = json.loads(durable.read(path, 1 << 16))
             return Aside(str(why["reason"]), State(why["from"]), times.parse_time(why["at"]), str(why["by"]))
-        except (OSError, ValueError, KeyError, TypeError, BadData):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, BadData):
             return None
+        except OSError as error:
+            raise SystemFault(f"{path}: {error.strerror}") from error
 
 
 def _key_of(name: str) -> str:

@@ -185,7 +185,7 @@ class Spool(Reader):
         with self.lock():
             if self.find(key) is not State.CORRUPT:
                 raise KeyError(key)
-            why = self.aside(key)
+            why = self._aside(key)
             if why is None:
                 raise BadData(f"{key}.why does not say which state it came from")
             self.permit(State.CORRUPT, why.from_)
@@ -200,7 +200,7 @@ class Spool(Reader):
         """Remove the reasons of tickets that are no longer set aside: who was killed as it put one back left them."""
         with self.lock():
             for why in (self.root / State.CORRUPT).glob("*.why"):
-                if not os.path.lexists(why.with_suffix(".json")):
+                if not durable.there(why.with_suffix(".json")):
                     why.unlink()
 
     def drop(self, key: str) -> None:
@@ -218,7 +218,9 @@ class Spool(Reader):
             durable.sync_folder(path.parent)
             with suppress(FileNotFoundError):
                 os.unlink(self.root / State.CORRUPT / f"{key}.why")
-            if dropped is None or self.index.left(dropped):
+            if dropped is None:
+                self.index.check(state)  # the folder has changed: it finds what its months say too much
+            elif self.index.left(dropped):
                 self.index.recount(state)
 
     def _compare(self, ticket: Ticket) -> None:

@@ -6,7 +6,6 @@ nothing but that KEY was purged, by whom, and from which state.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -84,7 +83,7 @@ def came_back(pco: Pco, key: str, begun: datetime) -> bool:
 def traces(pco: Pco, key: str, runner: Runner) -> Iterator[Trace]:
     """What there is of a ticket beside its record."""
     paths = pco.config.paths
-    if os.path.lexists(paths.sessions / key):
+    if durable.there(paths.sessions / key):
         yield Trace(f"{paths.sessions / key}", partial(remove_tree, paths.sessions / key))
     if key in runner.kept():
         yield Trace("what its agents wrote", partial(runner.clean, key))
@@ -93,7 +92,7 @@ def traces(pco: Pco, key: str, runner: Runner) -> Iterator[Trace]:
         if mirror.holds(branch_of(key)):
             yield Trace(f"{folder}: the branch {branch_of(key)}", partial(mirror.forget, branch_of(key), GC_WITHIN))
     page = paths.www / home(key)
-    if page.exists():
+    if durable.there(page):
         yield Trace(str(page), partial(_remove, page))
     for path in _notices(paths.spool, key):
         yield Trace(str(path), partial(_remove, path))

@@ -1,12 +1,11 @@
 """repair and drop: what a person does about a ticket that pco could not read, and one that nobody needs."""
 
-import os
 import shutil
 
 from pco.commands.queue import terminal, verb
 from pco.commands.queue.change import NEXT, Refused, each, find, unknown
 from pco.commands.queue.select import Chosen, bulk
-from pco.ground import events
+from pco.ground import durable, events
 from pco.ground.errors import BadData, SystemFault
 from pco.ground.ticket import KEY, State
 from pco.run import Pco
@@ -65,7 +64,7 @@ def drop(pco: Pco, chosen: Chosen, yes: bool, note: str) -> None:
 
 def _drop(pco: Pco, key: str, yes: bool, note: str) -> None:
     state = pco.spool.find(key) if KEY.fullmatch(key) else None
-    files = KEY.fullmatch(key) and os.path.lexists(pco.config.paths.sessions / key)
+    files = KEY.fullmatch(key) and durable.there(pco.config.paths.sessions / key)
     if state is None and not files:
         raise unknown(pco, key)
     if state not in (None, *DROPPABLE):

@@ -5,6 +5,7 @@ is strange is said once and passed over.  An event is read once; what it added i
 of pco-watch heard again.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from pco.ground import attempt, leavings
 from pco.ground.attempt import Launch
-from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
 from pco.ground.leavings import Account, Event, Exit, Outcome
 from pco.outside import agents
 from pco.outside.agents import read_event
@@ -23,6 +24,8 @@ from pco.rules.supervision import Seen
 MOST_AT_ONCE = 500  # events of one session in one scan,
 MOST_BYTES_AT_ONCE = 8 << 20  # and their size: a noisy session must not keep the others waiting
 MOST_COMPLAINTS = 20
+# What a look for a file says that is not there, or that the session's own user has put out of reach.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES)
 
 
 class Ear:
@@ -183,10 +186,13 @@ class Ear:
 
 
 def _exists(folder: int, name: str) -> bool:
+    """Raises TryLater: a disk that does not answer must not be taken for a session that was not born."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return False
+        raise TryLater(f"out/{name}: {error.strerror}") from error
     return True
 
 
