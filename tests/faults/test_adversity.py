@@ -25,14 +25,25 @@ from pco.ground import times
 from pco.ground.ticket import Post, State
 from pco.rules import comment
 from programs.polling import World
+from sessions import a_mirror, born
 from support import BOUND, Site, laid_out, put
 
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems of its own: for root"),
 ]
+PURGED = "WEB-6"  # a purge needs no record: it may be done whatever is the matter
 # Exit codes that say what is wrong: data, no service, the system, try later, not permitted, the configuration.
 SAYS = {65, 69, 71, 75, 77, 78}
+TMUX = """#!/bin/sh
+while test $# -gt 0; do case "$1" in
+list-sessions) cat {folder}/living 2>/dev/null || {{ echo 'no server running' >&2; exit 1; }};;
+new-session) starts=1;;
+--) break;;
+-s) shift; test -n "$starts" && echo "$1" | tee -a {folder}/living >>{folder}/started;;
+esac; shift; done
+exit 0
+"""
 
 
 @dataclass
@@ -55,8 +66,8 @@ class Trouble:
 
 
 @pytest.fixture
-def trouble(tmp_path: Path) -> Iterator[Trouble]:
-    """WEB-2 is pending, WEB-3 waits in the outbox, WEB-4 is new in Plane."""
+def trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trouble]:
+    """WEB-2 is pending, WEB-3 in the outbox, WEB-4 approved, WEB-5 active, WEB-6 posted, and WEB-7 is new in Plane."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,nr_inodes=3000", "tmpfs", disk], check=True)
@@ -64,22 +75,49 @@ def trouble(tmp_path: Path) -> Iterator[Trouble]:
         with sim.running(rate=0) as plane:
             site = laid_out(disk / "pco")
             world = World(site, plane)
-            site.configure(health={"reserve": "1M"}, backup={"keep": "7d"})
+            project = plane.project("WEB")["id"]
+            world.configure(projects=[{"id": project, "repository": str(a_mirror(tmp_path / "web.git"))}])
+            site.configure(
+                health={"reserve": "1M"},
+                backup={"keep": "7d"},
+                sessions={"runner": "tmux", "command": ["true"], "per_project": 4, "limit": 4, "start_within": "1h"},
+            )
+            a_tmux(tmp_path / "bin")
+            monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
             (site.home / "backups").mkdir(exist_ok=True)
             world.jonas.create("Old", state="Backlog", description_html="<p>Old</p>")
             world.poll()
-            for name in ("First", "Second"):
+            for name in ("First", "Second", "Third", "Fourth", "Fifth"):
                 world.jonas.create(name, state="Todo", description_html=f"<p>{name}</p>")
             world.poll()
+            for key in ("WEB-5", "WEB-4"):
+                if key == "WEB-4":
+                    site.run("pco-launch")
+                site.run("pco-queue", "approve", "--yes", key)
+            born(site.home / "sessions" / "WEB-5" / "1.1" / "out")
+            world.place("WEB-6", State.POSTED)
             waits = world.read("WEB-3").with_round(summary="Done.")
             post = Post("<p>Done.</p>", comment.external_id(waits))
             world.spool.path("WEB-3", State.PENDING).unlink()
             put(world.spool, waits.with_round(post=replace(post)), State.OUTBOX)
-            world.jonas.create("Third", state="Todo", description_html="<p>Third</p>")
+            world.jonas.create("Sixth", state="Todo", description_html="<p>Sixth</p>")
             plane.settle()
             yield Trouble(site, world, disk)
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def a_tmux(folder: Path) -> None:
+    """A tmux that only writes down which sessions it was asked for, and says that they live."""
+    folder.mkdir()
+    program = folder / "tmux"
+    program.write_text(TMUX.format(folder=folder))
+    program.chmod(0o755)
+
+
+def started(trouble: Trouble) -> list[str]:
+    """The tickets for which a session was asked for, each time that it was."""
+    return sorted((trouble.disk.parent / "bin" / "started").read_text().split())
 
 
 # What goes wrong, until the block ends.
@@ -133,7 +171,8 @@ def unreadable(trouble: Trouble) -> Iterator[tuple[str, ...]]:
         path.chmod(0)
     yield BOUND
     for path, mode in modes.items():
-        path.chmod(mode)
+        if path.stem != PURGED or path.exists():
+            path.chmod(mode)
 
 
 @contextmanager
@@ -183,8 +222,10 @@ def newer(trouble: Trouble) -> Iterator[tuple[str, ...]]:
         path.write_text(json.dumps({**json.loads(data), "schema": 99}))
     yield ()
     for path, data in kept.items():
-        assert path.exists(), f"{path} is gone"
-        path.write_bytes(data)
+        if path.exists():
+            path.write_bytes(data)
+        else:
+            assert path.stem == PURGED, f"{path} is gone"
 
 
 @contextmanager
@@ -214,27 +255,30 @@ TROUBLES: dict[str, Callable[[Trouble], Any]] = {
 }
 # What cannot be done meanwhile; else the trouble would have been none.
 BITES = {
-    "full": {"approve", "attest", "backup"},
-    "no_inodes": {"approve", "attest", "backup"},
-    "read_only": {"poll", "approve", "post", "backup"},
-    "unreadable": {"poll", "approve", "post"},
-    "foreign": {"poll", "approve", "post"},
+    "full": {"approve", "attest", "backup", "launch", "complete", "purge"},
+    "no_inodes": {"approve", "attest", "backup", "launch", "complete"},
+    "read_only": {"poll", "approve", "post", "backup", "launch", "complete", "purge"},
+    "unreadable": {"poll", "approve", "post", "launch", "complete"},
+    "foreign": {"poll", "approve", "post", "launch", "complete", "purge"},
     "locked": {"approve", "post"},
     "posting": {"post"},
     "audited": {"approve"},
-    "newer": {"approve", "reject", "post"},
+    "newer": {"approve", "reject", "post", "launch", "complete"},
     "backwards": set[str](),
 }
 # What is tried meanwhile, and afterwards, and where it then has brought which ticket.
 DEEDS = {
-    "poll": (["pco-poll"], "WEB-4", "pending"),
+    "launch": (["pco-launch"], "WEB-4", "active"),
+    "poll": (["pco-poll"], "WEB-7", "pending"),
     "approve": (["pco-queue", "approve", "--yes", "WEB-2"], "WEB-2", "approved"),
     "reject": (["pco-queue", "reject", "--yes", "WEB-2"], "WEB-2", "rejected"),
     "post": (["pco-post"], "WEB-3", "posted"),
+    "complete": (["pco-complete", "WEB-5", "Did it."], "", ""),
+    "watch": (["pco-watch", "--once"], "", ""),
+    "purge": (["pco-purge", "--yes", PURGED], "", ""),
     "dashboard": (["pco-dashboard"], "", ""),
     "retention": (["pco-retention"], "", ""),
     "backup": (["pco-backup"], "", ""),
-    "watch": (["pco-watch", "--once"], "", ""),
     "notify": (["pco-notify"], "", ""),
     "attest": (["pco-doctor", "attest", "26.1", "--note", "Anna"], "", ""),
 }
@@ -265,19 +309,28 @@ def test_a_machine_in_trouble_loses_nothing_and_goes_on_by_itself(trouble: Troub
     assert failed >= BITES[name]
     assert not (name == "backwards" and failed)
     known = trouble.keys()
-    assert set(known) >= set(before)
+    stay = set(before) - {PURGED}
+    assert set(known) >= (stay if "purge" in done else set(before))
 
     for deed, (words, key, state) in DEEDS.items():
         if deed == "reject" or (deed == "approve" and known["WEB-2"] != "pending"):
             continue
+        if deed in ("complete", "purge") and deed in done:
+            continue  # it was acknowledged: it counts
         said = trouble.site.run(words[0], *words[1:], code=None)
         assert said.returncode == 0, f"{deed}, afterwards: {said.returncode} {said.stderr}"
         if key and deed not in done:
             assert trouble.keys()[key] == state, deed
+    (trouble.disk.parent / "bin" / "living").write_text("WEB-4\n")  # the session that was completed ends
+    trouble.site.run("pco-watch", "--once")
     last = trouble.keys()
-    assert set(last) == {*before, "WEB-4"}
+    assert set(last) == {*stay, "WEB-7"}
     assert "corrupt" not in last.values(), last
     assert last["WEB-3"] == "posted" and trouble.comments("WEB-3") == 1
+    assert last["WEB-4"] == "active" and last["WEB-5"] == "completed"
+    asked = started(trouble)
+    assert set(asked) >= {"WEB-4", "WEB-5"} and len(set(asked)) == len(asked), asked  # each at most once
+    assert trouble.site.spool().read("WEB-5").round.summary == "Did it."
     assert trouble.site.run("pco-audit", "verify", "--no-journal").returncode == 0
     left = invariants.half_written(trouble.site)
     assert not left
