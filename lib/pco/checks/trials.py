@@ -11,7 +11,7 @@ from pathlib import Path
 from pco.checks import Finding, Site, checks, fail, ok, warn
 from pco.checks.services import deployed
 from pco.ground import attempt, attested, leavings, polled, times
-from pco.ground.errors import BadData, PcoError
+from pco.ground.errors import BadData, PcoError, TryLater
 from pco.ground.ticket import State, Ticket
 from pco.rules import retry
 from pco.spool import Spool
@@ -110,7 +110,7 @@ def latencies(sessions: Path, ticket: Ticket) -> Iterator[timedelta]:
             continue  # it was removed by now
         try:
             exit = leavings.read_exit(out)
-        except BadData:
+        except (BadData, TryLater):
             continue
         finally:
             os.close(out)

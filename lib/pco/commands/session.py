@@ -51,7 +51,7 @@ NOT_FOUND, NOT_RUN = 127, 126  # as a shell says it
 
 
 @command
-@click.argument("home", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("home", type=click.Path(file_okay=False, readable=False, path_type=Path))
 def main(pco: Pco, home: Path) -> None:
     """Run the session whose attempt lies in HOME.
 

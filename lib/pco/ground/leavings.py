@@ -14,6 +14,7 @@
 pco reads it with O_NOFOLLOW, by descriptor, with caps on size and count.
 """
 
+import errno
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pco.ground import boot, durable, shape, text
-from pco.ground.errors import BadData
+from pco.ground.errors import BadData, PcoError, TryLater
 from pco.ground.frozen import dataclass
 
 SCHEMA = 1
@@ -36,6 +37,8 @@ MOST_EVENTS = 20_000
 MOST_SUMMARY = 256 << 10
 MOST_EVENT = 2 << 20  # a summary may be escaped to six times its size
 TOKENS = ("input", "output", "cache_read", "cache_write")
+# Errors that no session's user can cause: the machine does not answer, and nothing is known of what lies there.
+_MACHINE = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EUCLEAN)
 _EVENT = re.compile(r"[0-9]{1,20}-[0-9]{1,10}\.json")
 T = TypeVar("T")
 
@@ -197,8 +200,25 @@ def read_exit(out: int) -> Exit | None:
     return _record(Exit, out, "exit")
 
 
+def refused(what: str, error: OSError) -> PcoError:
+    """What came of looking at something in out/: BadData, or TryLater if the machine does not answer."""
+    kind = TryLater if error.errno in _MACHINE else BadData
+    return kind(f"out/{what}: {error.strerror}")
+
+
+def there(out: int, name: str) -> bool:
+    """Whether something of that name is there that can be looked at.  Raises TryLater."""
+    try:
+        os.stat(name, dir_fd=out, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _MACHINE:
+            raise refused(name, error) from error
+        return False
+    return True
+
+
 def read_birth(out: int) -> Birth | None:
-    """The birth certificate; None if there is none.  Raises BadData if it is not one."""
+    """The birth certificate; None if there is none.  Raises BadData if it is not one, TryLater."""
     return _record(Birth, out, "birth")
 
 
@@ -236,22 +256,27 @@ def read_trouble(out: int) -> list[str]:
 
 
 def event_names(out: int) -> list[str]:
-    """The names of the event files, in the order of time; no more than MOST_EVENTS names are read.  Raises BadData."""
+    """The names of the event files, in the order of time; no more than MOST_EVENTS names are read.
+
+    Raises BadData, TryLater.
+    """
     try:
         events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise BadData(f"out/events: {error.strerror}") from error
+        raise refused("events", error) from error
     try:
         with os.scandir(events) as entries:
             return sorted(entry.name for entry in islice(entries, MOST_EVENTS) if _EVENT.fullmatch(entry.name))
+    except OSError as error:
+        raise refused("events", error) from error
     finally:
         os.close(events)
 
 
 def read_event(out: int, name: str) -> bytes:
-    """One event file; its content is for `agents.read_event`.  Raises BadData."""
+    """One event file; its content is for `agents.read_event`.  Raises BadData, TryLater."""
     try:
         # Through the folder by its own descriptor: "events" itself may be a link by now.
         events = os.open("events", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=out)
@@ -260,7 +285,7 @@ def read_event(out: int, name: str) -> bytes:
         finally:
             os.close(events)
     except OSError as error:
-        raise BadData(f"out/events/{name}: {error.strerror}") from error
+        raise refused(f"events/{name}", error) from error
 
 
 def clean_summary(summary: str) -> str:
@@ -275,5 +300,7 @@ def _record(shape_: type[T], out: int, name: str) -> T | None:
         return None
     except BadData as error:
         raise BadData(f"out/{error}") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise refused(name, error) from error
+    except (ValueError, RecursionError) as error:
         raise BadData(f"out/{name}: {error}") from error

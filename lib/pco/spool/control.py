@@ -26,6 +26,7 @@ from pco.ground.frozen import dataclass
 from pco.ground.notice import HealthTold
 from pco.ground.ticket import KEY, Note
 
+UNKNOWN = "?"  # who, where a file does not say it or cannot be read
 WAKES = ("launch", "post", "push", "dashboard", "notify")
 
 
@@ -69,7 +70,7 @@ class Control:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, BadData):
-            return Note(_mtime(path), "?", "the file control/pause cannot be read")
+            return Note(_mtime(path), UNKNOWN, "the file control/pause cannot be read")
 
     def pause(self, note: Note) -> None:
         """Let pco-launch start nothing from now on."""
@@ -105,7 +106,7 @@ class Control:
         except FileNotFoundError:
             return ""
         except (OSError, ValueError, KeyError, TypeError, BadData):
-            return "?"
+            return UNKNOWN
 
     def set_short(self, why: str, at: datetime) -> None:
         """Remember that it was told that there is too little room, or (empty) that there is enough again."""
@@ -229,7 +230,7 @@ class Control:
         try:
             return str(json.loads(durable.read(path, 1 << 16))["by"])
         except (OSError, ValueError, KeyError, TypeError, BadData):
-            return "?"
+            return UNKNOWN
 
     def _when(self, path: Path) -> datetime:
         try:

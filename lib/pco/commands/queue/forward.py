@@ -8,8 +8,8 @@ import click
 from pco.commands.queue import verb
 from pco.commands.queue.change import Done, Refused, Told, change, each, expect, read
 from pco.commands.queue.select import Chosen, bulk
-from pco.ground import attempt, events, text, times
-from pco.ground.errors import BadData, SystemFault
+from pco.ground import attempt, durable, events, text, times
+from pco.ground.errors import BadData
 from pco.ground.ticket import Comment, Forward, Noted, State, Ticket
 from pco.outside import agents
 from pco.rules import hearing
@@ -59,9 +59,10 @@ def takes(pco: Pco, ticket: Ticket) -> None:
     if ticket.attempt:
         home = attempt.folder(pco.config.paths.sessions, ticket.key, ticket.round.n, ticket.attempt.n)
         try:
-            name = attempt.read_launch(home).agent
-        except (BadData, SystemFault):
-            pass  # pco-launch has not come so far, or its folder is gone: what is configured must do
+            # pco-launch may not have come so far, or its folder may be gone.
+            name = attempt.read_launch(home).agent if durable.there(home / "launch.json") else name
+        except BadData:
+            pass  # it says nothing: what is configured must do, as where there is none
     if not agents.named(name).TELLS:
         hint = f"pco-queue attach {ticket.key}; or wait: the comments go into the next round"
         raise Refused(f"cannot be forwarded to: its agent ({name}) has no hooks that could take it", hint)

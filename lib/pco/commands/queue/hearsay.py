@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pco.ground import attempt, leavings, text
-from pco.ground.errors import BadData
+from pco.ground.errors import BadData, TryLater
 from pco.ground.leavings import Event
 from pco.ground.ticket import Attempt, Round, Ticket
 from pco.outside.agents import read_event
@@ -55,9 +55,9 @@ def _kept(home: Path) -> Iterator[Event]:
         return
     try:
         for name in leavings.event_names(out):
-            with suppress(BadData):
+            with suppress(BadData, TryLater):
                 yield read_event(leavings.read_event(out, name))
-    except BadData:
+    except (BadData, TryLater):
         return
     finally:
         os.close(out)

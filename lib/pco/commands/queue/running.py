@@ -13,6 +13,7 @@ from pco.ground import events, times
 from pco.ground.errors import PcoError, Unavailable
 from pco.ground.ticket import Note, State, Stop, Ticket
 from pco.run import Pco
+from pco.spool.control import UNKNOWN
 
 
 @verb.verb
@@ -60,7 +61,7 @@ def pause(pco: Pco, note: str, stopping: bool) -> None:
       pco-queue pause --stop
     """
     before = pco.spool.control.paused()
-    if before:
+    if before and before.by != UNKNOWN:  # one that cannot be read is written anew: it may not be there
         pco.say(f"already paused by {before.by}, {when(pco, before.at)}{f': {before.text}' if before.text else ''}")
     else:
         pco.spool.control.pause(Note(pco.now(), pco.who, note.strip()))

@@ -5,7 +5,6 @@ is strange is said once and passed over.  An event is read once; what it added i
 of pco-watch heard again.
 """
 
-import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from pco.ground import attempt, leavings
 from pco.ground.attempt import Launch
-from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
+from pco.ground.errors import BadConfig, BadData, SystemFault
 from pco.ground.leavings import Account, Event, Exit, Outcome
 from pco.outside import agents
 from pco.outside.agents import read_event
@@ -24,8 +23,6 @@ from pco.rules.supervision import Seen
 MOST_AT_ONCE = 500  # events of one session in one scan,
 MOST_BYTES_AT_ONCE = 8 << 20  # and their size: a noisy session must not keep the others waiting
 MOST_COMPLAINTS = 20
-# What a look for a file says that is not there, or that the session's own user has put out of reach.
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES)
 
 
 class Ear:
@@ -57,7 +54,7 @@ class Ear:
         return self._launch
 
     def look(self, alive: bool | None, boot_id: str, clock: float) -> Seen:
-        """All that is seen of the session now; `alive` is the runner's word."""
+        """All that is seen of the session now; `alive` is the runner's word.  Raises TryLater, SystemFault."""
         seen = Seen(boot_id, clock, alive, fenced=attempt.fenced(self.home), result="" if alive else self._result())
         out = self.open()
         if out is None:
@@ -66,7 +63,7 @@ class Ear:
             self._listen(out, clock)
             life = min(leavings.read_life(out), clock)
             heard = replace(self.heard, life=max(self.heard.life, life))
-            seen = replace(seen, born=_exists(out, "birth"), heard=heard)
+            seen = replace(seen, born=leavings.there(out, "birth"), heard=heard)
             self._hear_trouble(out)
             exit = self._exit(out)
             seen = replace(seen, account=self._account(out))
@@ -89,7 +86,7 @@ class Ear:
         return birth is not None and birth.boot_id == boot_id and _runs(birth.pid)
 
     def open(self) -> int | None:
-        """A descriptor of out/; None if it is not there."""
+        """A descriptor of out/; None if it is not there.  Raises TryLater."""
         launch = self.launch
         if launch is None:
             return None
@@ -98,22 +95,26 @@ class Ear:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._say(f"out: {error.strerror}")
+            strange = leavings.refused("", error)
+            if not isinstance(strange, BadData):
+                raise strange from error
+            self._say(str(strange))
             return None
 
     def _listen(self, out: int, clock: float) -> None:
-        """Read the events that are new, and let them add up."""
+        """Read the events that are new, and let them add up; all or none.  Raises TryLater."""
         fresh: list[tuple[float, str, Event]] = []
         room = MOST_BYTES_AT_ONCE
-        names = self._names(out)
+        names, read = self._names(out), list[str]()
         for name in names:
             if len(fresh) >= MOST_AT_ONCE or room <= 0:
                 break
-            self._known.add(name)
+            read.append(name)
             with suppress(BadData):
                 event, size = self._event(out, name)
                 room -= size
                 fresh.append((event.boot, name, event))
+        self._known.update(read)
         self.more = any(name not in self._known for name in names)
         for _, _, event in sorted(fresh, key=lambda f: f[:2]):  # by a clock that nobody can set
             self.heard = hear(self.heard, event, clock)
@@ -183,17 +184,6 @@ class Ear:
         if message not in self._said and len(self._said) < MOST_COMPLAINTS:
             self._said.add(message)
             self._complain(f"passed over: {message}")
-
-
-def _exists(folder: int, name: str) -> bool:
-    """Raises TryLater: a disk that does not answer must not be taken for a session that was not born."""
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return False
-        raise TryLater(f"out/{name}: {error.strerror}") from error
-    return True
 
 
 def _runs(pid: int) -> bool:
