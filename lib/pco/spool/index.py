@@ -13,6 +13,7 @@ Months are flushed, counts are not: of those a power cut may leave nothing.
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from pco.ground import durable, times
+from pco.ground.errors import PcoError, SystemFault
 from pco.ground.frozen import dataclass
 from pco.ground.record import from_bytes
 from pco.ground.ticket import FINISHED, KEY, State, Ticket
 
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}\.jsonl")
 SLACK = 1_000_000_000  # nanoseconds: a record is written somewhat before it comes into its folder
 
 
@@ -107,11 +110,17 @@ class Index:
             self._write({**self._counts(), state.value: [self._listed(state), self._mtime(state)]})
 
     def months(self) -> list[str]:
-        """The months with finished tickets, newest first."""
-        return sorted((p.stem for p in self.folder.glob("????-??.jsonl")), reverse=True)
+        """The months with finished tickets, newest first.  Raises SystemFault."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise SystemFault(f"{self.folder}: {error.strerror}") from error
+        return sorted((name.removesuffix(".jsonl") for name in names if _MONTH.fullmatch(name)), reverse=True)
 
     def month(self, name: str) -> list[Finished]:
-        """The tickets that finished in a month and have not been reopened, newest first."""
+        """The tickets that finished in a month and have not been reopened, newest first.  Raises SystemFault."""
         found = [made for value in self._latest(name) if (made := _finished(value))]
         return sorted(found, key=lambda f: f.at, reverse=True)
 
@@ -158,7 +167,10 @@ class Index:
     def _mend(self, state: State) -> None:
         """Have the months list what is in a folder, and count it: only what is new to them is read."""
         since = self._told_until(state) - SLACK
-        latest = (value for name in self.months() for value in self._latest(name) if value.get("state") == state)
+        try:
+            latest = [value for name in self.months() for value in self._latest(name) if value.get("state") == state]
+        except SystemFault:
+            return  # the counts stay untrue: the next change tries again
         listed = {made.key: made for value in latest if (made := _finished(value))}
         there: dict[str, int] = {}
         with suppress(FileNotFoundError), os.scandir(self.root / state) as entries:
@@ -192,8 +204,6 @@ class Index:
         return 0
 
     def _records(self, state: State, names: list[str] | None = None) -> Iterator[tuple[Ticket, datetime]]:
-        from pco.ground.errors import PcoError
-
         for name in os.listdir(self.root / state) if names is None else names:
             if not KEY.fullmatch(name.removesuffix(".json")):
                 continue
@@ -257,12 +267,17 @@ class Index:
         return {str(value.get("key")): value for value in self._lines(self.folder / f"{name}.jsonl")}.values()
 
     def _lines(self, path: Path) -> Iterator[dict[str, Any]]:
-        with suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-            for text in file:
-                with suppress(ValueError):
-                    value = json.loads(text)
-                    if isinstance(value, dict):
-                        yield value
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise SystemFault(f"{path}: {error.strerror}") from error
+        for text in data.decode("utf-8", "replace").split("\n"):
+            with suppress(ValueError):
+                value = json.loads(text)
+                if isinstance(value, dict):
+                    yield value
 
 
 def line_of(ticket: Ticket, entered: datetime) -> dict[str, Any]:
