@@ -5,13 +5,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pco.commands.watching.ears import Ear
 from pco.ground import attempt, durable, leavings
 from pco.ground.attempt import Launch
-from pco.ground.errors import BadData, PcoError
+from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import Work
 from pco.rules.supervision import Seen
+
+if TYPE_CHECKING:
+    from pco.outside.git import Mirror
 
 WITHIN = timedelta(seconds=50)  # for each of the two steps of reading a bundle; the unit's WatchdogSec= is longer
 MOST_COMMITS = 100
@@ -84,8 +88,8 @@ def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str]:
     mirror = Mirror(Path(launch.mirror), "")
     refused, out = "", ear.open()
     try:
-        if out is not None and _lies_in(out, "work.bundle"):
-            return mirror.take_bundle("work.bundle", launch.key, WITHIN, out), ""
+        if out is not None and leavings.there(out, "work.bundle"):
+            return _taken(mirror, launch, out), ""
     except PcoError as error:
         refused = str(error)
     finally:
@@ -95,6 +99,14 @@ def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str]:
         return mirror.tip(launch.branch), refused
     except PcoError as error:
         return None, refused or str(error)
+
+
+def _taken(mirror: "Mirror", launch: Launch, out: int) -> str:
+    """Take the bundle in; once more if the disk refused: it may have been for a moment, and nobody asks again."""
+    try:
+        return mirror.take_bundle("work.bundle", launch.key, WITHIN, out)
+    except SystemFault:
+        return mirror.take_bundle("work.bundle", launch.key, WITHIN, out)
 
 
 def _described(launch: Launch, tip: str, pat: Callable[[], None]) -> Work:
@@ -111,11 +123,3 @@ def _described(launch: Launch, tip: str, pat: Callable[[], None]) -> Work:
     commits = mirror.log(base, tip, MOST_COMMITS)
     pat()
     return Work(commits, mirror.diffstat(base, tip), launch.branch, base, tip)
-
-
-def _lies_in(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
