@@ -6,6 +6,7 @@
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ WITHOUT = {
     "pco-report": "only reads",
     "pco-setup": "writes the configuration, whole or not at all: tests/programs/test_setup.py",
 }
+# At each of these something was once wrong: a disk that did not answer was taken for one that says no.
+ONCE = (
+    ("queue drop", "openat:1:~/pco/spool/rejected/WEB-1.json O_RDONLY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC"),
+    ("queue pause", "openat:1:~/pco/spool/control/pause O_RDONLY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC"),
+    ("queue forward", "read:1:~/pco/sessions/WEB-1/1.1/launch.json"),
+    ("queue repair", "newfstatat:1:~/pco/spool/corrupt/WEB-1.why"),
+    ("watch", "newfstatat:1:~/pco/sessions/WEB-1/1.1/out/events/TIME-PID.json"),
+    ("dashboard", "read:3:~/pco/spool/index/{month}.jsonl"),
+    ("purge", "newfstatat:2:~/pco/sessions/WEB-5"),
+)
 TRACE = """\
 openat(AT_FDCWD</>, "/w/live/pco/spool/tmp/WEB-1.4711", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600) = 7</w/live/pco/spool/tmp/WEB-1.4711>
 write(2</tmp/err>, ""..., 61) = 61
@@ -53,6 +64,16 @@ def test_whatever_a_program_is_killed_or_refused_at_the_next_runs_make_good():
     assert not re.search(r"^\d.*\s0\s+0\s+0\s+0\s+\d+$", table, re.M), "a program without a single point"
     left = re.search(r"^left out: .*$", done.stdout, re.M)
     assert "KILL" not in (left[0] if left else ""), left
+
+
+@pytest.mark.parametrize(("scene", "point"), ONCE)
+def test_a_point_at_which_something_was_wrong_once(scene, point):
+    where = f"EIO:{point.format(month=format(datetime.now(UTC), '%Y-%m'))}"
+    argv = [sys.executable, str(KILLS), "--only", scene, "--point", where]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^ +all +1 +1 +0 +0 ", done.stdout, re.M), f"not one point, fired once: {done.stdout}"
 
 
 def test_a_call_is_known_by_its_number_and_by_its_paths_without_what_passes():
