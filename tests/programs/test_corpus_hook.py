@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from itertools import zip_longest
 from pathlib import Path
@@ -19,13 +17,14 @@ from pco.commands.watching.desk import Desk
 from pco.commands.watching.ears import Ear
 from pco.ground import boot, events
 from pco.ground.ticket import State
+from pco.outside.agents.claude.transcript import Ledger
 from pco.outside.runners import RunnerSession
 from pco.outside.runners.tmux import Tmux
 from pco.rules import supervision
 from pco.rules.hearing import Heard
 from pco.run import Pco
 from sessions import Yard, a_mirror, born
-from support import a_ticket, laid_out
+from support import a_ticket, in_memory, laid_out
 
 KEY = "WEB-12"
 MARK = "/dev/shm/pco-corpus-ran"
@@ -89,14 +88,6 @@ def nothing_runs() -> Iterator[None]:
     """Of none of the texts anything is executed."""
     yield
     assert not Path(MARK).exists()
-
-
-@contextmanager
-def in_memory() -> Iterator[Path]:
-    """A folder where flushing costs nothing, if this machine has one: each event is flushed twice."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
@@ -195,6 +186,17 @@ def test_an_event_file_is_read_as_it_is_meant_or_passed_over_with_its_reason(
         assert len(heard.blocked) == 1, n
         said = capsys.readouterr().err
         assert f"{KEY}: passed over: " in said and not corpus.unseen(said)
+
+
+def test_what_a_session_says_that_it_costs_is_a_number_or_passed_over(session: Session) -> None:
+    ledger = Ledger(session.home / "claude", session.out)
+    for text in TEXTS:
+        raw = text.encode("utf-8", "replace")
+        told = {"session": text, "session_id": text, "last": text, "before": text, "base": text, "total_cost_usd": text}
+        for data in (raw, json.dumps(text).encode(), json.dumps(told).encode(), b'{"last": ' + raw + b"}"):
+            for name in ("usd", "result"):
+                (session.out / name).write_bytes(data[:4096] if name == "usd" else data)
+        assert ledger.account() is not None
 
 
 @pytest.fixture

@@ -110,7 +110,10 @@ def show(pco: Pco, key: str | None, form: str, origin: bool) -> None:
         return
     import yaml
 
-    pco.say(yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip("\n").removesuffix("\n..."))
+    shown = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    if text.lines(shown) != shown:  # what a terminal must not get, YAML can say in ASCII
+        shown = yaml.safe_dump(value, sort_keys=False)
+    pco.say(shown.rstrip("\n").removesuffix("\n..."))
 
 
 @verb

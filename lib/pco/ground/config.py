@@ -144,7 +144,7 @@ class Sessions:
     limit: int = _read(readers.at_least_one, 4)
     per_project: int = _read(readers.at_least_one, 2)
     agent: Literal["auto", "claude", "command"] = "auto"
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] = _read(readers.arguments, ())
     prompt: Path | None = _read(readers.path)
     start_within: timedelta = timedelta(seconds=30)
     clone_within: timedelta = timedelta(minutes=10)

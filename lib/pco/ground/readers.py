@@ -25,7 +25,8 @@ _SERVER = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5
 
 def url(value: Any) -> str:
     """An address of a web server."""
-    parts = urlsplit(value) if isinstance(value, str) else None
+    plain = isinstance(value, str) and value.isprintable() and " " not in value
+    parts = urlsplit(value) if plain else None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
         raise ValueError("expected an address such as https://plane.example.org, without name or password")
     return str(value).rstrip("/")
@@ -33,8 +34,8 @@ def url(value: Any) -> str:
 
 def path(value: Any) -> Path:
     """An absolute path."""
-    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
-        raise ValueError("expected an absolute path")
+    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
+        raise ValueError("expected an absolute path, of printable characters")
     return Path(os.path.normpath(value))
 
 
@@ -50,6 +51,13 @@ def address(value: Any) -> str:
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value) or value.startswith("-"):
         raise ValueError("expected a mail address such as ops@example.org")
     return value
+
+
+def arguments(value: Any) -> tuple[str, ...]:
+    """A program and its arguments, or a part of them."""
+    if not isinstance(value, list) or any(not isinstance(word, str) or "\0" in word for word in value):
+        raise ValueError("expected a list of texts such as [/usr/local/bin/my-agent, --once], without NUL")
+    return tuple(value)
 
 
 def addresses(value: Any) -> tuple[str, ...]:
@@ -92,9 +100,10 @@ def prefix(value: Any) -> str:
 
 def repository(value: Any) -> str:
     """Where git finds a repository."""
-    if not isinstance(value, str) or not (value.startswith("/") or _REMOTE.fullmatch(value)):
+    known = isinstance(value, str) and value.isprintable() and (value.startswith("/") or _REMOTE.fullmatch(value))
+    if not known:
         raise ValueError("expected an absolute path, or an address such as https://… or git@host:path")
-    return value
+    return str(value)
 
 
 def push_url(value: Any) -> str:

@@ -6,6 +6,7 @@ time that it takes on a piece of a line is bounded, whatever stands there.
 """
 
 import re
+import warnings
 from collections.abc import Iterable
 from re import _constants as code  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -32,8 +33,10 @@ def check(pattern: object) -> str:
     if not isinstance(pattern, str) or not 0 < len(pattern) <= MOST_LENGTH:
         raise ValueError(f"expected a regular expression of 1 to {MOST_LENGTH} characters")
     try:
-        compiled = re.compile(pattern)
-        parsed = parser.parse(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what another Python may understand otherwise
+            compiled = re.compile(pattern)
+            parsed = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"{pattern[:60]!r} is no regular expression: {error}") from None
     if compiled.match(""):

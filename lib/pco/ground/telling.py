@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pco.ground import shape, text, times
 from pco.ground.frozen import dataclass
 from pco.ground.notice import EVENTS
-from pco.ground.readers import address, addresses, path, read, server, topic, url, words
+from pco.ground.readers import address, addresses, arguments, path, read, server, topic, url, words
 
 LONGEST = timedelta(seconds=60)  # for one hook; below half of WatchdogSec= of pco-notify.service
 
@@ -53,7 +53,7 @@ class Mail:
     tls: Literal["auto", "none", "starttls", "tls"] = "auto"
     user: str = read(_account, "")
     password_file: Path | None = read(path)
-    sendmail: tuple[str, ...] = ()
+    sendmail: tuple[str, ...] = read(arguments, ())
     events: tuple[str, ...] = read(_events, ())
     details: bool = True
 

@@ -45,7 +45,7 @@ def parse_duration(text: str) -> timedelta:
     """Read `50ms`, `90s`, `20m`, `4h`, `7d`.  Raises ValueError."""
     match = _DURATION.fullmatch(text)
     if not match:
-        raise ValueError(f"{text!r} is no duration (write 50ms, 90s, 20m, 4h or 7d)")
+        raise ValueError(f"{text[:40]!r} is no duration (write 50ms, 90s, 20m, 4h or 7d)")
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 

@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
         value = json.loads(data)
         hooks = value["hooks"]
         whole = value["disableAllHooks"] is False and all(_calls(hooks[event]) for event in (*EVENTS, EXPANSION))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise BadConfig(f"settings.json is damaged: {error}; the agent would run without hooks") from error
     if not whole:
         raise BadConfig("settings.json lacks a hook; the agent would run unheard")
@@ -88,7 +88,7 @@ def servers(path: Path) -> bytes:
         value: Any = json.loads(data)
     except OSError as error:
         raise BadConfig(f"claude.mcp_config: {path}: {error.strerror}") from error
-    except (BadData, ValueError) as error:
+    except (BadData, ValueError, RecursionError) as error:
         raise BadConfig(f"claude.mcp_config: {path}: {error}") from error
     if not isinstance(value, dict) or not isinstance(value.get("mcpServers"), dict):
         raise BadConfig(f'claude.mcp_config: {path}: expected {{"mcpServers": {{…}}}}')

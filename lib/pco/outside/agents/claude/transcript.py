@@ -84,12 +84,12 @@ class Ledger:
 
     def _told(self) -> float | None:
         """What the CLI says that this attempt has cost; None if it has not said so."""
-        with suppress(OSError, BadData, ValueError, KeyError, TypeError):
+        with suppress(OSError, BadData, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             value = json.loads(durable.read(self._out / "usd", 4096))
             total, name = float(value["last"]), str(value["session"])
             folder.remember_spent(self._own, name, total)
             return max(float(value["before"]) + total - float(value["base"]), 0.0)
-        with suppress(OSError, BadData, ValueError, KeyError, TypeError):
+        with suppress(OSError, BadData, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             value = json.loads(durable.read(self._out / "result", 4 << 20))
             total, name = float(value["total_cost_usd"]), str(value["session_id"])
             return self._since(name, total)
