@@ -1,5 +1,6 @@
 """The folder of an attempt, its events, and the agent that is any program."""
 
+import errno
 import json
 import os
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import pytest
 
 from pco.ground import attempt, boot, events, leavings
 from pco.ground.attempt import Launch
-from pco.ground.errors import BadConfig, BadData, SystemFault
+from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater
 from pco.ground.leavings import Exit
 from pco.outside import agents
 from pco.outside.agents import Session, read_event
@@ -180,3 +181,15 @@ def test_without_a_command_there_is_no_agent() -> None:
 @pytest.mark.parametrize(("code", "passing"), [(75, True), (0, False), (1, False), (143, False)])
 def test_exit_75_is_the_error_that_passes(code: int, passing: bool) -> None:
     assert (COMMAND.outcome(Exit(T0, code), -1).kind == "passing-error") is passing
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.EIO, TryLater), (errno.ESTALE, TryLater), (errno.EMFILE, TryLater)]
+    + [(errno.ELOOP, BadData), (errno.EACCES, BadData), (errno.ENOTDIR, BadData)],
+)
+def test_what_the_machine_refuses_is_waited_for_and_what_a_session_can_do_is_strange(number: int, kind: type) -> None:
+    strange = leavings.refused("exit", OSError(number, os.strerror(number)))
+
+    assert type(strange) is kind
+    assert str(strange) == f"out/exit: {os.strerror(number)}"

@@ -140,11 +140,13 @@ def has_result(home: Path) -> bool:
 
 
 def read_result(home: Path) -> Result | None:
-    """How the session's unit ended; None if nobody said.  Raises BadData."""
+    """How the session's unit ended; None if nobody said.  Raises BadData, SystemFault."""
     path = home / "result.json"
     try:
         return shape.load(Result, json.loads(durable.read(path, MOST_SMALL)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SystemFault(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise BadData(f"{path}: {error}") from error

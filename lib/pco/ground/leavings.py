@@ -244,6 +244,16 @@ def read_account(out: int) -> Account | None:
     return _record(Account, out, "account")
 
 
+def read_result(out: int) -> bytes | None:
+    """What a headless agent printed; None if it printed nothing.  Raises BadData, TryLater."""
+    try:
+        return durable.read("result", MOST_RESULT, out)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise refused("result", error) from error
+
+
 def read_trouble(out: int) -> list[str]:
     """What went wrong in the agent's hooks, clean lines.  Raises BadData."""
     try:

@@ -150,12 +150,12 @@ def bill(launch: Launch) -> Bill:
 
 
 def outcome(exit: Exit, out: int) -> Outcome:
-    """What the end means, by the exit code and, headless, by what was printed."""
+    """What the end means, by the exit code and, headless, by what was printed.  Raises TryLater."""
     try:
-        printed = durable.read("result", leavings.MOST_RESULT, out)
-    except (OSError, BadData):
-        return results.ended(exit, _last_line(out))
-    return results.judged(exit, printed, _last_line(out))
+        printed = leavings.read_result(out)
+    except BadData:
+        printed = None
+    return results.ended(exit, _last_line(out)) if printed is None else results.judged(exit, printed, _last_line(out))
 
 
 def _plan(home: Path) -> Plan:
