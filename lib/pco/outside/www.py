@@ -35,7 +35,10 @@ class Site:
         self._fresh = ""
 
     def prepare(self) -> None:
-        """Make the folders in it.  Raises BadConfig if it is not there itself: the installation makes it."""
+        """Make the folders in it, and take away what an earlier run left unfinished.
+
+        Raises BadConfig if it is not there itself: the installation makes it.
+        """
         if not self.root.is_dir():
             raise BadConfig(f"no folder {self.root} for the pages", "systemd-tmpfiles --create lays it out")
         for name, mode in (("ticket", 0o755), (".built", 0o700)):
@@ -43,6 +46,8 @@ class Site:
                 (self.root / name).mkdir(mode, exist_ok=True)
             except OSError as error:
                 raise SystemFault(f"{self.root / name}: {error.strerror}") from error
+        if (unfinished := self.root / ".built" / "ticket").exists():
+            shutil.rmtree(unfinished, ignore_errors=True)  # of a run that did not come to its end
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file unless it is there with just this content.  Raises SystemFault."""
@@ -111,7 +116,6 @@ class Site:
         Nothing is compared or replaced there, so several processes may write, and each page costs half.
         """
         fresh = self.root / ".built" / "ticket"
-        shutil.rmtree(fresh, ignore_errors=True)  # of a run that did not come to its end
         umask = os.umask(0o022)  # of a person: readers must get in
         try:
             fresh.mkdir(0o755)
