@@ -69,7 +69,7 @@ class Control:
             return Note(times.parse_time(value["at"]), str(value["by"]), str(value["why"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, BadData):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return Note(_mtime(path), UNKNOWN, "the file control/pause cannot be read")
 
     def pause(self, note: Note) -> None:
@@ -105,7 +105,7 @@ class Control:
             return str(json.loads(durable.read(self.root / "control" / "short", 1 << 16))["why"])
         except FileNotFoundError:
             return ""
-        except (OSError, ValueError, KeyError, TypeError, BadData):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return UNKNOWN
 
     def set_short(self, why: str, at: datetime) -> None:
@@ -229,13 +229,13 @@ class Control:
     def _asker(self, path: Path) -> str:
         try:
             return str(json.loads(durable.read(path, 1 << 16))["by"])
-        except (OSError, ValueError, KeyError, TypeError, BadData):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return UNKNOWN
 
     def _when(self, path: Path) -> datetime:
         try:
             return times.parse_time(json.loads(durable.read(path, 1 << 16))["at"])
-        except (OSError, ValueError, KeyError, TypeError, BadData):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return _mtime(path)
 
 

@@ -224,7 +224,7 @@ class Index:
         try:
             value = json.loads((self.folder / "counts.json").read_bytes())
             return {s.value: [int(value[s][0]), int(value[s][1])] for s in FINISHED if s in value}
-        except (OSError, ValueError, TypeError, KeyError, IndexError):
+        except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
             return {}
 
     def _mtime(self, state: State) -> int:
@@ -274,7 +274,7 @@ class Index:
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
         for text in data.decode("utf-8", "replace").split("\n"):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 value = json.loads(text)
                 if isinstance(value, dict):
                     yield value
@@ -299,7 +299,7 @@ def _is_of(line: bytes, key: str) -> bool:
         return False
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True  # torn, and it has the key in it
     return isinstance(value, dict) and value.get("key") == key
 
@@ -312,5 +312,5 @@ def _finished(value: dict[str, Any]) -> Finished | None:
         key, state, title, project = (str(value[name]) for name in ("key", "state", "title", "project"))
         number, usd, rev = int(value["round"]), float(value["usd"]), int(value.get("rev", 0))
         return Finished(key, state, at, title, project, number, usd, rev)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None

@@ -155,7 +155,7 @@ class Reader:
         try:
             why = json.loads(durable.read(path, 1 << 16))
             return Aside(str(why["reason"]), State(why["from"]), times.parse_time(why["at"]), str(why["by"]))
-        except (FileNotFoundError, ValueError, KeyError, TypeError, BadData):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return None
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
