@@ -226,6 +226,26 @@ def test_complete_does_not_take_a_summary_that_has_the_login_in_it_and_does_not_
     assert hook.events() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "fields", "told"),
+    [
+        ("Stop", {"last_assistant_message": "x" * 65_530 + " LOGIN"}, "last"),
+        ("StopFailure", {"error": "401 LOGIN", "last_assistant_message": "LOGIN"}, "error"),
+        ("PermissionRequest", {"tool_name": "Bash", "tool_input": {"command": "echo " + "x" * 180 + " LOGIN"}}, "what"),
+        ("PermissionRequest", {"tool_name": "x", "tool_input": {"questions": [{"question": "LOGIN?"}]}}, "what"),
+        ("Notification", {"notification_type": "permission_prompt", "message": "LOGIN"}, "what"),
+    ],
+)
+def test_what_the_agent_says_is_told_without_its_login_also_where_it_is_cut(hook, name, fields, told):
+    (hook.home / "granted").mkdir()
+    (hook.home / "granted" / "agent").write_text("login-of-no-form\n")
+
+    hook.run(json.dumps({"hook_event_name": name, **fields}).replace("LOGIN", "login-of-no-form").encode())
+
+    said = hook.last()[1][told]
+    assert "login-of" not in said and "(the" in said
+
+
 def test_complete_is_taken_once(hook):
     hook.tell("UserPromptExpansion", command_name="complete", command_args="first")
     answer = hook.tell("UserPromptExpansion", command_name="complete", command_args="second")

@@ -51,6 +51,21 @@ def test_the_environment_of_a_program_is_clean(office: Office) -> None:
     assert folder.strip() == "/"
 
 
+def test_secrets_of_the_ways_are_masked_by_their_value_in_what_is_told(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "granted").mkdir()
+    (tmp_path / "granted" / "notify-mail").write_text("no-form-at-all\n")
+    office.hook("completed/10-note")
+    office.hook("daily-digest/10-note")
+    office.leave("completed-WEB-1", "completed", "WEB-1", title="no-form-at-all", summary="It is no-form-at-all.")
+    office.leave("digest-1", "daily digest", text="Said no-form-at-all.")
+
+    office.run(env={**office.site.environment(), "CREDENTIALS_DIRECTORY": str(tmp_path / "granted")})
+
+    assert len(office.got()) == 2
+    for got in office.got():
+        assert "no-form-at-all" not in json.dumps(got) and "(the credential notify-mail)" in got["text"]
+
+
 def test_programs_of_other_events_are_not_run_and_those_of_all_are(office: Office) -> None:
     for name in ("failed/a", "all/b", "posted/c"):
         office.hook(name, f'echo \'{{"by": "{name}"}}\' >>"{{heard}}"')

@@ -36,6 +36,12 @@ MOST_WORDS = 64 << 10  # of the agent's last message
 MOST_TROUBLE = 64 << 10
 QUIET = 5.0  # seconds in which one sign of work is enough
 TURN = "\n\n"
+SPOKEN = (
+    "Stop",
+    "StopFailure",
+    "PermissionRequest",
+    "Notification",
+)  # what it says there is told on: draft, log, notice
 
 
 class Attempt:
@@ -114,9 +120,12 @@ def heard(attempt: Attempt, what: str) -> str | None:
     """Take in what came on standard input; returns what is to be printed."""
     said: dict[str, Any] = {}
     try:
-        said = json.loads(sys.stdin.buffer.read())
+        data = sys.stdin.buffer.read()
+        said = json.loads(data)
         if what == "status":
             return status(attempt, said)
+        if said["hook_event_name"] in SPOKEN:
+            said = json.loads(without_login(data))
         answer = take(attempt, said)
         return None if answer is None else json.dumps(answer)
     except Exception as error:  # noqa: BLE001 - whatever it is: the agent goes on, and a person hears of it
@@ -126,6 +135,15 @@ def heard(attempt: Attempt, what: str) -> str | None:
         if name == "UserPromptExpansion":
             return json.dumps({"decision": "block", "reason": f"pco could not take the summary: {problem}"})
         return None if what == "status" else json.dumps({"systemMessage": f"pco-hook: {problem}"})
+
+
+def without_login(data: bytes) -> bytes:
+    """What came, with the session's own login masked: before it is cut, for half of one is not found."""
+    from pco.ground import credentials  # not loaded for each call of a tool
+
+    for kind, value in credentials.given(os.environ):
+        data = data.replace(json.dumps(value)[1:-1].encode(), f"({kind})".encode())
+    return data
 
 
 def take(attempt: Attempt, said: dict[str, Any]) -> dict[str, Any] | None:

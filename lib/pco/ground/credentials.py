@@ -41,6 +41,14 @@ def values(text: str) -> "Iterator[str]":
             yield secret
 
 
+def masked(text: str, known: "Iterable[tuple[str, str]]") -> str:
+    """The text with each of those `known` secrets replaced by what it is: `(the credential agent)`."""
+    for kind, value in known:
+        if len(value) >= LEAST:
+            text = text.replace(value, f"({kind})")
+    return text
+
+
 def held(text: str, known: "Iterable[tuple[str, str]]") -> list[str]:
     """The kinds of those `known` secrets that a text has in it; of one that is known twice the first."""
     found: dict[str, str] = {}

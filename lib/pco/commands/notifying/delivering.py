@@ -5,7 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from pco.commands.notifying.ways import Way, Ways, environment
-from pco.ground import delivered, times
+from pco.ground import credentials, delivered, times
 from pco.ground.delivered import Delivered, Trial
 from pco.ground.notice import Message
 from pco.outside import hooks
@@ -27,6 +27,7 @@ class Courier:
         self._pco = pco
         self._outgoing = outgoing
         self._ways = ways
+        self._secrets = tuple(credentials.given(os.environ))  # of the ways; the unit has no others
         self._hung: set[str] = set()  # ways that took too long in this run: the others must not wait for them again
 
     def deliver(self, message: Message) -> None:
@@ -59,11 +60,15 @@ class Courier:
         return message
 
     def _call(self, way: Way, message: Message) -> Outcome:
-        config, host, hide = self._pco.config, os.uname().nodename, self._pco.hide
+        config, host = self._pco.config, os.uname().nodename
         contacts = config.contacts.given()
-        words = wording.compose(message, host, config.notify.url, contacts, details=way.details, hide=hide)
+        words = wording.compose(message, host, config.notify.url, contacts, details=way.details, hide=self._hide)
         within = config.notify.timeout.total_seconds()
         return hooks.run(list(way.argv), json.dumps(words).encode(), environment(message.event), within)
+
+    def _hide(self, words: str) -> str:
+        """The words without what must not be told: what `redact` names, and our own secrets."""
+        return self._pco.hide(credentials.masked(words, self._secrets))
 
     def _heard(self, message: Message, name: str, outcome: Outcome) -> None:
         if outcome.hung:
