@@ -55,6 +55,7 @@ faults: .venv/.test  ## kill programs at each call that touches files, refuse it
 	$(if $(ARGS),,$(PY) tests/faults/network.py)
 	$(if $(ARGS),,$(PY) tests/faults/crowd.py)
 	$(if $(ARGS),,$(PY) tests/faults/life.py)
+	$(if $(ARGS),,$(PY) tests/faults/large.py)
 
 bench: .venv/.test  ## measure, print a table (JSON=FILE writes it)
 	@share/need tmux git

@@ -35,6 +35,16 @@ def test_a_record_that_is_rewritten_in_a_finished_state_gets_a_new_line(finished
     assert after[0].at == before[0].at
 
 
+def test_a_line_that_follows_half_a_line_is_whole(finished):
+    month = finished.index.folder / f"{MONTH}.jsonl"
+    os.truncate(month, month.stat().st_size // 2)
+    (finished.index.folder / "counts.json").unlink()
+
+    finished.index.check(State.REJECTED)
+
+    assert [one.key for one in finished.index.month(MONTH)] == ["WEB-1"]
+
+
 def test_a_dropped_ticket_leaves_its_month(finished):
     Spool(finished.root, "pco-queue drop").drop("WEB-1")
 

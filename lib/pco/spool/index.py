@@ -234,13 +234,16 @@ class Index:
         return sum(1 for name in os.listdir(self.root / state) if name.endswith(".json"))
 
     def _append(self, at: datetime, value: dict[str, Any]) -> bool:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         path = self.folder / f"{at:%Y-%m}.jsonl"
         try:
             new = not path.exists()
             # Flushed: the counts, which say that it is there, may reach the disk before it.
-            with open(os.open(path, flags, 0o660), "w") as file:
-                file.write(json.dumps(value) + "\n")
+            with open(os.open(path, flags, 0o660), "r+b") as file:
+                # A power cut may have left half a line: what followed it at once would be lost with it.
+                end = file.seek(0, os.SEEK_END)
+                torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
+                file.write(b"\n" * torn + json.dumps(value).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             if new:
