@@ -14,6 +14,8 @@ from pco.ground import delivered
 from programs.notifying import NOTE, Office
 from sessions import until
 
+KEY = "sk-ant-api03-" + "x" * 40
+
 
 def test_a_program_gets_the_event_as_json_and_the_notice_goes(office: Office) -> None:
     office.hook("completed/10-note")
@@ -51,19 +53,27 @@ def test_the_environment_of_a_program_is_clean(office: Office) -> None:
     assert folder.strip() == "/"
 
 
-def test_secrets_of_the_ways_are_masked_by_their_value_in_what_is_told(office: Office, tmp_path: Path) -> None:
+def test_secrets_are_masked_in_what_is_told_those_of_the_ways_by_their_value_others_by_their_form(
+    office: Office, tmp_path: Path
+) -> None:
     (tmp_path / "granted").mkdir()
     (tmp_path / "granted" / "notify-mail").write_text("no-form-at-all\n")
     office.hook("completed/10-note")
     office.hook("daily-digest/10-note")
-    office.leave("completed-WEB-1", "completed", "WEB-1", title="no-form-at-all", summary="It is no-form-at-all.")
-    office.leave("digest-1", "daily digest", text="Said no-form-at-all.")
+    office.leave(
+        "completed-WEB-1", "completed", "WEB-1", title="no-form-at-all", summary=f"It is no-form-at-all. {KEY}"
+    )
+    office.leave("digest-1", "daily digest", text=f"Said no-form-at-all. {KEY}")
 
     office.run(env={**office.site.environment(), "CREDENTIALS_DIRECTORY": str(tmp_path / "granted")})
 
     assert len(office.got()) == 2
     for got in office.got():
-        assert "no-form-at-all" not in json.dumps(got) and "(the credential notify-mail)" in got["text"]
+        assert (
+            "no-form-at-all" not in json.dumps(got)
+            and KEY not in json.dumps(got)
+            and "(the credential notify-mail)" in got["text"]
+        )
 
 
 def test_programs_of_other_events_are_not_run_and_those_of_all_are(office: Office) -> None:

@@ -37,6 +37,38 @@ def test_the_branch_of_a_completed_ticket_is_pushed_and_recorded_once(desk):
     assert desk.read("WEB-1") == before
 
 
+@pytest.mark.parametrize("where", ["message", "file", "binary file", "name of a file", "taken out again", "taken away"])
+def test_commits_with_the_credential_in_them_are_not_pushed_wherever_it_is(desk, where):
+    (desk.credentials / "git-push").write_text("https://bot:no-form-at-all@git.example.org\n")
+    name, content = "x", {"binary file": b"\0\1no-form-at-all\0"}.get(where, b"it is no-form-at-all\n")
+    if where == "name of a file":
+        name, content = "no-form-at-all", b"x"
+    git(desk.checkout, "checkout", "-q", "main")
+    if where == "message":
+        desk.commit("- it is no-form-at-all")
+    else:
+        (desk.checkout / name).write_bytes(content)
+        git(desk.checkout, "add", "-A")
+        desk.commit("with it")
+    if where.startswith("taken"):
+        if where == "taken away":  # it was there before the session began
+            git(desk.checkout, "push", "-q", str(desk.mirror), "HEAD:main")
+            git(desk.checkout, "push", "-q", str(desk.remote), "HEAD:main")
+        (desk.checkout / name).unlink()
+        git(desk.checkout, "add", "-A")
+        desk.commit("without it")
+    tip = desk.finished(start="HEAD")
+
+    said = desk.push(code=0 if where == "taken away" else 65, CREDENTIALS_DIRECTORY=str(desk.credentials))
+
+    assert "no-form-at-all" not in said
+    if where == "taken away":
+        assert desk.there() == tip
+        return
+    assert desk.there() == "" and desk.pushed().outcome == "refused"
+    assert desk.pushed().why == "its commits have the credential git-push in them"
+
+
 def test_the_comment_says_where_the_changes_are_once_they_are_there(desk):
     desk.finished()
     assert "pushed      not yet" in desk.run("show", "WEB-1").stdout

@@ -7,7 +7,8 @@ after one minute, two, four, at most an hour.  pco-queue show says how far it is
 
 What somebody else pushed is never overwritten: a branch is changed only where it is not there yet, where it is at a
 commit that a session of this ticket handed over, or where nothing of it gets lost.  Else the ticket says that it was
-refused, and it is not tried again by itself; pco-queue push KEY asks for another try.
+refused, and it is not tried again by itself; pco-queue push KEY asks for another try.  So too if the credential stands
+in a message, a name or an added line of its commits.
 
 To switch it on, as root:
 
@@ -30,10 +31,11 @@ import click
 
 from pco.command import command
 from pco.commands.plan import mirror_of
-from pco.ground import text, times
+from pco.ground import credentials, text, times
 from pco.ground.config import Project
 from pco.ground.errors import BadData, NotPermitted, PcoError, TryLater
 from pco.ground.ticket import State, Ticket
+from pco.outside import commits
 from pco.outside.git import Mirror
 from pco.outside.remote import Remote, answer
 from pco.rules import pushing
@@ -122,6 +124,10 @@ class Run:
         mirror = Mirror(mirror_of(self.pco, project), "")
         if not (mirror.folder.is_dir() and mirror.has(branch.commit)):
             raise BadData(f"its commits are not in the mirror {mirror.folder}")
+        main = mirror.tip(project.branch)
+        new = [branch.commit, *([f"^{main}"] if main else [])]
+        if kinds := commits.held(mirror.git, new, credentials.given(os.environ)):
+            raise BadData(f"its commits have {' and '.join(kinds)} in them")
         remote = Remote(mirror.folder, branch.url, _credential(), _helper())
         at = remote.tip(branch.name, WITHIN)
         self.pco.service.pat()

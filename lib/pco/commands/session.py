@@ -22,7 +22,7 @@ import click
 
 from pco.command import command
 from pco.commands.sitting import Aborted, Screen, Signals, sit
-from pco.ground import attempt, boot, durable, events, leavings
+from pco.ground import attempt, boot, credentials, durable, events, leavings
 from pco.ground.attempt import Launch
 from pco.ground.errors import BadData, PcoError
 from pco.ground.leavings import Exit
@@ -143,16 +143,29 @@ def environment(launch: Launch, given: Mapping[str, str]) -> dict[str, str]:
 
 def finish(launch: Launch, out: Path, ended: Exit) -> Exit:
     """Bundle what was committed, count what was not; what goes wrong here is noted, no reason to lose the rest."""
+    without_login(out)
     if ended.error or not (Path(launch.workspace) / ".git").is_dir():
         return ended
     workspace = Workspace(Path(launch.workspace))
     uncommitted, problem = 0, ""
     try:
-        workspace.bundle(out / "work.bundle", launch.branch)
+        if kinds := workspace.leaks(launch.branch, credentials.given(os.environ)):
+            problem = f"its commits have {' and '.join(kinds)} in them, and were not taken in"
+        else:
+            workspace.bundle(out / "work.bundle", launch.branch)
         uncommitted = workspace.uncommitted()
     except PcoError as error:
         problem = str(error)
     return Exit(ended.at, ended.code, "", uncommitted, ended.told, problem, ended.boot)
+
+
+def without_login(out: Path) -> None:
+    """Mask the session's own login in what a headless agent printed: its last words become a summary, or a draft."""
+    with suppress(OSError, BadData):
+        said = durable.read(out / "result", leavings.MOST_RESULT).decode("utf-8", "surrogateescape")
+        masked = credentials.masked(said, credentials.given(os.environ))
+        if masked != said:
+            durable.replace(out / "result", masked.encode("utf-8", "surrogateescape"), 0o644)
 
 
 def _exit(code: int, signals: Signals, error: str = "") -> Exit:

@@ -2,12 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from pco.ground.errors import BadConfig, BadData, SystemFault
-from pco.outside import gitlocks, process
+from pco.outside import commits, gitlocks, process
 from pco.outside.git import QUICK, done, run
 
 
@@ -43,6 +44,10 @@ class Workspace:
         create = ["bundle", "create", "--quiet", "--version=2", str(to), *new]
         done(self._git(create, timeout), "cannot write the bundle", BadData)
         return True
+
+    def leaks(self, branch: str, known: Iterable[tuple[str, str]]) -> list[str]:
+        """The kinds of the `known` secrets in what `bundle` would write.  Raises BadData."""
+        return commits.held(self._git, ["--not", "--remotes=origin", "--not", f"refs/heads/{branch}"], known)
 
     def uncommitted(self) -> int:
         """How many files differ from the last commit, new ones included."""

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -25,11 +26,17 @@ def begin(yard: Yard) -> Iterator[Any]:
     """Prepare a session of WEB-1 and start it without tmux; what still runs is ended with the test."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(argv: tuple[str, ...], again: bool = False, top: Path = TOP, **launch: Any) -> "subprocess.Popen[bytes]":
+    def start(
+        argv: tuple[str, ...],
+        again: bool = False,
+        top: Path = TOP,
+        given: Mapping[str, str] = MappingProxyType({}),
+        **launch: Any,
+    ) -> "subprocess.Popen[bytes]":
         if not again:
             yard.claim("WEB-1", argv, launch=launch)
         command = [sys.executable, str(top / "bin" / "pco-session"), str(yard.home("WEB-1"))]
-        environ = {**yard.site.environment(), "SECRET": "s3cret"}
+        environ = {**yard.site.environment(), "SECRET": "s3cret", **given}
         child = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         running.append(child)
         return child
@@ -71,6 +78,24 @@ def test_a_session_leaves_birth_started_bundle_and_exit(yard: Yard, begin: Any) 
     assert (yard.out("WEB-1") / "work.bundle").read_bytes().startswith(b"# v2 git bundle")
     end = exit_of(yard)
     assert end and (end.code, end.error, end.uncommitted, end.told) == (3, "", 1, "")
+
+
+def test_commits_with_the_sessions_login_in_them_are_not_taken_in_and_a_result_loses_it(
+    yard: Yard, begin: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "granted").mkdir()
+    (tmp_path / "granted" / "agent").write_text("login-of-no-form\n")
+    result = yard.out("WEB-1") / "result"
+    script = 'echo login-of-no-form >x; git add x; git commit -qm "a file"; echo y >y; echo \'{"result": "login-of-no-form"}\' >R'
+
+    granted = {"CREDENTIALS_DIRECTORY": str(tmp_path / "granted")}
+    assert begin(sh(script.replace("R", str(result))), given=granted).wait(20) == 0
+
+    end = exit_of(yard)
+    assert end and end.problem == "its commits have the credential agent in them, and were not taken in"
+    assert end.uncommitted == 1
+    assert not (yard.out("WEB-1") / "work.bundle").exists()
+    assert json.loads(result.read_text()) == {"result": "(the credential agent)"}
 
 
 def test_the_trigger_is_rung_at_the_start_and_at_the_end(yard: Yard, begin: Any) -> None:

@@ -10,7 +10,7 @@ from pco.ground.delivered import Delivered, Trial
 from pco.ground.notice import Message
 from pco.outside import hooks
 from pco.outside.hooks import Outcome
-from pco.rules import delivery, wording
+from pco.rules import delivery, secrets, wording
 from pco.run import Pco
 from pco.spool.notices import Outgoing
 
@@ -67,8 +67,8 @@ class Courier:
         return hooks.run(list(way.argv), json.dumps(words).encode(), environment(message.event), within)
 
     def _hide(self, words: str) -> str:
-        """The words without what must not be told: what `redact` names, and our own secrets."""
-        return self._pco.hide(credentials.masked(words, self._secrets))
+        """The words without what must not be told: our own secrets, what looks like one, and what `redact` names."""
+        return self._pco.hide(secrets.masked(words, self._secrets))
 
     def _heard(self, message: Message, name: str, outcome: Outcome) -> None:
         if outcome.hung:
