@@ -23,9 +23,9 @@ ExecStart=/usr/bin/python3 -c "import time; time.sleep(3600)" {BAIT}
 """
 # Where the agent is given its own login, and may say it: all else is nobody's business.
 OWN = "/var/lib/private/pco-agent"
-# Where it goes when the agent commits it, shows it and hands it over.
+# Where it goes when the agent shows it and hands it over; what it commits is not taken in.
 HANDED_OVER = (
-    r"/var/spool/pco/(\w+/[A-Z]+-\d+\.json|(index|notify)/.*)|/var/lib/pco/(sessions|mirrors)/.*|/var/backups/pco/.*"
+    r"/var/spool/pco/(\w+/[A-Z]+-\d+\.json|(index|notify)/.*)|/var/lib/pco/sessions/.*|/var/backups/pco/.*"
 )
 # Looks at the arguments and the environment of each process of others, 20 times a second, until /run/enough is there.
 WATCHER = """\
@@ -104,6 +104,7 @@ def session(pco: Installed) -> Inside:
     # It can say so all the same: that guards the careless, not the hostile.
     session.tells("env", "-u", "CREDENTIALS_DIRECTORY", "pco-complete", f"All done. By the way: {LOGIN}")
     pco.wait("completed", lambda: state(pco, session) == "completed")
+    assert "its commits have the credential agent in them" in pco.run("pco-queue", "show", session.key)
     return session
 
 
