@@ -24,9 +24,7 @@ ExecStart=/usr/bin/python3 -c "import time; time.sleep(3600)" {BAIT}
 # Where the agent is given its own login, and may say it: all else is nobody's business.
 OWN = "/var/lib/private/pco-agent"
 # Where it goes when the agent shows it and hands it over; what it commits is not taken in.
-HANDED_OVER = (
-    r"/var/spool/pco/(\w+/[A-Z]+-\d+\.json|(index|notify)/.*)|/var/lib/pco/sessions/.*|/var/backups/pco/.*"
-)
+HANDED_OVER = r"/var/spool/pco/(\w+/[A-Z]+-\d+\.json|(index|notify)/.*)|/var/lib/pco/sessions/.*|/var/backups/pco/.*"
 # Looks at the arguments and the environment of each process of others, 20 times a second, until /run/enough is there.
 WATCHER = """\
 import glob, json, os, sys, time
