@@ -10,7 +10,7 @@ from pco.ground import credentials
 from pco.ground.errors import BadData
 from pco.outside import git, process
 
-WITHIN = timedelta(seconds=60)
+WITHIN = timedelta(seconds=10)  # a session that is asked to end has 30, and its bundle is still to be written
 Git = Callable[[list[str], timedelta], process.Result]
 
 # Words are indented by one, so that a line which begins with `-` is one that was taken away.
