@@ -228,15 +228,25 @@ class Control:
 
     def _asker(self, path: Path) -> str:
         try:
-            return str(json.loads(durable.read(path, 1 << 16))["by"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadData):
+            return str(json.loads(_read(path))["by"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return UNKNOWN
 
     def _when(self, path: Path) -> datetime:
         try:
-            return times.parse_time(json.loads(durable.read(path, 1 << 16))["at"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadData):
+            return times.parse_time(json.loads(_read(path))["at"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError, BadData):
             return _mtime(path)
+
+
+def _read(path: Path) -> bytes:
+    """A request.  Raises SystemFault: who asked, and when, may be there, and counts."""
+    try:
+        return durable.read(path, 1 << 16)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SystemFault(f"{path}: {error.strerror}") from error
 
 
 def _mtime(path: Path) -> datetime:
