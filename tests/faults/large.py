@@ -185,7 +185,8 @@ def wrong(large: Large) -> Iterator[str]:
 def laid_out_large(folder: Path, tickets: int) -> Iterator[Large]:
     """A site of that size; it goes afterwards."""
     site = laid_out(folder / "pco")
-    site.configure(backup={"keep": "7d"}, log={"level": "warning"})
+    forever = dict.fromkeys(("posted", "rejected", "failed"), "0d")
+    site.configure(backup={"keep": "7d"}, log={"level": "warning"}, retention=forever)
     (site.home / "backups").mkdir()
     fill(site, State.PENDING, WAITING, first=tickets + 1)
     fill(site, State.POSTED, tickets)

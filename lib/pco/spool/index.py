@@ -76,7 +76,7 @@ class Index:
                     self._step(state, step)
 
     def left(self, ticket: Ticket) -> bool:
-        """A finished ticket is no longer what it was: reopened, or dropped.  False if that cannot be written."""
+        """A finished ticket is no longer what it was.  False if that cannot be written."""
         entered = ticket.entered() if ticket.state in FINISHED else None
         return entered is None or self._append(entered, {"key": ticket.key, "left": True})
 
@@ -94,7 +94,9 @@ class Index:
             unfinished.unlink()
         for name in self.months():
             path = self.folder / f"{name}.jsonl"
-            lines = path.read_bytes().splitlines(keepends=True)
+            if key.encode() not in (data := path.read_bytes()):
+                continue
+            lines = data.splitlines(keepends=True)
             others = [line for line in lines if not _is_of(line, key)]
             if len(others) != len(lines):
                 durable.replace(path, b"".join(others))
@@ -103,6 +105,11 @@ class Index:
         """A record in a finished state was rewritten in its place."""
         if state in FINISHED:
             self._step(state, 0)
+
+    def dropped(self, ticket: Ticket) -> None:
+        """A ticket is no longer there at all, under the lock."""
+        if self.left(ticket) and ticket.state in FINISHED:
+            self._step(ticket.state, -1)
 
     def recount(self, state: State) -> None:
         """Count a finished state anew, under the lock."""

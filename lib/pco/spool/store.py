@@ -220,8 +220,8 @@ class Spool(Reader):
                 os.unlink(self.root / State.CORRUPT / f"{key}.why")
             if dropped is None:
                 self.index.check(state)  # the folder has changed: it finds what its months say too much
-            elif self.index.left(dropped):
-                self.index.recount(state)
+            else:
+                self.index.dropped(dropped)
 
     def _compare(self, ticket: Ticket) -> None:
         """Raise Stale unless the file still is in the state and of the `rev` that `ticket` was read with."""
