@@ -203,7 +203,7 @@ def read_exit(out: int) -> Exit | None:
 def refused(what: str, error: OSError) -> PcoError:
     """What came of looking at something in out/: BadData, or TryLater if the machine does not answer."""
     kind = TryLater if error.errno in _MACHINE else BadData
-    return kind(f"out/{what}: {error.strerror}")
+    return kind(f"{'/'.join(filter(None, ('out', what)))}: {error.strerror}")
 
 
 def there(out: int, name: str) -> bool:
