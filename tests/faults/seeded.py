@@ -1,6 +1,9 @@
 """A copy of pco with a bug in it: by which a harness proves itself."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from support import TOP
@@ -19,3 +22,10 @@ def seeded(folder: Path, *changes: Change) -> Path:
         assert said.count(old) == 1, f"{file} has changed: where is {old!r}?"
         path.write_text(said.replace(old, new))
     return lib
+
+
+def tried(harness: Path, *words: str, lib: Path = TOP / "lib") -> "subprocess.CompletedProcess[str]":
+    """Have a harness try pco, or such a copy; how it ended, and what it printed."""
+    environ = {**os.environ, "PCO_FAULTS_LIB": str(lib)}
+    command = [sys.executable, str(harness), *words]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -3,16 +3,12 @@
 The harness proves itself: without the spool's lock, or without the look whether a record was changed, it finds out.
 """
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from faults.seeded import seeded
-from support import TOP
+from faults.seeded import seeded, tried
 
 CROWD = Path(__file__).with_name("crowd.py")
 TRIES = 12  # who comes in another's way is chance; with the lock each of them would pass
@@ -21,7 +17,7 @@ NO_LOCK = ("        with self._lock.held():\n            yield\n", "        yiel
 
 @pytest.mark.timeout(600)
 def test_eight_admins_at_once_lose_nothing_and_do_nothing_twice() -> None:
-    done = run("--tickets", "60")
+    done = tried(CROWD, "--tickets", "60")
 
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -32,15 +28,9 @@ def test_a_spool_without_its_lock_is_found_out(tmp_path: Path) -> None:
     lib = seeded(tmp_path, ("spool/store.py", *NO_LOCK))
 
     for _ in range(TRIES):
-        done = run("--tickets", "40", lib=lib)
+        done = tried(CROWD, "--tickets", "40", lib=lib)
         if done.returncode:
             break
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"^crowd\b.*\s[1-9]\d*\s+\d+\s*$", done.stdout, re.M), done.stdout  # that many violations
-
-
-def run(*words: str, lib: Path = TOP / "lib") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(CROWD), *words]
-    environ = {**os.environ, "PCO_FAULTS_LIB": str(lib)}
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

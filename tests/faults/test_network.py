@@ -3,15 +3,11 @@
 The harness proves itself: each bug, put into a copy of pco, is found.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from faults.seeded import seeded
-from support import TOP
+from faults.seeded import seeded, tried
 
 NETWORK = Path(__file__).with_name("network.py")
 LOOK = "if (post.sending_since or ticket.restored) and (known := look(run, ticket)):"
@@ -49,7 +45,7 @@ BUGS = {
 
 @pytest.mark.timeout(600)
 def test_three_of_five_requests_go_wrong_and_each_comment_is_in_plane_once_and_no_change_passed_over() -> None:
-    done = run("--posts", "500", "--changes", "100")
+    done = tried(NETWORK, "--posts", "500", "--changes", "100")
 
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -61,13 +57,7 @@ def test_a_bug_is_found(bug: str, tmp_path: Path) -> None:
     file, old, new, said = BUGS[bug]
     lib = seeded(tmp_path, (file, old, new))
 
-    done = run(*(POLLS if "polling" in file else POSTS), lib=lib)
+    done = tried(NETWORK, *(POLLS if "polling" in file else POSTS), lib=lib)
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert said in done.stdout, done.stdout + done.stderr
-
-
-def run(*words: str, lib: Path = TOP / "lib") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(NETWORK), *words]
-    environ = {**os.environ, "PCO_FAULTS_LIB": str(lib)}
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
