@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
+from pco.ground import credentials
 from pco.ground.frozen import dataclass
 
 T = TypeVar("T")
@@ -37,7 +38,6 @@ _FILES = re.compile(
     r"(?:$|[._/-])|\.(?:key|p12|pfx|jks|kdbx)$",
     re.I,
 )
-LEAST = 8  # characters of a known secret; a shorter one would be found in any text
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ class Leak:
 
 def masked(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
     """The text with every secret replaced by what it is: `(a key of Anthropic)`."""
-    for kind, value in known:
-        if len(value) >= LEAST:
-            text = text.replace(value, f"({kind})")
+    text = credentials.masked(text, known)
     if _HINT.search(text):
         for kind, form in KINDS:
             text = form.sub(f"({kind})", text)
@@ -83,7 +81,7 @@ def is_file(name: str) -> bool:
 
 def leaks(text: str, known: Iterable[tuple[str, str]] = ()) -> list[Leak]:
     """What looks like a secret, or is one of the `known`: (kind, value)."""
-    values = [(kind, value) for kind, value in known if len(value) >= LEAST]
+    values = [(kind, value) for kind, value in known if len(value) >= credentials.LEAST]
     found = []
     for number, line in enumerate(text.split("\n"), 1):
         kinds = [kind for kind, value in values if value in line]
