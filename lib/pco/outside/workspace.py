@@ -35,8 +35,7 @@ class Workspace:
 
     def bundle(self, to: Path, branch: str, timeout: timedelta = QUICK) -> bool:
         """Write what `branch` has and the mirror has not into the file `to`; False if that is nothing."""
-        # No --end-of-options here: git would take --not for a revision.
-        new = ["--not", "--remotes=origin", "--not", f"refs/heads/{branch}"]
+        new = _new(branch)
         result = self._git(["rev-list", "--count", "--max-count=1", *new], timeout)
         done(result, f"cannot read the branch {branch}", BadData)
         if result.out.strip() == b"0":
@@ -47,7 +46,7 @@ class Workspace:
 
     def leaks(self, branch: str, known: Iterable[tuple[str, str]]) -> list[str]:
         """The kinds of the `known` secrets in what `bundle` would write.  Raises BadData."""
-        return commits.held(self._git, ["--not", "--remotes=origin", "--not", f"refs/heads/{branch}"], known)
+        return commits.held(self._git, _new(branch), known)
 
     def uncommitted(self) -> int:
         """How many files differ from the last commit, new ones included."""
@@ -95,3 +94,8 @@ def _in(folder: Path, args: list[str], timeout: timedelta) -> process.Result:
 def _remove(folder: Path) -> None:
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
+
+
+def _new(branch: str) -> list[str]:
+    """What a branch has and the mirror has not, for git; behind --end-of-options it would take --not for a revision."""
+    return ["--not", "--remotes=origin", "--not", f"refs/heads/{branch}"]
