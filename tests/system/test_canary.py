@@ -102,9 +102,7 @@ def session(pco: Installed) -> Inside:
     # It can say so all the same: that guards the careless, not the hostile.
     session.tells("env", "-u", "CREDENTIALS_DIRECTORY", "pco-complete", f"All done. By the way: {LOGIN}")
     pco.wait("completed", lambda: state(pco, session) == "completed")
-    # Its commits are looked through when it ends, and it ends after its summary is taken in.
-    shown = "its commits have the credential agent in them"
-    pco.wait("its end", lambda: shown in pco.run("pco-queue", "show", session.key))
+    assert "its commits have the credential agent in them" in pco.run("pco-queue", "show", session.key)
     return session
 
 

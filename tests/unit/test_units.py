@@ -89,6 +89,10 @@ def test_whatever_fails_is_told_of_and_that_which_tells_is_not(path):
     assert told == instead.get(path.name, ["pco-alert@%n.service"])
 
 
+def test_the_watcher_is_told_to_end_and_not_the_git_that_it_waits_for():
+    assert settings(SYSTEMD / "pco-watch.service")["KillMode"] == ["mixed"]
+
+
 @pytest.mark.parametrize("path", sorted(SYSTEMD.glob("*.path")), ids=lambda p: p.name)
 def test_a_wake_up_is_removed_before_the_program_it_wakes_reads_the_spool(path):
     (flag,) = settings(path)["PathExists"]

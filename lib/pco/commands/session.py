@@ -66,6 +66,7 @@ def main(pco: Pco, home: Path) -> None:
     out = Path(launch.out)
     begin(home, out, pco.now())
     ended = live(launch, out, signals)
+    signals.over()
     leavings.write_exit(out, finish(launch, out, ended))
     events.ring(launch.trigger)
 

@@ -50,6 +50,13 @@ class Signals:
         finally:
             self._abort = False
 
+    def over(self) -> None:
+        """The agent has ended: HUP and TERM end nothing any more, neither us nor the git that writes the bundle.
+
+        They come twice: systemd sends TERM to all that is left once the unit's main process, tmux, has ended.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP, signal.SIGTERM))
+
     def _take(self, number: int, _frame: FrameType | None) -> None:
         self.told = self.told or number
         if self._abort:

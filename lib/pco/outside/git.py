@@ -268,7 +268,9 @@ def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def done(result: process.Result, failed: str, kind: type[PcoError] = TryLater) -> None:
-    """Raises `kind`, with what git said, if it did not end well."""
+    """Raises `kind`, with what git said, if it did not end well; SystemFault if it was killed, which says nothing."""
+    if result.code < 0:
+        raise SystemFault(f"{failed}: git was killed by signal {-result.code}")
     if result.code != 0:
         raise kind(f"{failed}: {cause(result.error)}")
 

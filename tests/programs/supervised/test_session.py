@@ -224,6 +224,33 @@ def test_a_signal_while_the_workspace_is_cloned_ends_the_session_before_the_agen
     assert not (yard.home("WEB-1") / "ran").exists()
 
 
+TOLD = """\
+#!/bin/sh
+case $* in *" log "*|*" rev-list "*|*" bundle create "*|*" status "*) kill -HUP $$; kill -TERM $$; echo "$*" >>"$0.told";; esac
+PATH=${PATH#*:} exec git "$@"
+"""
+
+
+def test_what_is_done_after_the_agents_end_is_done_though_everything_in_the_unit_is_told_to_end(
+    yard: Yard, begin: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "granted").mkdir()
+    (tmp_path / "granted" / "agent").write_text("login-of-no-form\n")
+    git = tmp_path / "wrapped" / "git"
+    git.parent.mkdir()
+    git.write_text(TOLD)
+    git.chmod(0o755)
+    given = {"CREDENTIALS_DIRECTORY": str(git.parent.parent / "granted"), "PATH": f"{git.parent}:{os.environ['PATH']}"}
+
+    assert begin(sh("echo x > x; git add x; git commit -qm x"), given=given).wait(20) == 0
+
+    end = exit_of(yard)
+    assert end and (end.problem, end.told) == ("", "")
+    assert (yard.out("WEB-1") / "work.bundle").exists()
+    told = git.with_name("git.told").read_text()
+    assert all(f" {verb} " in told for verb in ("log", "rev-list", "bundle", "status"))
+
+
 def test_an_upgrade_under_a_running_session_does_not_keep_it_from_ending_well(
     yard: Yard, begin: Any, tmp_path: Path
 ) -> None:
