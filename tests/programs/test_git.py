@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pco.ground.errors import BadConfig, BadData, TryLater, Unavailable
+from pco.ground.errors import BadConfig, BadData, SystemFault, TryLater, Unavailable
 from pco.outside import bundles, gitlocks
 from pco.outside import git as outside
 from pco.outside.git import Mirror, branch_of
@@ -694,6 +694,19 @@ def test_a_bundle_beyond_the_cap_is_refused(workspace, mirror, tmp_path, monkeyp
 
     with pytest.raises(BadData, match="at most"):
         mirror.take_bundle(path, "WEB-1", SOON)
+
+
+def test_a_git_that_was_killed_says_nothing_of_the_bundle_that_it_read(workspace, mirror, tmp_path):
+    commit(workspace.folder, "a")
+    path = bundled(workspace, tmp_path)
+    git = tmp_path / "git"
+    git.write_text(f'#!/bin/sh\ncase $* in *index-pack*) kill -9 $$;; esac\nexec {shutil.which("git")} "$@"\n')
+    git.chmod(0o755)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        with pytest.raises(SystemFault, match="killed by signal 9"):
+            mirror.take_bundle(path, "WEB-1", SOON)
 
 
 def test_two_bundles_come_in_at_the_same_time_as_a_refresh(workspace, mirror, upstream, tmp_path):

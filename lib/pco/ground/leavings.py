@@ -38,7 +38,7 @@ MOST_SUMMARY = 256 << 10
 MOST_EVENT = 2 << 20  # a summary may be escaped to six times its size
 TOKENS = ("input", "output", "cache_read", "cache_write")
 # Errors that no session's user can cause: the machine does not answer, and nothing is known of what lies there.
-_MACHINE = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EUCLEAN)
+MACHINE = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EUCLEAN)
 _EVENT = re.compile(r"[0-9]{1,20}-[0-9]{1,10}\.json")
 T = TypeVar("T")
 
@@ -202,7 +202,7 @@ def read_exit(out: int) -> Exit | None:
 
 def refused(what: str, error: OSError) -> PcoError:
     """What came of looking at something in out/: BadData, or TryLater if the machine does not answer."""
-    kind = TryLater if error.errno in _MACHINE else BadData
+    kind = TryLater if error.errno in MACHINE else BadData
     return kind(f"{'/'.join(filter(None, ('out', what)))}: {error.strerror}")
 
 
@@ -211,7 +211,7 @@ def there(out: int, name: str) -> bool:
     try:
         os.stat(name, dir_fd=out, follow_symlinks=False)
     except OSError as error:
-        if error.errno in _MACHINE:
+        if error.errno in MACHINE:
             raise refused(name, error) from error
         return False
     return True

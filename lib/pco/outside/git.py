@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from pco.ground import durable, text
+from pco.ground import durable, leavings, text
 from pco.ground.errors import BadConfig, BadData, PcoError, SystemFault, TryLater
 from pco.ground.ticket import KEY, Commit
 from pco.outside import gitlocks, process
@@ -125,7 +125,7 @@ class Mirror:
     def take_bundle(self, bundle: Path | str, key: str, timeout: timedelta, folder: int | None = None) -> str:
         """Import pco/KEY, and only that, from a bundle (relative to the descriptor `folder`); returns its commit.
 
-        Raises BadData if the bundle is damaged, hostile, too large or not what the branch needs.
+        Raises BadData if the bundle is damaged, hostile, too large or not what the branch needs, SystemFault.
         """
         ref = f"refs/heads/{branch_of(key)}"
         with _opened(bundle, folder) as handle:
@@ -294,11 +294,15 @@ def _colored(line: str) -> str:
 
 @contextmanager
 def _opened(bundle: Path | str, folder: int | None) -> Iterator[int]:
-    """A descriptor of the bundle.  Raises BadData for a link, a FIFO, a folder, or more than MOST_BUNDLE bytes."""
+    """A descriptor of the bundle.
+
+    Raises BadData for a link, a FIFO, a folder, or more than MOST_BUNDLE bytes, SystemFault where the machine fails.
+    """
     try:
         handle = os.open(bundle, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
-        raise BadData(f"the bundle cannot be opened: {error.strerror}") from error
+        kind = SystemFault if error.errno in leavings.MACHINE else BadData
+        raise kind(f"the bundle cannot be opened: {error.strerror}") from error
     try:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BUNDLE:
@@ -310,7 +314,10 @@ def _opened(bundle: Path | str, folder: int | None) -> Iterator[int]:
 
 def _read_header(handle: int, ref: str) -> str:
     """The commit that the bundle has for `ref`; leaves the descriptor where the pack begins."""
-    head = os.pread(handle, _MOST_HEADER, 0)
+    try:
+        head = os.pread(handle, _MOST_HEADER, 0)
+    except OSError as error:
+        raise SystemFault(f"the bundle cannot be read: {error.strerror}") from error
     lines, end, _ = head.partition(b"\n\n")
     first, *rest = lines.split(b"\n")
     if first != _BUNDLE or not end:
