@@ -177,10 +177,10 @@ class Restoring:
         fresh.rename(path)
 
     def _write(self, top: Path, name: str, content: Iterator[bytes], mode: int) -> None:
-        """A file, whole under another name first; flushed with all others."""
+        """A file, whole under another name first, one that a run which goes on takes again; flushed with all others."""
         path = top / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.back")
         with suppress(FileNotFoundError):
             temporary.unlink()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
