@@ -619,12 +619,13 @@ def test_a_ledger_that_cannot_be_read_is_a_reason_and_no_end(site, spool):
 def test_a_change_of_the_budget_is_seen_on_the_pages_of_tickets(site, spool):
     put(spool, a_ticket("WEB-1").with_round(cost=Cost(15.0)), State.APPROVED)
     site.run("pco-dashboard")
-    assert "Approved, but" not in page(site, "ticket/WEB-1.html")
+    assert "Approved, but" not in page(site, "ticket/WEB-1.html") and "used up" not in page(site)
 
     site.configure(budget={"ticket_usd": 10})
     site.run("pco-dashboard")
 
     assert "Approved, but its budget is used up ($15.00 of $10.00)" in page(site, "ticket/WEB-1.html")
+    assert "its budget is used up ($15.00 of $10.00)" in page(site)
 
 
 def test_a_torn_head_is_a_reason_and_no_end(site, spool):

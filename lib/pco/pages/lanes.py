@@ -156,7 +156,7 @@ def _tone(card: Card, snapshot: Snapshot) -> str:
     """How its edge looks: what is wrong, what is late, what is held back."""
     if waits_now(card) or card.state is State.CORRUPT:
         return "alarm"
-    if held_now(card, snapshot.clock.now):
+    if held_now(card, snapshot.clock.now) or card.short:
         return "held"
     return "late" if overdue(card.state, card.since, snapshot.clock.now) else ""
 
@@ -189,6 +189,8 @@ def _held(card: Card, until: Node) -> Node:
 
 
 def _standing(card: Card) -> Iterator[Node]:
+    if card.short:
+        yield _flag("wait", _short(card.short))
     if card.failed:
         yield _flag("bad", _short(card.failed))
     if card.stopping:

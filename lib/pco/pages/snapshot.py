@@ -9,7 +9,7 @@ from pco.ground.polled import Head
 from pco.ground.tally import Tally
 from pco.ground.ticket import Blocked, Note, State, Ticket
 from pco.pages.clock import Clock
-from pco.rules import hearing
+from pco.rules import budget, hearing
 from pco.rules.health import Health
 from pco.rules.prompt import Target
 from pco.rules.report import Gate
@@ -35,8 +35,8 @@ class Card:
 
     `doing` is what its agent does, and `waits` whether that does nothing until a person speaks to it.
     `since` is when it came into its state, `attempt` the number of the current round's last attempt, `usd` the cost of
-    all rounds.  `failed` says of a failed one why.  `reason` and `from_` belong to a ticket that cannot be read: why,
-    and where it was or still is.
+    all rounds.  `short` says of an approved one that its money is used up, `failed` of a failed one why.  `reason` and
+    `from_` belong to a ticket that cannot be read: why, and where it was or still is.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Card:
     held_until: datetime | None = None
     held_by: str = ""
     held_why: str = ""
+    short: str = ""
     stopping: str = ""
     gone: bool = False
     noted: int = 0
@@ -168,8 +169,8 @@ class Unreadable:
     lines: tuple[str, ...] = field(default=())
 
 
-def card(ticket: Ticket) -> Card:
-    """The card of a readable ticket."""
+def card(ticket: Ticket, purse: budget.Purse = budget.NO_LIMIT) -> Card:
+    """The card of a readable ticket; `purse` has the limits of tickets."""
     current, blocked, hold = ticket.round, ticket.blocked, ticket.hold
     doing, doing_since = hearing.doing(ticket)
     return Card(
@@ -193,6 +194,7 @@ def card(ticket: Ticket) -> Card:
         held_until=hold.until if hold else None,
         held_by=hold.by if hold else "",
         held_why=text.line(hold.why, 120) if hold else "",
+        short=budget.used_up(ticket, purse) if ticket.state is State.APPROVED else "",
         stopping=ticket.stop.by if ticket.stop else "",
         gone=ticket.gone,
         noted=sum(1 for noted in ticket.noted if not noted.given),

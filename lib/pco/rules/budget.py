@@ -36,6 +36,9 @@ class Purse:
     sessions: Mapping[str, float] = field(default_factory=dict)
 
 
+NO_LIMIT = Purse()
+
+
 def spent(ticket: Ticket) -> float:
     """What a ticket has cost since it was last released, USD."""
     return max(ticket.cost - (ticket.released.usd if ticket.released else 0.0), 0.0)
@@ -66,10 +69,15 @@ def believed(ticket: Ticket, usd: float, purse: Purse) -> float:
 
 def obstacle(ticket: Ticket, purse: Purse) -> str:
     """Why no session of this ticket may start, as far as money goes; empty if one may."""
-    if _ticket_gone(ticket, purse):
-        raise_it = f"raise budget.ticket_usd, or pco-queue release {ticket.key}"
-        return f"its budget is used up ({_of(spent(ticket), limit(ticket, purse))}): {raise_it}"
+    if gone := used_up(ticket, purse):
+        return f"{gone}: raise budget.ticket_usd, or pco-queue release {ticket.key}"
     return f"{day(purse)}: it goes on tomorrow" if day_gone(purse) else ""
+
+
+def used_up(ticket: Ticket, purse: Purse) -> str:
+    """That a ticket may not cost more, with the figures; empty if it may."""
+    gone = _ticket_gone(ticket, purse)
+    return f"its budget is used up ({_of(spent(ticket), limit(ticket, purse))})" if gone else ""
 
 
 def overdrawn(ticket: Ticket, purse: Purse, *, waits: bool) -> str:

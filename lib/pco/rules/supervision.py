@@ -15,13 +15,12 @@ from pco.ground.frozen import dataclass
 from pco.ground.leavings import Account, Exit, Outcome, clean_summary
 from pco.ground.ticket import Attempt, Blocked, Cost, Round, State, Ticket
 from pco.rules import budget, retry
-from pco.rules.budget import Purse
+from pco.rules.budget import NO_LIMIT, Purse
 from pco.rules.hearing import MOST_BLOCKED, Heard
 
 CLONE_MARGIN = 15.0  # pco-session ends a slow clone itself after clone_within; only if it hangs, pco-watch does
 LINGER = 30.0  # how long a process may take to end after its runner has forgotten it
 EXIT_MARGIN = 2.0  # between the exit record and the end of the session's last process
-NO_LIMIT = Purse()
 
 
 class Step(StrEnum):

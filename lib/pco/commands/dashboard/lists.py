@@ -46,7 +46,7 @@ def show(run: Run, known: Known, seen: Known, done: Known, ran: Known) -> Known:
         found.paused,
         found.watching,
         found.purse.today,
-        found.purse.limits.daily_usd,
+        run.purse,
         counts,
         contacts,
         [e["stamp"] for e in seen.values()],

@@ -96,7 +96,7 @@ def _show(run: Run, key: str, state: State) -> Seen | None:
         run.pco.fail(error, key)
         return _show_broken(run, Card(key, state, reason=str(error)), "")
     watch, papers = show_record(run, ticket)
-    made = shape.dump(card(ticket))
+    made = shape.dump(card(ticket, run.purse))
     row = secrets.masked_all(rows.row(ticket))
     return {"stamp": f"{state} {record} {papers}", "watch": watch, "card": secrets.masked_all(made), "row": row}
 
