@@ -21,7 +21,12 @@ ANSWERED = {
 # Exit codes that are an answer, not a failure: boxes that failed, units that do not run now, tickets in another state.
 ANSWERS = {"pco-doctor": (0, 65), "systemctl --no-pager status": (0, 3), "systemctl is-active": (0, 3)}
 ANSWERS |= {"pco-queue retry": (0, 65), "pco-queue repair": (0, 65), "pco-queue add": (0, 65, 75)}
-ANSWERS |= {"pco-queue release": (0, 65), "pco-queue approve": (0, 65)}
+ANSWERS |= {
+    "pco-queue rework": (0, 65),
+    "pco-queue diff": (0, 65),
+    "pco-queue release": (0, 65),
+    "pco-queue approve": (0, 65),
+}
 # It is no empty pco: what would be done is said, and not done.
 ANSWERS |= {"pco-restore --": (0,), "pco-restore": (65, 75)}
 ANSWERS |= {"pco-notify --test": (0, 69, 75, 78)}  # nobody is to be told there

@@ -5,7 +5,7 @@ import signal
 import time
 from dataclasses import replace
 
-from pco.commands.watching import desk
+from pco.commands.watching import collect, desk
 from pco.ground import boot, leavings
 from pco.ground.ticket import State, Stop
 from pco.run import Pco
@@ -119,6 +119,18 @@ def test_a_session_that_somebody_killed_has_died_and_its_ticket_waits_for_the_ne
     ticket = yard.comes_to("WEB-1", State.APPROVED)
     assert ticket.attempt and (ticket.attempt.outcome, ticket.attempt.exit) == ("died", None)
     assert yard.tmux.list() == frozenset()
+
+
+def test_a_session_that_is_killed_between_its_summary_and_its_commits_says_where_they_are(
+    yard: Yard, watch: object
+) -> None:
+    yard.run("WEB-1", sh("echo x >x; git add x; git commit -qm x; pco-complete done; sleep 1000"))
+    until(lambda: yard.ticket("WEB-1").round.summary)
+
+    os.kill(session_pid(yard, "WEB-1"), signal.SIGKILL)
+
+    work = yard.comes_to("WEB-1", State.COMPLETED).round.work
+    assert work and (work.commits, work.problem) == ((), collect.CUT_OFF)
 
 
 def test_an_end_is_noticed_though_the_runner_was_asked_a_moment_before(yard: Yard, watch: object) -> None:

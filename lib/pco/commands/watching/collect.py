@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WITHIN = timedelta(seconds=50)  # for each of the two steps of reading a bundle; the unit's WatchdogSec= is longer
 MOST_COMMITS = 100
+CUT_OFF = "cut off before it handed over its commits: what it made is still in its workspace"
 SCREENS = 5.0  # seconds between two copies of the screen of a session that runs
 
 
@@ -68,10 +69,10 @@ def work(ear: Ear, seen: Seen, pat: Callable[[], None]) -> Work | None:
     launch, exit = ear.launch, seen.exit
     if launch is None:
         return None
-    uncommitted, problem = (exit.uncommitted, exit.problem) if exit else (0, "")
-    tip, refused = _tip(ear, launch)
+    uncommitted, problem = (exit.uncommitted, exit.problem) if exit else (0, CUT_OFF if seen.born else "")
+    tip, refused, brought = _tip(ear, launch)
     pat()
-    problem = refused or problem
+    problem = refused or (problem if exit or not brought else "")
     if tip is None:
         return Work(uncommitted=uncommitted, problem=problem) if uncommitted or problem else None
     try:
@@ -81,24 +82,24 @@ def work(ear: Ear, seen: Seen, pat: Callable[[], None]) -> Work | None:
     return Work(made.commits, made.diffstat, made.branch, made.base, made.tip, uncommitted, problem)
 
 
-def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str]:
-    """The newest commit of the ticket's branch in the mirror, once the bundle is in; and why it is not, if so."""
+def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str, bool]:
+    """The newest commit of the ticket's branch in the mirror, once the bundle is in; why it is not; whether it is."""
     from pco.outside.git import Mirror
 
     mirror = Mirror(Path(launch.mirror), "")
     refused, out = "", ear.open()
     try:
         if out is not None and leavings.there(out, "work.bundle"):
-            return _taken(mirror, launch, out), ""
+            return _taken(mirror, launch, out), "", True
     except PcoError as error:
         refused = str(error)
     finally:
         if out is not None:
             os.close(out)
     try:
-        return mirror.tip(launch.branch), refused
+        return mirror.tip(launch.branch), refused, False
     except PcoError as error:
-        return None, refused or str(error)
+        return None, refused or str(error), False
 
 
 def _taken(mirror: "Mirror", launch: Launch, out: int) -> str:
