@@ -8,7 +8,7 @@ Nothing may be lost, and nothing be there twice; too few faults are an error as 
 
 import argparse
 import sys
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -35,14 +35,19 @@ def main() -> int:
                 plays.append(pool.submit(posts.play, (asked.posts + unique) // 2, unique, asked.seed))
         if asked.changes:
             plays.append(pool.submit(polls.play, asked.changes, asked.seed))
-        results = [play.result() for play in plays]
-    for result in results:
-        for wrong in result.wrong[:MOST_TOLD]:
-            print(f"{result.name}: {wrong}")
-        if result.thin:
-            print(f"{result.name}: {result.thin}")
+        results = [_told(play.result()) for play in as_completed(plays)]
     print(table(results))
     return 0 if all(result.good for result in results) else 1
+
+
+def _told(result: Result) -> Result:
+    """Say at once what was wrong, and that it has ended: all of it takes half an hour."""
+    for wrong in result.wrong[:MOST_TOLD]:
+        print(f"{result.name}: {wrong}")
+    if result.thin:
+        print(f"{result.name}: {result.thin}")
+    print(f"{result.name}: {result.points} in {result.seconds:.0f} s", file=sys.stderr, flush=True)
+    return result
 
 
 if __name__ == "__main__":

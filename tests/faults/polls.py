@@ -25,7 +25,7 @@ LAG = 0.5  # seconds, of a list; see OVERLAP in hurried.py
 AT_A_TIME = 10  # changes while a poll runs
 OLD, POSTED = 6, 6  # items that were there before, and tickets that have been posted
 PAUSE = 0.1  # seconds at most between two changes: a poll is under way meanwhile
-MOST_RUNS = 40  # of polls, until one comes to its end
+MOST_RUNS = 200  # of polls, until one comes to its end
 READS = [("lost_before", 0.3), ("error_before", 0.25), ("cut", 0.2), ("lost_after", 0.12), ("html", 0.1)]
 OPEN, CLOSED = ("Backlog", "Todo", "In Progress"), ("Done", "Cancelled")
 DEEDS = {"create": 25, "edit": 20, "comment": 25, "move": 10, "close": 7, "reopen": 6, "delete": 4, "archive": 3}
@@ -90,7 +90,8 @@ def _lot(result: Result, changes: int, seed: int) -> None:
                 time.sleep(people.dice.uniform(0, PAUSE))
             poll.join()
         # What a poll that came to its end passed over, a quiet one would not mend.
-        assert any(_poll(result, world, (0, 75)) == 0 for _ in range(MOST_RUNS)), "no poll comes to its end"
+        if all(_poll(result, world, (0, 75)) for _ in range(MOST_RUNS)):
+            result.wrong.append(f"no poll came to its end in {MOST_RUNS} runs")
         result.hear(sim)
         sim.faults()
         sim.settle()
