@@ -136,9 +136,10 @@ def test_a_watcher_that_not_even_a_kill_ends_is_left_behind_and_one_alert_is_giv
     assert stuck.main
     assert other.main
 
+    # Whoever waits for an answer gets an error now; until it has ended by that, the folder is in use.
     pco.host.systemctl("stop", "mute.service")
-    pco.host.exec("umount", folder)
     pco.wait("its end", lambda: bool(pco.host.exec("test", "-e", f"/proc/{hung}", code=None).returncode))
+    pco.wait("the unmount", lambda: not pco.host.exec("umount", folder, code=None).returncode)
     pco.host.exec("rm", QUICK.format("watch"))
     pco.host.systemctl("daemon-reload")
     pco.host.systemctl("reset-failed", "pco-watch.service")
