@@ -19,9 +19,9 @@ class Clock:
 
     def at(self, moment: datetime, *, seconds: bool = False) -> Element:
         """`2026-11-22 13:00`; the exact time is there for machines, with its zone for who points at it."""
-        form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
         there = moment.astimezone(self.zone)
-        return el("time", {"datetime": times.iso(moment), "title": _exact(there)}, f"{there:{form}}")
+        said = there.isoformat(" ", "seconds")[: 19 if seconds else 16]
+        return el("time", {"datetime": times.iso(moment), "title": _exact(there)}, said)
 
     def brief(self, moment: datetime, *, zone: bool = False) -> Element:
         """`13:00` for a time of today, `22 Nov, 13:00` for another day; for pages that are written every minute.
@@ -49,7 +49,7 @@ class Clock:
 
 
 def _exact(there: datetime) -> str:
-    return f"{there:%Y-%m-%d %H:%M:%S %Z}"
+    return f"{there.isoformat(' ', 'seconds')[:19]} {there.tzname()}"
 
 
 def took(start: datetime, end: datetime) -> str:

@@ -5,6 +5,7 @@ out as text, links lead to http, https or mailto, no picture is loaded.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def html(source: str, filled: Same = _as_it_is, linked: Same = _as_it_is) -> str
 
 def blocks(source: str, filled: Same = _as_it_is, linked: Same = _as_it_is) -> Iterator[tuple[str, str]]:
     """The HTML of each outermost block, and the Markdown it was made of."""
-    parser = _parser(linked)
+    parser = _parser()
+    # All kinds of links ask this while `parse` runs, with the address already percent-encoded.
+    parser.validateLink = _judge(linked)  # type: ignore[assignment, method-assign]
     lines, block = source.split("\n"), []
     for token in parser.parse(source):
         for inner in (token, *(token.children or ())):
@@ -42,17 +45,16 @@ def blocks(source: str, filled: Same = _as_it_is, linked: Same = _as_it_is) -> I
             block = []
 
 
-def _parser(linked: Same) -> "MarkdownIt":
+@cache
+def _parser() -> "MarkdownIt":
     """CommonMark with tables and strikethrough, without raw HTML and without pictures (they become links)."""
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-    # All kinds of links ask this, with the address already percent-encoded.  None is a link that leads nowhere.
-    parser.validateLink = _judge(linked)  # type: ignore[assignment, method-assign]
-    return parser
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 
 
 def _judge(linked: Same) -> Callable[[str], bool]:
+    """Whether a link may be one; without an address it is a link that leads nowhere."""
     return lambda address: _harmless(linked(address)) or not linked(address)
 
 
