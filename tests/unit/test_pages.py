@@ -167,7 +167,7 @@ def test_a_feed_holds_no_character_that_nobody_sees(words):
     done = (Finished("WEB-1", "posted", T0, words, words, 1, 1.5),)
     shown = snapshot(card(loaded(words, State.PENDING)), recent=done, health=Health("degraded", (words,)))
 
-    for data in (feeds.board(shown, [{"title": words}]), feeds.health(shown)):
+    for data in (feeds.board(shown, [feeds.written({"title": words})]), feeds.health(shown)):
         assert all(32 <= byte < 127 or byte == 10 for byte in data)
         assert b"<" not in data
         assert json.loads(data)["status"] == "degraded"

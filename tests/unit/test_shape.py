@@ -33,6 +33,13 @@ def test_what_is_dumped_loads_the_same():
     assert shape.dump(made)["inner"][0] == {"from": "x", "size": 0}
 
 
+def test_in_brief_only_what_is_not_as_usual_is_said_and_it_loads_the_same():
+    made = shape.load(Outer, {"name": "n", "wait": "2s", "inner": [{"from": "x"}], "share": 0.0})
+
+    assert shape.brief(made) == {"name": "n", "wait": "2s", "inner": [{"from": "x", "size": 0}], "counts": {}}
+    assert shape.load(Outer, shape.brief(made)) == made
+
+
 @pytest.mark.parametrize(
     ("value", "where"),
     [

@@ -58,6 +58,18 @@ def dump(value: Any) -> Any:
     return [dump(item) for item in value]
 
 
+def brief(value: Any) -> dict[str, Any]:
+    """As `dump`, of a dataclass, without the fields that are as they are by default: `load` makes the same of both."""
+    fields = _usual(typing.cast(Any, type(value)))
+    return {outer: write(it) for inner, outer, write, usual in fields if (it := getattr(value, inner)) != usual}
+
+
+@cache
+def _usual(shape: type) -> tuple[tuple[str, str, Callable[[Any], Any], Any], ...]:
+    usual = {f.name: f.default for f in dataclasses.fields(shape)}
+    return tuple((*names, usual[names[0]]) for names in _written(shape))
+
+
 @cache
 def _written(shape: type) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
     fields = dataclasses.fields(shape)

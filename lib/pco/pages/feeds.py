@@ -8,8 +8,8 @@ raised where a name goes or changes its meaning.
       generated_at   when all this was so            version   of pco
       status         ok or degraded, as in health.json
       counts         {STATE: how many tickets}, all nine states
-      tickets        [a row for each open ticket, as `pco-queue list --format json` prints it]
       finished       [the latest 20, newest first: {key, state, title, project (UUID), round, cost_usd, finished_at}]
+      tickets        [a row for each open ticket, as `pco-queue list --format json` prints it]
 
     health.json
       status         ok or degraded                  reasons   [why it is degraded, in words]
@@ -39,18 +39,17 @@ SCHEMA = 1
 WATCHING = {True: "running", False: "stopped", None: "unknown"}
 
 
-def board(snapshot: Snapshot, rows: list[dict[str, Any]]) -> bytes:
-    """board.json; `rows` are those of the open tickets."""
+def board(snapshot: Snapshot, rows: list[str]) -> bytes:
+    """board.json; `rows` are those of the open tickets, `written`: they are most of it, and few are new."""
     value = {
         "schema": SCHEMA,
         "generated_at": times.iso(snapshot.clock.now),
         "version": snapshot.version,
         "status": snapshot.health.status,
         "counts": _counts(snapshot),
-        "tickets": rows,
         "finished": [_finished(done) for done in snapshot.recent[:MOST_RECENT]],
     }
-    return _bytes(value)
+    return f'{written(value)[:-1]}, "tickets": [{", ".join(rows)}]}}\n'.encode()
 
 
 def health(snapshot: Snapshot) -> bytes:
@@ -75,7 +74,7 @@ def health(snapshot: Snapshot) -> bytes:
         "generated_at": times.iso(snapshot.clock.now),
         "version": snapshot.version,
     }
-    return _bytes(value)
+    return f"{written(value)}\n".encode()
 
 
 def _ages(snapshot: Snapshot, polled: datetime | None) -> dict[str, int | None]:
@@ -100,6 +99,6 @@ def _finished(done: Finished) -> dict[str, Any]:
     }
 
 
-def _bytes(value: dict[str, Any]) -> bytes:
-    # ASCII: no control or bidi character stands in the file, whoever shows it raw; "<" is escaped for the same reason.
-    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c").encode() + b"\n"
+def written(value: dict[str, Any]) -> str:
+    """JSON in ASCII, without "<": no control or bidi character stands in the file, nor markup, whoever shows it raw."""
+    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")

@@ -34,7 +34,7 @@ from pco.outside.www import Site, signature
 from pco.pages.frame import home
 from pco.run import Pco
 
-LOOK = 2  # counts the looks of a ticket's page: a pco that counts further makes all of them anew
+LOOK = 3  # counts the looks of tickets' pages, and of what is remembered: a pco that counts otherwise makes all anew
 MOST_AGAIN = 5
 
 

@@ -44,14 +44,15 @@ def gather(pco: Pco, now: datetime, seen: Seen, polls: tuple[Head, ...], bad: tu
     cards = [entry["card"] for entry in seen.values()]
     sending = [card for card in cards if card["state"] == State.OUTBOX]
     money, unknown = spent(pco)
-    broken = [f"{card['key']}: {card['reason']}" for card in cards if card["reason"] and card["state"] != State.CORRUPT]
+    bad_cards = [card for card in cards if card.get("reason") and card["state"] != State.CORRUPT]
+    broken = [f"{card['key']}: {card['reason']}" for card in bad_cards]
     return health.Facts(
         now=now,
         heads=polls,
         disks=room.disks(pco),
         memory=memory.available(),
         corrupt=tuple(sorted(card["key"] for card in cards if card["state"] == State.CORRUPT)),
-        outbox=tuple((card["key"], times.parse_time(card["since"])) for card in sending if card["since"]),
+        outbox=tuple((card["key"], times.parse_time(card["since"])) for card in sending if card.get("since")),
         unreadable=(*bad, *broken, *unknown),
         watching=watching(pco.config.paths.spool),
         watched=watched(pco.config.paths.spool),

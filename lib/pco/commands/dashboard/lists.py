@@ -6,6 +6,7 @@ Remembered: {"digest": of all that they show, "at": when they were written, "lan
 """
 
 import hashlib
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -78,16 +79,17 @@ def show(run: Run, known: Known, seen: Known, done: Known, ran: Known) -> Known:
         trends=drawn,
         next_poll=units.next_start("pco-poll.timer"),
     )
-    long = _lanes(run, snapshot, known.get("lanes", {}))
+    long = _lanes(run, snapshot, seen, known.get("lanes", {}))
     _write(run, snapshot, [entry["row"] for entry in seen.values()], long)
     return {"digest": digest, "at": times.iso(run.clock.now), "lanes": long}
 
 
-def _lanes(run: Run, snapshot: Snapshot, known: Known) -> Known:
+def _lanes(run: Run, snapshot: Snapshot, seen: Known, known: Known) -> Known:
     """Write the pages of long lanes on which something has changed; returns their digests by name."""
     digests = {}
     for name, lane in lanes.long(snapshot).items():
-        digests[name] = hashlib.sha256(repr([__version__, lane.cards]).encode()).hexdigest()
+        content = json.dumps([__version__, [seen[card.key]["card"] for card in lane.cards]]).encode()
+        digests[name] = hashlib.sha256(content).hexdigest()
         if known.get(name) != digests[name] or run.doubted:
             run.site.put(name, lanes.lane_page(lane, run.clock, __version__))
     return digests
@@ -111,7 +113,7 @@ def _counts(run: Run, seen: Known) -> dict[State, int]:
     return counts
 
 
-def _write(run: Run, snapshot: Snapshot, rows: list[Known], long: Known) -> None:
+def _write(run: Run, snapshot: Snapshot, rows: list[str], long: Known) -> None:
     """Write all other lists, then remove what nothing leads to any more."""
     site, health_json = run.site, feeds.health(snapshot)
     well = snapshot.health.status == "ok"

@@ -1,7 +1,7 @@
 """The open tickets: a page for each, written when its record or its attempt's papers have changed.
 
-Remembered for each key: {"stamp": what the record and the papers looked like, "watch": paths of the papers, "card": as
-`pages.snapshot.Card`, "row": as `rules.rows` makes it}.  An unchanged ticket costs a few lstat(2).
+Remembered for each key: {"stamp": what the record and the papers looked like, "watch": paths of the papers, "card": in
+brief a `pages.snapshot.Card`, "row": that of `rules.rows`, written}.  An unchanged ticket costs a few lstat(2).
 """
 
 import os
@@ -14,6 +14,7 @@ from pco.ground import attempt, durable, leavings, shape
 from pco.ground.errors import BadData, PcoError, SystemFault
 from pco.ground.ticket import OPEN, State, Ticket
 from pco.outside.www import signature
+from pco.pages import feeds
 from pco.pages.charts import DAY
 from pco.pages.frame import home
 from pco.pages.snapshot import Card, Papers, Story, Unreadable, card, ran
@@ -96,8 +97,8 @@ def _show(run: Run, key: str, state: State) -> Seen | None:
         run.pco.fail(error, key)
         return _show_broken(run, Card(key, state, reason=str(error)), "")
     watch, papers = show_record(run, ticket)
-    made = shape.dump(card(ticket, run.purse))
-    row = secrets.masked_all(rows.row(ticket))
+    made = shape.brief(card(ticket, run.purse))
+    row = feeds.written(secrets.masked_all(rows.row(ticket)))
     return {"stamp": f"{state} {record} {papers}", "watch": watch, "card": secrets.masked_all(made), "row": row}
 
 
@@ -114,8 +115,8 @@ def _show_corrupt(run: Run, key: str) -> Seen:
 
 def _show_broken(run: Run, shown: Card, stamp: str) -> Seen:
     show_unreadable(run, shown)
-    row = rows.unreadable(shown.key, shown.state, shown.reason)
-    return {"stamp": stamp, "watch": [], "card": shape.dump(shown), "row": secrets.masked_all(row)}
+    row = feeds.written(secrets.masked_all(rows.unreadable(shown.key, shown.state, shown.reason)))
+    return {"stamp": stamp, "watch": [], "card": shape.brief(shown), "row": row}
 
 
 def _stamp(run: Run, key: str, state: State, watch: list[str]) -> str:
