@@ -61,7 +61,7 @@ def el(tag: str, attributes: Attributes | None = None, *children: Node) -> Eleme
     if edges is None:
         raise ValueError(f"<{tag}> is not known here")
     start, end = edges
-    parts = [f"{start[:-1]}{_attributes(tuple(attributes.items()))}>" if attributes else start]
+    parts = [_opening(tag, tuple(attributes.items())) if attributes else start]
     if children:
         if tag in VOID:
             raise ValueError(f"<{tag}> holds nothing")
@@ -122,9 +122,9 @@ _short = lru_cache(maxsize=4096)(_text)  # most come again and again: the pages 
 
 
 @lru_cache(maxsize=4096)
-def _attributes(attributes: tuple[tuple[str, str | None], ...]) -> str:
-    """The attributes as written."""
-    parts = []
+def _opening(tag: str, attributes: tuple[tuple[str, str | None], ...]) -> str:
+    """A start tag with its attributes, as written."""
+    parts = [f"<{tag}"]
     for name, value in attributes:
         if name not in ATTRIBUTES:
             raise ValueError(f"the attribute {name} is not known here")
@@ -133,7 +133,7 @@ def _attributes(attributes: tuple[tuple[str, str | None], ...]) -> str:
         if value is not None:
             shown = text.line(secrets.masked(value))
             parts.append(f' {name}="{_escaped(shown).replace(chr(34), "&quot;")}"')
-    return "".join(parts)
+    return f"{''.join(parts)}>"
 
 
 def _escaped(clean: str) -> str:
