@@ -45,7 +45,8 @@ from pco.spool import control, store  # noqa: E402
 from pco.spool.moves import MOVES, allowed  # noqa: E402
 
 KEYS = ("WEB-1", "WEB-2", "WEB-3")
-LENGTH = 150  # steps of one life
+LENGTH = 150  # steps of one life;
+AT_ONCE = 20  # lives of one seed
 # A session is there from when it was asked for until it is ended or its wrapper ends.
 TMUX = """#!/bin/sh
 exec 9>{live}/tmux.lock; flock 9
@@ -542,6 +543,7 @@ def live(steps: int, seeded: int, *, shrink: bool) -> None:
         CLOCK_BOOTTIME=time.CLOCK_BOOTTIME,
         clock_gettime=lambda _: MACHINE.clock(),
     )
+    begun = time.monotonic()
     with (
         mock.patch.multiple(boot, clock=MACHINE.clock, boot_id=MACHINE.boot_id),
         mock.patch.object(events, "time", shifted),
@@ -552,7 +554,7 @@ def live(steps: int, seeded: int, *, shrink: bool) -> None:
         while COUNT.steps < steps:
             lives = max((steps - COUNT.steps) // LENGTH, 1)
             chosen = settings(
-                max_examples=min(lives, 200),
+                max_examples=min(lives, AT_ONCE),
                 stateful_step_count=LENGTH,
                 deadline=None,
                 database=None,
@@ -562,6 +564,7 @@ def live(steps: int, seeded: int, *, shrink: bool) -> None:
             )
             run_state_machine_as_test(seed(seeded)(Life), settings=chosen)
             seeded += 1
+            print(f"{COUNT.steps}/{steps} steps, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
 
 
 def main() -> int:
