@@ -32,7 +32,8 @@ test: check oldest .venv/.claude  ## set up, run all checks and tests (as root a
 	@[ "$$(id -u)" != 0 ] || { share/need chromium npm && tests/browser/fetch build/browser; }
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(NEWEST) tests/faults/test_adversity.py tests/claude tests/system
 	@share/need $(DISKS)
-	$(PY) -m pytest -q -s tests/faults --ignore tests/faults/test_adversity.py
+	$(PY) -m pytest -q -s tests/faults/test_kills.py
+	$(PY) -m pytest -q -rP -n $(WORKERS) tests/faults --ignore tests/faults/test_kills.py --ignore tests/faults/test_adversity.py
 
 SHIPPED = lib bin share etc systemd README.md SECURITY.md Makefile setup.cfg .ci
 check: .venv/.test  ## ruff, mypy, bandit, detect-secrets, import directions, tests that need nothing
