@@ -201,7 +201,7 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def end(pid: int, number: signal.Signals, patience: float = 20) -> None:
+def end(pid: int, number: signal.Signals, patience: float = 60) -> None:
     """Signal a process and wait for its end.  Raises HostError if it does not end."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -227,15 +227,15 @@ def clear(folder: Path) -> None:
 
 def sweep() -> None:
     """End and remove hosts whose test run is over, and what a killed one left."""
-    for folder in BASE.iterdir() if BASE.exists() else []:
-        owner = folder / "owner"
-        if not owner.exists() and time.time() - folder.stat().st_mtime < 60:
-            continue  # it is being made right now
-        supervisor = alive(folder / "supervisor")
-        kept = owner.exists() and not owner.read_text()
-        if not alive(owner) and not (kept and supervisor):
-            # A process of it may still be dying in the kernel: whoever comes next tries again.
-            with contextlib.suppress(OSError, HostError):
+    for folder in BASE.glob("*"):
+        # Its own test run may just be removing it; or a process of it is still dying: whoever comes next tries again.
+        with contextlib.suppress(OSError, HostError):
+            owner = folder / "owner"
+            if not owner.exists() and time.time() - folder.stat().st_mtime < 60:
+                continue  # it is being made right now
+            supervisor = alive(folder / "supervisor")
+            kept = owner.exists() and not owner.read_text()
+            if not alive(owner) and not (kept and supervisor):
                 Host(folder.name).down()
 
 
