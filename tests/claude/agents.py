@@ -25,7 +25,7 @@ from support import TOP, WEB, Site, a_ticket
 
 BINARY = TOP / ".venv" / "claude" / "2.1.330" / "claude"
 QUICK = {"complete_grace": "500ms", "retry_after": "1s", "start_within": "20s", "limit": 40, "per_project": 40}
-PATIENCE = 120.0
+PATIENCE = 60.0
 OPS = "1c9f0f4e-3a55-4b43-9a2c-0a5e8f6f0002"
 
 

@@ -194,7 +194,7 @@ def test_a_fetch_that_is_interrupted_leaves_nothing_half_done(tmp_path):
     assert started.stderr.readline() == "begun\n"
 
     os.killpg(started.pid, signal.SIGINT)
-    started.communicate(timeout=60)
+    started.communicate(timeout=10)
 
     assert started.returncode == 130
     assert list(tmp_path.rglob("fetch.*")) == []

@@ -201,7 +201,7 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def end(pid: int, number: signal.Signals, patience: float = 60) -> None:
+def end(pid: int, number: signal.Signals, patience: float = 20) -> None:
     """Signal a process and wait for its end.  Raises HostError if it does not end."""
     try:
         descriptor = os.pidfd_open(pid)

@@ -100,7 +100,7 @@ def test_an_accepted_summary_is_posted_once_as_soon_as_it_is_accepted(pco):
     pco.place(key, "failed")
 
     pco.run("pco-queue", "post", key, "--yes", "--summary", "Done by hand.")
-    pco.wait("the post", lambda: pco.states().get(key) == "posted", patience=20)
+    pco.wait("the post", lambda: pco.states().get(key) == "posted", patience=8)
 
     comments = pco.maria(f"[row['comment_html'] for row in maria.comments({key!r})]")
     assert comments.count("Done by hand.") == 1

@@ -118,7 +118,7 @@ def test_all_folders_of_a_ticket_go_when_a_member_drops_it(pco):
     before = kept(pco, session)
 
     pco.run("pco-queue", "drop", "--yes", session.key)
-    pco.wait("the cleaning", lambda: not kept(pco, session), patience=20)
+    pco.wait("the cleaning", lambda: not kept(pco, session), patience=10)
 
     assert len(before) == 4
     assert not pco.host.exec("ls", "/var/spool/pco/control/clean").stdout

@@ -231,7 +231,7 @@ def test_a_session_that_was_killed_is_judged_as_soon_as_it_was_taken_in_however_
     (session,) = begin(pco)
 
     session.does("import os; os.kill(-1, 9)")
-    pco.wait("the judgement", lambda: state(pco, session) == "approved", patience=40)  # not the rescan's 60
+    pco.wait("the judgement", lambda: state(pco, session) == "approved", patience=20)  # not the rescan's 60
     pco.host.exec("rm", drop_in)
     pco.host.systemctl("daemon-reload")
 

@@ -445,9 +445,9 @@ def test_a_pause_and_its_end_show_in_the_status_of_the_watcher_at_once(pco):
         return pco.host.show("pco-watch", "StatusText")["StatusText"]
 
     pco.run("pco-queue", "pause", "--note", "deployment\nMAINPID=1")
-    pco.wait("the pause", lambda: status().startswith("paused by alice: deployment MAINPID=1"), patience=20)
+    pco.wait("the pause", lambda: status().startswith("paused by alice: deployment MAINPID=1"), patience=10)
     pco.run("pco-queue", "resume")
-    pco.wait("its end", lambda: "paused" not in status(), patience=20)
+    pco.wait("its end", lambda: "paused" not in status(), patience=10)
 
     assert [e["PCO_USER"] for e in pco.host.journal(f"MESSAGE_ID={messages.message_id('paused')}")] == ["alice"]
 

@@ -111,7 +111,7 @@ def test_a_session_that_is_denied_its_credential_is_noticed_at_once_and_says_why
 
     with drop_in(pco, "[Service]\nLoadCredential=more:/nowhere\n"):
         approve(pco, [session])
-        pco.wait("a verdict", lambda: outcomes(pco, session)[:1] == ["never-started"], patience=40)
+        pco.wait("a verdict", lambda: outcomes(pco, session)[:1] == ["never-started"], patience=20)
 
     assert "not born in time (its unit: exit-code)" in said(pco, session)
     pco.wait("another attempt", lambda: state(pco, session) == "active" and session.main != 0)
