@@ -19,6 +19,9 @@ from faults import calls, disks, mounts
 from faults.calls import KILL, Call
 from faults.engine import Point, Seen, Stage
 from faults.running import LIMIT, Ended, Started, Tracer
+from pco.ground import boot
+
+BEFORE = b"00000000-0000-4000-8000-000000000000"  # the boot that the power cut has ended
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class Disk:
         with self._copied() as work:
             disks.put(work, records)
             with self._there(work):
+                _boot(self.stage.world.home)
                 yield
 
     def remember(self) -> None:
@@ -182,6 +186,18 @@ class Disk:
                 yield
             finally:
                 self.stage.world.hush()
+
+
+def _boot(home: Path) -> None:
+    """Have the machine started again: what is only believed within one boot was written in another one.
+
+    Not what sessions say of theirs: those of a scene go on, whatever the disk does.
+    """
+    for path in (home / "spool/index/counts.json", *home.glob("www/.built/*.json")):
+        if path.exists():
+            facts = path.stat()
+            path.write_bytes(path.read_bytes().replace(boot.boot_id().encode(), BEFORE))
+            os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pco.ground import durable
+from pco.ground import boot, durable
 from pco.ground.record import to_bytes
 from pco.ground.ticket import Entry, Note, State, Ticket
 from pco.spool import Spool
@@ -153,6 +153,35 @@ def test_torn_counts_are_made_good_without_reading_what_the_months_know(finished
     assert told["WEB-2"] == new.title and "WEB-3" in told
     assert told["WEB-1"] != untold.title, "it was read, though nothing has changed since its line was flushed"
     assert (finished.count(State.REJECTED), finished.index.true(State.REJECTED)) == (3, True)
+
+
+def test_after_a_boot_a_count_is_not_believed_until_its_folder_was_looked_at(finished, monkeypatch):
+    folder, before = finished.root / State.REJECTED, (finished.root / State.REJECTED).stat()
+    known = {path: path.read_bytes() for path in finished.index.folder.iterdir()}
+    put(finished, a_ticket("WEB-2"), State.PENDING)
+    finished.update("WEB-2", lambda t: (t, State.REJECTED))
+    for path, data in known.items():
+        path.write_bytes(data)
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))  # as btrfs leaves it after a power cut
+
+    assert finished.count(State.REJECTED) == 1  # within one boot nothing does that
+    monkeypatch.setattr(boot, "boot_id", lambda: "another")
+
+    assert finished.count(State.REJECTED) == 2
+    assert finished.mend_index()
+    listed = {one.key for name in finished.index.months() for one in finished.index.month(name)}
+    assert listed == {"WEB-1", "WEB-2"}
+    assert not finished.mend_index()
+
+
+def test_a_state_that_was_looked_at_after_a_boot_does_not_speak_for_the_other(finished, monkeypatch):
+    monkeypatch.setattr(boot, "boot_id", lambda: "another")
+
+    put(finished, a_ticket("WEB-2"), State.PENDING)
+    finished.update("WEB-2", lambda t: (t, State.REJECTED))
+
+    assert finished.index.true(State.REJECTED)
+    assert not finished.index.true(State.POSTED)
 
 
 def test_a_month_that_was_written_while_the_clock_was_ahead_hides_nothing(finished):

@@ -1,14 +1,16 @@
 """What is known of finished tickets without reading them: counts, and a list for each month.
 
-    index/counts.json       {"posted": [N, MTIME_NS], "rejected": [N, MTIME_NS]}: true while the folder has that mtime
+    index/counts.json       {"posted": [N, MTIME_NS, BOOT], "rejected": ...}: true while the folder has that mtime, as
+                            long as the machine is up
     index/YYYY-MM.jsonl     a line for each ticket that finished in that month (UTC): {"key", "state", "at", "title",
                             "project", "round", "usd", "rev"}, and again when its record was rewritten;
                             {"key", "left": true} when it was reopened or dropped; the last line counts
 
 Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it: first the months, then the counts.  So a
 count that does not fit its folder's mtime says that somebody died in between, or changed the folder by hand: then the
-months are compared with the folder, and it is counted anew.  Where there are none, all is made from the records.
-Months are flushed, counts are not: of those a power cut may leave nothing.
+months are compared with the folder, and it is counted anew.  So too after a boot: btrfs, as it puts right what a power
+cut left, brings files back into a folder without touching its mtime.  Where there are none, all is made from the
+records.  Months are flushed, counts are not: of those a power cut may leave nothing.
 """
 
 import json
@@ -21,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pco.ground import durable, times
+from pco.ground import boot, durable, times
 from pco.ground.errors import PcoError, SystemFault
 from pco.ground.frozen import dataclass
 from pco.ground.record import from_bytes
@@ -55,12 +57,12 @@ class Index:
     def count(self, state: State) -> int:
         """How many tickets are in a finished state; read from the index if that is true, else counted."""
         known = self._counts().get(state.value)
-        return known[0] if known and known[1] == self._mtime(state) else self._listed(state)
+        return known[0] if known and known[1:] == self._seal(state) else self._listed(state)
 
     def true(self, *states: State) -> bool:
         """Whether it says of these states, if they are finished ones, what was there after pco's last change."""
         counts = self._counts()
-        return all(counts.get(state.value, [0, 0])[1] == self._mtime(state) for state in states if state in FINISHED)
+        return all(counts.get(state.value, (0,))[1:] == self._seal(state) for state in states if state in FINISHED)
 
     def check(self, *states: State) -> None:
         """Before a change, under the lock: mend what a crash, or somebody by hand, made of a finished state."""
@@ -114,7 +116,7 @@ class Index:
     def recount(self, state: State) -> None:
         """Count a finished state anew, under the lock."""
         if state in FINISHED:
-            self._write({**self._counts(), state.value: [self._listed(state), self._mtime(state)]})
+            self._write({**self._counts(), state.value: (self._listed(state), *self._seal(state))})
 
     def months(self) -> list[str]:
         """The months with finished tickets, newest first.  Raises SystemFault."""
@@ -166,7 +168,7 @@ class Index:
                 durable.replace(self.folder / f"{month}.jsonl", "".join(f"{text}\n" for text in texts).encode())
         except OSError:
             return  # without counts it is made anew the next time
-        self._write({state.value: [self._listed(state), self._mtime(state)] for state in FINISHED})
+        self._write({state.value: (self._listed(state), *self._seal(state)) for state in FINISHED})
 
     def _is_in(self, one: Finished, state: State) -> bool:
         return one.state == state and (self.root / state / f"{one.key}.json").exists()
@@ -224,18 +226,19 @@ class Index:
         """Count on: we hold the lock, and `check` saw to it that the count was true before the change just made."""
         counts = self._counts()
         known = counts.get(state.value)
-        counts[state.value] = [known[0] + step if known else self._listed(state), self._mtime(state)]
+        counts[state.value] = (known[0] + step if known else self._listed(state), *self._seal(state))
         self._write(counts)
 
-    def _counts(self) -> dict[str, list[int]]:
+    def _counts(self) -> dict[str, tuple[int, int, str]]:
         try:
             value = json.loads((self.folder / "counts.json").read_bytes())
-            return {s.value: [int(value[s][0]), int(value[s][1])] for s in FINISHED if s in value}
+            return {s.value: (int(value[s][0]), int(value[s][1]), str(value[s][2])) for s in FINISHED if s in value}
         except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
             return {}
 
-    def _mtime(self, state: State) -> int:
-        return os.stat(self.root / state).st_mtime_ns
+    def _seal(self, state: State) -> tuple[int, str]:
+        """What a count of this state is true with: the folder as it is, and this boot of the machine."""
+        return os.stat(self.root / state).st_mtime_ns, boot.boot_id()
 
     def _listed(self, state: State) -> int:
         return sum(1 for name in os.listdir(self.root / state) if name.endswith(".json"))
@@ -259,7 +262,7 @@ class Index:
             return False
         return True
 
-    def _write(self, counts: dict[str, list[int]]) -> None:
+    def _write(self, counts: dict[str, tuple[int, int, str]]) -> None:
         self._replace("counts.json", json.dumps(counts))
 
     def _replace(self, name: str, content: str) -> None:
