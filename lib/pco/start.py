@@ -3,6 +3,7 @@
 Only the standard library is imported here, and little of it: every keystroke of a person waits for this.
 """
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -21,9 +22,13 @@ PACKAGES = {
 def main(module: str) -> None:
     """Run `main` of pco.commands.MODULE.  A missing package ends with one line that names it, exit 69."""
     _enter_venv()
+    gc.disable()  # what is imported stays: looking through it for garbage would cost a tenth of the start
     try:
         command = import_module("pco.command")
-        command.run(import_module(f"pco.commands.{module}").main)
+        program = import_module(f"pco.commands.{module}").main
+        gc.freeze()
+        gc.enable()
+        command.run(program)
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         if name not in PACKAGES:

@@ -25,6 +25,7 @@ else:
 
 def _frozen(shape: type) -> type:
     own = {name for name, value in shape.__dict__.items() if value is not None}  # before `dataclass` adds to it
+    shape.__doc__ = shape.__doc__ or shape.__name__  # else it would make one of the signature, which takes as long
     dataclasses.dataclass(init=False, repr=False, eq=False)(shape)
     fields = dataclasses.fields(shape)
     if any(not f.init or f.kw_only for f in fields) or hasattr(shape, "__post_init__"):

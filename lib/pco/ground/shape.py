@@ -99,10 +99,9 @@ def _reader(kind: Any) -> Reader:
 
 
 def _record_reader(shape: type) -> Reader:
-    hints = typing.get_type_hints(shape)
     every = dataclasses.fields(shape)
     written = [f for f in every if not f.metadata.get("state")]
-    known = {f.name.rstrip("_"): (f.name, *_field_reader(f, hints[f.name])) for f in written}
+    known = {f.name.rstrip("_"): (f.name, *_field_reader(f)) for f in written}
     defaults = {f.name: f.default for f in every if f.default is not dataclasses.MISSING}
     factories = {f.name: f.default_factory for f in every if f.default_factory is not dataclasses.MISSING}
     required = frozenset(f.name.rstrip("_") for f in written if f.name not in defaults and f.name not in factories)
@@ -131,9 +130,9 @@ def _record_reader(shape: type) -> Reader:
     return read
 
 
-def _field_reader(field: Any, kind: Any) -> tuple[Any, Reader]:
+def _field_reader(field: Any) -> tuple[Any, Reader]:
     """The type whose values are taken as they are (None: no type), and the reader of all others."""
-    own = field.metadata.get("read")
+    kind, own = field.type, field.metadata.get("read")
     if own is None:
         return (kind if kind in (str, int, bool) else None), _reader(kind)
 

@@ -1,18 +1,19 @@
 """A program run to its end: never through a shell, with a deadline, with a cap on what it may say."""
 
 import os
-import selectors
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pco.ground.errors import SystemFault, TryLater, Unavailable
 from pco.ground.frozen import dataclass
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _MOST_ERROR = 1 << 16
 
@@ -36,7 +37,7 @@ def run(
     environment: Mapping[str, str],
     timeout: timedelta,
     most: int = 16 << 20,
-    stdin: int = subprocess.DEVNULL,
+    stdin: int | None = None,
     cwd: Path | None = None,
     umask: int = -1,
     inherited: tuple[int, ...] = (),
@@ -45,13 +46,15 @@ def run(
 
     Raises Unavailable if it is not installed, TooSlow once `timeout` has passed; then its process group is ended.
     """
+    from subprocess import DEVNULL, PIPE, Popen  # here: who runs no program need not wait for it
+
     try:
         # A session of its own: what it starts is ended with it, and Ctrl-C reaches us first.
-        child = subprocess.Popen(
+        child = Popen(
             argv,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=DEVNULL if stdin is None else stdin,
+            stdout=PIPE,
+            stderr=PIPE,
             env=dict(environment),
             cwd=cwd,
             start_new_session=True,
@@ -72,13 +75,16 @@ def run(
         _end(child)
 
 
-def _attended(child: "subprocess.Popen[bytes]", deadline: float, most: int) -> Result:
+def _attended(child: "Popen[bytes]", deadline: float, most: int) -> Result:
     """Read both pipes to their end, or `out` up to `most`.  Raises TimeoutError."""
+    from selectors import EVENT_READ, DefaultSelector
+    from subprocess import TimeoutExpired
+
     assert child.stdout and child.stderr
     got: dict[IO[bytes], bytearray] = {child.stdout: bytearray(), child.stderr: bytearray()}
-    with selectors.DefaultSelector() as waiting:
+    with DefaultSelector() as waiting:
         for pipe in got:
-            waiting.register(pipe, selectors.EVENT_READ)
+            waiting.register(pipe, EVENT_READ)
         while waiting.get_map():
             for key, _ in waiting.select(_left(deadline)):
                 pipe = child.stdout if key.fileobj is child.stdout else child.stderr
@@ -88,7 +94,7 @@ def _attended(child: "subprocess.Popen[bytes]", deadline: float, most: int) -> R
                 got[pipe] += part if pipe is child.stdout else part[: max(_MOST_ERROR - len(got[pipe]), 0)]
             if len(got[child.stdout]) > most:
                 return Result(0, bytes(got[child.stdout][:most]), "", cut=True)
-    with suppress(subprocess.TimeoutExpired):
+    with suppress(TimeoutExpired):
         code = child.wait(_left(deadline))
         return Result(code, bytes(got[child.stdout]), got[child.stderr].decode("utf-8", "replace"))
     raise TimeoutError
@@ -101,7 +107,7 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
+def _end(child: "Popen[bytes]") -> None:
     """Nothing of it stays: its group is killed if it still runs, its pipes are closed."""
     if child.poll() is None:
         with suppress(ProcessLookupError, PermissionError):

@@ -10,7 +10,6 @@ After a power cut a page may be empty: whoever writes must doubt its memory once
 
 import json
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ class Site:
             except OSError as error:
                 raise SystemFault(f"{self.root / name}: {error.strerror}") from error
         if (unfinished := self.root / ".built" / "ticket").exists():
-            shutil.rmtree(unfinished, ignore_errors=True)  # of a run that did not come to its end
+            _remove_all(unfinished)  # of a run that did not come to its end
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file unless it is there with just this content.  Raises SystemFault."""
@@ -145,7 +144,7 @@ class Site:
         except OSError as error:
             raise SystemFault(f"{old}: {error.strerror}") from error
         self.removed += len(before - set(os.listdir(old)))
-        shutil.rmtree(fresh, ignore_errors=True)
+        _remove_all(fresh)
 
     def _put_fresh(self, name: str, data: bytes) -> None:
         path = os.path.join(self._fresh, name)
@@ -164,6 +163,13 @@ class Site:
         """Remember nothing any more."""
         for path in (self.root / ".built").glob("*.json"):
             path.unlink()
+
+
+def _remove_all(folder: Path | str) -> None:
+    """Remove a folder with all that is in it, as far as that can be done."""
+    from shutil import rmtree
+
+    rmtree(folder, ignore_errors=True)
 
 
 def _merge(fresh: str, old: str) -> None:
