@@ -45,7 +45,7 @@ def _many(folder: Path) -> Iterator[Figure]:
         site = a_site(home / "pco")
         fill_all(site, MANY)
         full, run, spool = program(site, "pco-dashboard", "--full"), program(site, "pco-dashboard"), site.spool()
-        floor, value = in_turns(1, IMPORT_CLICK, full)
+        floor, value = in_turns(3, IMPORT_CLICK, full)
         (key, *_) = spool.keys(State.PENDING)
 
         def changed() -> None:

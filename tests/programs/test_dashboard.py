@@ -835,8 +835,11 @@ def test_a_long_lane_is_written_again_only_if_a_ticket_of_it_has_changed(site, s
 
 
 def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(site, spool):
-    many_posted(spool, 1, 1100)
+    many_posted(spool, 1, 1000)
+    for n in range(1001, 1101):
+        put(spool, a_ticket(f"WEB-{n}"), State.PENDING)
     spool.path("WEB-500", State.POSTED).write_text("{")
+    spool.path("WEB-1050", State.PENDING).write_text("{")
     (www(site) / ".built" / "ticket").mkdir(parents=True)
     (www(site) / ".built" / "ticket" / "WEB-1.html").write_text("half a p")
 
@@ -845,11 +848,37 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
     assert os.stat(www(site) / "ticket").st_mode & 0o777 == 0o755
     assert len(list((www(site) / "ticket").iterdir())) == 1100
     assert "Title of WEB-1100" in page(site, "ticket/WEB-1100.html")
-    assert "cannot be read" in page(site, "ticket/WEB-500.html")
+    assert "to approve since" in page(site, "ticket/WEB-1100.html")
+    assert all("cannot be read" in page(site, f"ticket/WEB-{n}.html") for n in (500, 1050))
     assert dead_links(site) == []
     assert int(told.stderr.split()[-5].replace(",", "")) > 1100, "what others have written is counted"
     assert [path.name for path in (www(site) / ".built").iterdir() if path.suffix != ".json"] == []
     assert written(site) <= FEEDS | {"index.html"}
+
+
+# One of the processes is killed as it is about to write a page of its share.
+DIES = """
+import os, sys
+ours = os.getpid()
+def die(event, args):
+    if event == "open" and os.getpid() != ours and str(args[0]).endswith("/.built/ticket/WEB-333.html"):
+        open({flag!r}, "w").close()
+        os.kill(os.getpid(), 9)
+if "pco-dashboard" in sys.argv[0]:
+    sys.addaudithook(die)
+"""
+
+
+def test_what_a_process_that_is_killed_has_not_made_is_made_all_the_same(site, spool, tmp_path):
+    many_posted(spool, 1, 700)
+    flag = tmp_path / "flag"
+    (tmp_path / "sitecustomize.py").write_text(DIES.format(flag=str(flag)))
+
+    site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path)})
+
+    assert flag.exists() or len(os.sched_getaffinity(0)) < 2, "nobody was killed"
+    assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(1, 701)}
+    assert dead_links(site) == []
 
 
 def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
@@ -879,52 +908,51 @@ if "pco-dashboard" in sys.argv[0]:
 
 
 def test_the_page_of_a_ticket_that_is_purged_while_all_is_made_anew_does_not_come_back(site, spool, tmp_path):
-    many_posted(spool, 1, 300)
+    many_posted(spool, 1, 700)
     (tmp_path / "sitecustomize.py").write_text(PURGED.format(purge=str(TOP / "bin" / "pco-purge")))
 
     site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path), "PURGES": "1"})
 
     assert spool.find("WEB-1") is None, "it was purged between its page and the exchange"
-    assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(2, 301)}
+    assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(2, 701)}
 
 
-# The other process waits until the ticket, whose page we are about to write, has finished; we wait for its page of it.
+# Whoever is about to write its page, as what it was, waits until somebody has moved the ticket.
 OVERTAKEN = """
-import os, subprocess, sys, time
-ours, begun = os.getpid(), []
-def wait(path):
-    until = time.monotonic() + 60
-    while not os.path.exists(path) and time.monotonic() < until:
-        time.sleep(0.01)
+import os, subprocess, sys
 def overtake(event, args):
-    if event != "open" or not isinstance(args[0], (str, os.PathLike)):
+    if event != "open" or not str(args[0]).endswith("/.built/ticket/WEB-1.html") or os.path.exists({flag!r}):
         return
-    path = os.fspath(args[0])
-    if os.getpid() != ours:
-        if "/spool/index/" in path and path.endswith(".jsonl"):
-            wait({flag!r})
-    elif path.endswith("/.built/ticket/WEB-1.html") and not begun:
-        begun.append(path)
-        subprocess.run([sys.executable, {queue!r}, "reject", "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
-        open({flag!r}, "w").close()
-        wait(path)
+    open({flag!r}, "w").close()
+    subprocess.run([sys.executable, {queue!r}, {verb!r}, "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
 if "pco-dashboard" in sys.argv[0]:
     sys.addaudithook(overtake)
 """
 
 
-def test_a_ticket_that_finishes_while_all_is_made_anew_has_the_page_of_a_finished_one(site, spool, tmp_path):
-    many_posted(spool, 2, 301)
+@pytest.mark.parametrize(
+    ("before", "verb", "after", "says"),
+    [
+        (State.PENDING, "reject", State.REJECTED, "rejected by"),
+        (State.REJECTED, "reopen", State.PENDING, "to approve since"),
+    ],
+)
+def test_a_ticket_that_is_moved_while_all_is_made_anew_has_the_page_of_what_it_became(
+    site, spool, tmp_path, before, verb, after, says
+):
     put(spool, a_ticket("WEB-1"), State.PENDING)
+    if before is not State.PENDING:
+        spool.update("WEB-1", lambda t: (t, before))
+    many_posted(spool, 2, 701)
     flag = tmp_path / "flag"
-    code = OVERTAKEN.format(flag=str(flag), queue=str(TOP / "bin" / "pco-queue"))
+    code = OVERTAKEN.format(flag=str(flag), queue=str(TOP / "bin" / "pco-queue"), verb=verb)
     (tmp_path / "sitecustomize.py").write_text(code)
 
     site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path)})
 
-    assert flag.exists() and spool.find("WEB-1") is State.REJECTED
+    assert flag.exists() and spool.find("WEB-1") is after
     shown = page(site, "ticket/WEB-1.html")
-    assert "rejected by" in shown and "to approve since" not in shown
+    assert says in shown and ("to approve since" in shown) is (after is State.PENDING)
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])

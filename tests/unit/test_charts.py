@@ -9,7 +9,7 @@ import pytest
 
 from pagewalk import walk
 from pco.ground.ticket import Attempt, Blocked, Round, State, Trigger
-from pco.pages import board
+from pco.pages import board, lanes
 from pco.pages.charts import MOST_RAN
 from pco.pages.clock import Clock
 from pco.pages.snapshot import Card, Ran, Snapshot, Trends, ran
@@ -26,7 +26,7 @@ GATES = (Gate("approval", 9, 3000, 9000), Gate("launch"), Gate("acceptance", 3, 
 def drawn(*cards: Card, **more: Any) -> str:
     """The board with these pictures, read strictly."""
     shown = Snapshot(Clock(T0), "1", Health("ok"), {}, cards, trends=Trends(**more), daily=50.0)
-    page = board.index(shown)
+    page = board.index(shown, lanes.lanes(shown))
     walk(page)
     return page.decode()
 

@@ -137,7 +137,7 @@ def board_of(words: str) -> Page:
         heads=(Head(WEB, name=words, key=words, polled_at=T0, error=words),),
         paused=Note(T0, words, words),
     )
-    return walk(board.index(shown))
+    return walk(index(shown))
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
@@ -187,6 +187,11 @@ def test_only_an_address_of_the_web_becomes_a_link_to_plane():
 # The board.
 
 
+def index(shown: Snapshot) -> bytes:
+    """The board."""
+    return board.index(shown, lanes.lanes(shown))
+
+
 def waiting(key: str, state: State = State.PENDING, **more: Any) -> Card:
     """A card that came into its state an hour ago."""
     return Card(**{"key": key, "state": state, "title": f"Title of {key}", "since": T0 - HOUR, **more})
@@ -196,7 +201,7 @@ def test_the_board_puts_first_what_waits_for_a_person():
     cards = [waiting(f"WEB-{n}", state) for n, state in enumerate(State, 1) if state not in ("posted", "rejected")]
     blocked = waiting("WEB-20", State.ACTIVE, blocked="Bash", blocked_since=T0)
 
-    text = walk(board.index(snapshot(*cards, blocked))).text
+    text = walk(index(snapshot(*cards, blocked))).text
 
     order = ["WEB-20", "WEB-1", "WEB-4", "WEB-7", "WEB-9", "WEB-2", "WEB-3", "WEB-5"]
     places = [text.index(f"{key} Title") for key in order]
@@ -205,14 +210,14 @@ def test_the_board_puts_first_what_waits_for_a_person():
 
 
 def test_the_board_says_so_when_nothing_waits():
-    page = walk(board.index(snapshot(waiting("WEB-1", State.ACTIVE))))
+    page = walk(index(snapshot(waiting("WEB-1", State.ACTIVE))))
 
     assert "Nothing waits for a person." in page.text
     assert page.title == "pco"
 
 
 def test_an_empty_board_is_a_calm_page():
-    page = walk(board.index(snapshot()))
+    page = walk(index(snapshot()))
 
     assert "Well" in page.text and "Nothing waits for a person." in page.text
     assert page.refresh
@@ -221,7 +226,7 @@ def test_an_empty_board_is_a_calm_page():
 def test_the_board_counts_all_states():
     counts = {state: n for n, state in enumerate(State, 1)}
 
-    text = walk(board.index(snapshot(counts={**counts, State.POSTED: 12345}))).text
+    text = walk(index(snapshot(counts={**counts, State.POSTED: 12345}))).text
 
     assert "1to approve" in text and "3running" in text and "12,345posted" in text and "9corrupt" in text
 
@@ -239,7 +244,7 @@ def test_urgent_tickets_come_first_and_then_the_oldest():
 
 def test_blocked_held_and_overdue_tickets_stand_out():
     page = walk(
-        board.index(
+        index(
             snapshot(
                 waiting("WEB-1", State.ACTIVE, blocked="Bash(git push)", blocked_since=T0 - HOUR),
                 waiting("WEB-2", State.FAILED, since=T0 - 99 * HOUR, held=True, held_by="ben", held_why="freeze"),
@@ -265,7 +270,7 @@ def test_a_card_tells_trigger_labels_attempts_age_and_cost():
         state=State.ACTIVE,
     )
 
-    text = walk(board.index(snapshot(card(ticket)))).text
+    text = walk(index(snapshot(card(ticket)))).text
 
     assert "WEB-1 Title of WEB-1 1h" in text
     assert "moved to Todo · medium priority · attempt 1 · $0.42 bug api" in text
@@ -275,7 +280,7 @@ def test_health_is_a_line_with_plain_reasons():
     polled = Head(WEB, key="WEB", polled_at=T0 - timedelta(minutes=3))
 
     text = walk(
-        board.index(snapshot(health=Health("degraded", ("the disk is full",), ("paused by anna",)), heads=(polled,)))
+        index(snapshot(health=Health("degraded", ("the disk is full",), ("paused by anna",)), heads=(polled,)))
     ).text
 
     assert "Needs attention" in text and "the disk is full" in text and "paused by anna" in text
@@ -285,8 +290,8 @@ def test_health_is_a_line_with_plain_reasons():
 def test_a_long_lane_leads_to_a_page_of_its_own():
     cards = [waiting(f"WEB-{n}") for n in range(1, 76)]
 
-    page = walk(board.index(snapshot(*cards)))
-    longer = lanes.long(snapshot(*cards))
+    page = walk(index(snapshot(*cards)))
+    longer = lanes.long(lanes.lanes(snapshot(*cards)))
 
     assert "lane-pending.html" in page.links and "and 45 more" in page.text
     assert sum(link.startswith("ticket/") for link in page.links) == lanes.MOST_CARDS
@@ -304,7 +309,7 @@ def test_the_board_stays_small_with_ten_thousand_tickets():
     cards = [waiting(f"WEB-{n}", states[n % len(states)], **much, **said) for n in range(10_000)]
     ran = tuple(Ran(f"WEB-{n}", T0 - n * timedelta(minutes=3), T0, "completed") for n in range(1000))
 
-    size = len(board.index(snapshot(*cards, trends=Trends(ran=ran))))
+    size = len(index(snapshot(*cards, trends=Trends(ran=ran))))
     assert size < 300_000, size
 
 
@@ -312,13 +317,13 @@ def test_a_failed_card_says_why():
     ticket = a_ticket("WEB-1", state=State.FAILED, history=(Entry(T0, "active", "failed", "pco-watch", 1, "3 of 3"),))
     ended = replace(ticket, rounds=(replace(ticket.round, attempts=(Attempt(1, T0, T0, "stalled"),)),))
 
-    assert "stalled: 3 of 3" in walk(board.index(snapshot(card(ended)))).text
+    assert "stalled: 3 of 3" in walk(index(snapshot(card(ended)))).text
 
 
 def test_the_page_of_a_long_lane_tells_what_the_cards_tell():
     more = {"priority": "high", "labels": ("bug",), "usd": 0.4, "held": True, "held_by": "ann", "held_why": "later"}
-    longer = lanes.long(snapshot(*(waiting(f"WEB-{n}", trigger="new ticket", **more) for n in range(1, 40))))
-
+    many = snapshot(*(waiting(f"WEB-{n}", trigger="new ticket", **more) for n in range(1, 40)))
+    longer = lanes.long(lanes.lanes(many))
     page = walk(lanes.lane_page(longer["lane-pending.html"], CLOCK, "1"))
 
     assert all(word in page.text for word in ("high", "bug", "$0.40", "held by ann: later", "new ticket"))
@@ -329,7 +334,7 @@ def test_times_are_in_the_configured_zone_and_it_is_named():
 
     berlin = Clock(T0, ZoneInfo("Europe/Berlin"), "Europe/Berlin")
 
-    text = walk(board.index(snapshot(clock=berlin, heads=(Head(WEB, polled_at=T0 - HOUR),)))).text
+    text = walk(index(snapshot(clock=berlin, heads=(Head(WEB, polled_at=T0 - HOUR),)))).text
 
     assert "Last poll 12:00 CET (1h ago)" in text  # 11:00 UTC
     assert "times in Europe/Berlin." in text
@@ -453,13 +458,13 @@ def test_an_approved_ticket_without_money_says_so_and_offers_to_release_it():
 
 
 def test_the_board_says_what_today_has_cost_once_it_has():
-    assert "$3.25 of $100.00 spent today" in walk(board.index(snapshot(spent=3.25, daily=100.0))).text
-    assert "spent today" not in walk(board.index(snapshot(daily=100.0))).text
+    assert "$3.25 of $100.00 spent today" in walk(index(snapshot(spent=3.25, daily=100.0))).text
+    assert "spent today" not in walk(index(snapshot(daily=100.0))).text
 
 
 def test_the_board_says_whom_to_turn_to_and_first_who_is_on_call():
     contacts = (("owner", "Ann <b>"), ("on call", "+49 30 1"), ("feedback", "https://f.example.org/new"))
-    page = walk(board.index(snapshot(contacts=contacts)))
+    page = walk(index(snapshot(contacts=contacts)))
 
     assert "On call: +49 30 1 · Owner: Ann <b> · Feedback: https://f.example.org/new" in page.text
     assert "https://f.example.org/new" in page.links
@@ -467,7 +472,7 @@ def test_the_board_says_whom_to_turn_to_and_first_who_is_on_call():
 
 @pytest.mark.parametrize("value", ["javascript:alert(1)", "https://a@evil.example.org", "ops@example.org", "//evil"])
 def test_a_contact_that_is_no_address_of_the_web_is_no_link(value):
-    page = walk(board.index(snapshot(contacts=(("feedback", value),))))
+    page = walk(index(snapshot(contacts=(("feedback", value),))))
 
     assert value in page.text
     assert value not in page.links

@@ -1,5 +1,7 @@
 """The comment that a summary would become now: the same for all who show it, and for who accepts it."""
 
+from functools import lru_cache
+
 from pco.ground import durable
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.ticket import Ticket
@@ -8,8 +10,9 @@ from pco.rules.form import MOST_BYTES, Form
 from pco.run import Pco, share
 
 
+@lru_cache(maxsize=1)
 def form(pco: Pco) -> Form:
-    """The form that the configuration names, else the installed one.  Raises BadConfig."""
+    """The form that the configuration names, else the installed one; read once in a run.  Raises BadConfig."""
     path = pco.config.post.template or share("comment.md")
     try:
         return Form(f"post.template: {path}", durable.read(path.resolve(), MOST_BYTES).decode("utf-8"))

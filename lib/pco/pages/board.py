@@ -16,9 +16,8 @@ from pco.pages.snapshot import Snapshot
 MOST_RECENT = 20
 
 
-def index(snapshot: Snapshot) -> bytes:
-    """index.html."""
-    shown = lanes.lanes(snapshot)
+def index(snapshot: Snapshot, shown: tuple[lanes.Lane, ...]) -> bytes:
+    """index.html, with the lanes that are `shown`."""
     waiting = sum(len(lane.cards) for lane in shown if lane.group == lanes.WAITS)
     title = f"({waiting}) pco" if waiting else "pco"
     tickets = [*lanes.groups(shown, snapshot), _finished(snapshot)]

@@ -68,6 +68,7 @@ def foot(clock: Clock, version: str) -> Element:
     return el("p", None, made)
 
 
+@cache
 def badge(state: State, name: str = "") -> Element:
     """The state as a word with its colour."""
     return el("span", {"class": f"badge {TONES.get(state, 'calm')}"}, name or NAMES[state])

@@ -33,6 +33,7 @@ ATTRIBUTES = frozenset([
 # fmt: on
 _EDGES = {tag: (f"<{tag}>", "" if tag in VOID else f"</{tag}>") for tag in TAGS}
 _HARMLESS = re.compile(r"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e\n\t]*")  # plain ASCII without & < >: shown as it is
+_QUIET = re.compile(r"[\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]*")  # that, on one line and without a quote
 _OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
 _BESIDE = re.compile(r"(\.\./)?([A-Za-z0-9_-]+/)*([A-Za-z0-9_-]+\.[a-z]{1,5})?(#[A-Za-z0-9_-]*)?")
 
@@ -61,11 +62,14 @@ def el(tag: str, attributes: Attributes | None = None, *children: Node) -> Eleme
     if edges is None:
         raise ValueError(f"<{tag}> is not known here")
     start, end = edges
-    parts = [_opening(tag, tuple(attributes.items())) if attributes else start]
-    if children:
-        if tag in VOID:
-            raise ValueError(f"<{tag}> holds nothing")
-        _render(children, parts)
+    if attributes:
+        start = _opening(tag, tuple(attributes.items()))
+    if not children:
+        return Element(start + end)
+    if not end:
+        raise ValueError(f"<{tag}> holds nothing")
+    parts = [start]
+    _render(children, parts)
     parts.append(end)
     return Element("".join(parts))
 
@@ -105,11 +109,13 @@ def web(value: str) -> str | None:
 
 def _render(children: Iterable[Node], parts: list[str]) -> None:
     for child in children:
+        if child is None:
+            continue
         if isinstance(child, Element):
             parts.append(child.markup)
         elif isinstance(child, str):
             parts.append(_short(child) if len(child) < 80 else _text(child))
-        elif child is not None:
+        else:
             _render(child, parts)
 
 
@@ -132,7 +138,9 @@ def _opening(tag: str, attributes: tuple[tuple[str, str | None], ...]) -> str:
             value = address(value)
         if value is not None:
             shown = text.line(secrets.masked(value))
-            parts.append(f' {name}="{_escaped(shown).replace(chr(34), "&quot;")}"')
+            if not _QUIET.fullmatch(shown):
+                shown = _escaped(shown).replace('"', "&quot;")
+            parts.append(f' {name}="{shown}"')
     return f"{''.join(parts)}>"
 
 

@@ -66,9 +66,9 @@ def groups(shown: tuple[Lane, ...], snapshot: Snapshot) -> Iterator[Node]:
             yield el("section", {"class": "group"}, el("h2", None, group), made)
 
 
-def long(snapshot: Snapshot) -> dict[str, Lane]:
+def long(shown: tuple[Lane, ...]) -> dict[str, Lane]:
     """The lanes that are too long for the board, by the names of their pages."""
-    return {f"lane-{lane.id}.html": lane for lane in lanes(snapshot) if len(lane.cards) > MOST_CARDS}
+    return {f"lane-{lane.id}.html": lane for lane in shown if len(lane.cards) > MOST_CARDS}
 
 
 def lane_page(lane: Lane, clock: Clock, version: str) -> bytes:

@@ -105,15 +105,9 @@ def _anew(run: Run) -> dict[str, Any]:
     Afterwards nothing else is there.  What could not be made, or was moved meanwhile, is `finished.show`'s to make.
     """
     run.site.begin()
-    hands = crew.start(run)
-    try:
-        seen = opened.show(run, {})
-    finally:
-        made = crew.collect(run, hands)
-    if both := made & seen.keys():  # moved meanwhile: two processes may have written one page
-        seen = opened.show(run, {key: shown for key, shown in seen.items() if key not in both})
-        made -= both
-    run.made.update(made - seen.keys())
+    known, made = crew.work(run)
+    seen = opened.show(run, known)
+    run.made.update(made - seen.keys())  # what is open again meanwhile was made once more, as that
     run.site.finish(run.made | seen.keys(), set(run.pco.spool.keys(*State)))
     _take_away(run)
     return seen

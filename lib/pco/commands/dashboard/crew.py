@@ -1,22 +1,25 @@
-"""Where all pages are made anew, several processes make those of the finished tickets; their parent makes the others.
+"""Where all pages are made anew, several processes make those of the tickets; their parent makes what is left.
 
-Each takes every n-th, and tells at its end which it has made.  What it does not tell of is made by its parent as ever:
-a process that is killed, or meets a record that cannot be read, costs time and nothing else.
+Each takes every n-th ticket, and tells at its end which it has made.  What it does not tell of is made by its parent as
+ever: a process that is killed, or meets a record that cannot be read, costs time and nothing else.
 """
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pco.commands.dashboard.opened import show_record
+from pco.commands.dashboard import opened
+from pco.commands.dashboard.opened import Seen
 from pco.commands.dashboard.run import Run
 from pco.ground.errors import PcoError
 from pco.ground.frozen import dataclass
-from pco.ground.ticket import FINISHED, State
+from pco.ground.ticket import FINISHED, OPEN, State
 
 LEAST = 300  # tickets for one; fewer are made faster than a process is worth
 MOST = 8
+Place = tuple[str, State]
 
 
 @dataclass(frozen=True)
@@ -27,53 +30,76 @@ class Hand:
     pipe: int
 
 
-def start(run: Run) -> list[Hand]:
-    """Begin to make the pages of the finished tickets, in a new folder of the site; `collect` must follow."""
-    tickets = sum(run.pco.spool.count(state) for state in FINISHED)
-    count = min(len(os.sched_getaffinity(0)), MOST, tickets // LEAST)
-    return [_start(run, n, count) for n in range(count)]
+def work(run: Run) -> tuple[dict[str, Seen], set[str]]:
+    """Make the pages of all tickets that there are now, in the new folder of the site, if that is worth it.
 
-
-def collect(run: Run, hands: list[Hand]) -> set[str]:
-    """Wait until all have ended; returns the keys of the tickets whose pages they have made."""
+    Returns the open ones as `opened.show` remembers them, and the keys of the finished ones.
+    """
+    hands = _start(run)
+    known: dict[str, Seen] = {}
     made: set[str] = set()
     for hand in hands:
         told = _told(hand)
-        made.update(told.get("made", ()))
+        known.update(told.get("open", {}))
+        made.update(told.get("finished", ()))
         run.ran.update(told.get("ran", {}))
         run.site.written += told.get("written", 0)
-        for _ in told.get("made", ()):
+        for _ in (*told.get("open", ()), *told.get("finished", ())):
             run.step()
-    return made
+    return known, made
 
 
-def _start(run: Run, number: int, count: int) -> Hand:
-    """Have a process of its own make the pages of its share."""
+def _start(run: Run) -> list[Hand]:
+    """The processes; none where there are few tickets, or only one processor."""
+    spool, index = run.pco.spool, run.pco.spool.index
+    places: list[Place] = [*spool.places(*OPEN).items()]
+    tickets = len(places) + sum(spool.count(state) for state in FINISHED)
+    count = min(len(os.sched_getaffinity(0)), MOST, tickets // LEAST)
+    if count < 2:
+        return []
+    lines = [one for name in index.months() for one in index.month(name)]
+    places += [(one.key, State(one.state)) for one in lines if one.state in FINISHED]
+    hands = []
+    with suppress(BlockingIOError):  # no more processes are allowed here: those that there are do what they can
+        for n in range(count):
+            hands.append(_hand(run, places[n::count]))
+    return hands
+
+
+def _hand(run: Run, share: list[Place]) -> Hand:
+    """Have a process of its own make the pages of its share.  Raises BlockingIOError if there cannot be one."""
     out, into = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(out)
+        os.close(into)
+        raise
     if pid:
         os.close(into)
         return Hand(pid, out)
     try:
         os.close(out)
         run.site.written = 0
-        told = json.dumps(_work(replace(run, ran={}), number, count)).encode()
+        told = json.dumps(_made(replace(run, ran={}), share)).encode()
         with open(into, "wb") as file:
             file.write(told)
     finally:
         os._exit(0)  # whatever happened: this process is no pco-dashboard that could end, say or clean up anything
 
 
-def _work(run: Run, number: int, count: int) -> dict[str, Any]:
-    index, made = run.pco.spool.index, []
-    lines = [one for name in index.months() for one in index.month(name) if one.state in FINISHED]
-    for one in lines[number::count]:
-        try:
-            show_record(run, run.pco.spool.read(one.key, State(one.state)))
-        except (KeyError, PcoError):
-            continue  # the parent meets it again, and says so
-        made.append(one.key)
-    return {"made": made, "ran": {key: ran for key, ran in run.ran.items() if ran}, "written": run.site.written}
+def _made(run: Run, share: list[Place]) -> dict[str, Any]:
+    seen: dict[str, Seen] = {}
+    finished = []
+    for key, state in share:
+        with suppress(KeyError, PcoError):  # the parent meets it again, and says so
+            if state in FINISHED:
+                opened.show_record(run, run.pco.spool.read(key, state))
+                finished.append(key)
+            elif made := opened.make(run, key, state, leave=True):
+                seen[key] = made
+    ran = {key: those for key, those in run.ran.items() if those}
+    return {"open": seen, "finished": finished, "ran": ran, "written": run.site.written}
 
 
 def _told(hand: Hand) -> dict[str, Any]:

@@ -7,7 +7,7 @@ line said}, "pages": {NAME: digest of what is on it}}.
 """
 
 import hashlib
-import json
+from functools import cache
 from typing import Any
 
 from pco import __version__
@@ -28,19 +28,28 @@ Known = dict[str, Any]
 
 def show(run: Run, known: Known, seen: Known) -> Known:
     """Bring all that concerns finished tickets up to date; `seen` are the open ones.  Returns what to remember."""
-    names = run.pco.spool.index.months()
-    before: Known = known.get("months", {})
-    gone = _gone(run, names) if run.anew else set(known.get("gone", []))
-    made = {name: _month(run, name, before.get(name, {}), gone, seen) for name in names}
+    index, before = _Index(run), known.get("months", {})
+    gone = _gone(run, index) if run.anew else set(known.get("gone", []))
+    made = {name: _month(run, index, name, before.get(name, {}), gone, seen) for name in index.stamps}
     astray = _astray(run, made)
     if not run.anew and astray != known.get("astray", 0):
         # Somebody purged tickets, or put some back by hand: see once which ones are there.
-        gone = _gone(run, names)
-        made = {name: _month(run, name, {}, gone, seen) for name in names}
+        index = _Index(run)
+        gone = _gone(run, index)
+        made = {name: _month(run, index, name, {}, gone, seen) for name in index.stamps}
     recent = known.get("recent")
     if made != before or recent is None:
-        recent = [shape.dump(one) for one in _recent(run, names, gone)]
+        recent = [shape.dump(one) for one in _recent(index, gone)]
     return {"months": made, "recent": recent, "astray": astray, "gone": sorted(gone)}
+
+
+class _Index:
+    """The months of the index, newest first: their stamps of before they are read, and their lines, read once."""
+
+    def __init__(self, run: Run) -> None:
+        kept = run.pco.spool.index
+        self.stamps = {name: signature(kept.folder / f"{name}.jsonl") for name in kept.months()}
+        self.lines = cache(kept.month)
 
 
 def _astray(run: Run, made: Known) -> int:
@@ -49,10 +58,10 @@ def _astray(run: Run, made: Known) -> int:
     return lines - sum(run.pco.spool.count(state) for state in FINISHED)
 
 
-def _gone(run: Run, names: list[str]) -> set[str]:
+def _gone(run: Run, index: _Index) -> set[str]:
     """The lines whose ticket is in no finished state; this lists the folders, and reads all months."""
     there = set(run.pco.spool.keys(*FINISHED))
-    lines = (one for name in names for one in run.pco.spool.index.month(name))
+    lines = (one for name in index.stamps for one in index.lines(name))
     return {_line_name(one) for one in lines if one.key not in there}
 
 
@@ -60,11 +69,11 @@ def _line_name(one: Finished) -> str:
     return f"{one.key} {times.iso(one.at)}"
 
 
-def _recent(run: Run, names: list[str], gone: set[str]) -> list[Finished]:
+def _recent(index: _Index, gone: set[str]) -> list[Finished]:
     """The tickets that finished last."""
     recent: list[Finished] = []
-    for name in names:
-        recent += [one for one in run.pco.spool.index.month(name) if _listed(one, gone)]
+    for name in index.stamps:
+        recent += [one for one in index.lines(name) if _listed(one, gone)]
         if len(recent) >= MOST_RECENT:
             break
     return recent[:MOST_RECENT]
@@ -77,13 +86,12 @@ def _listed(one: Finished, gone: set[str]) -> bool:
 # One month.
 
 
-def _month(run: Run, name: str, before: Known, gone: set[str], seen: Known) -> Known:
+def _month(run: Run, index: _Index, name: str, before: Known, gone: set[str], seen: Known) -> Known:
     """Bring a month up to date: the pages of its tickets, then its own."""
-    index = run.pco.spool.index
-    stamp = signature(index.folder / f"{name}.jsonl")
+    stamp = index.stamps[name]
     if before.get("stamp") == stamp and not run.doubted:
         return before
-    lines = index.month(name)
+    lines = index.lines(name)
     memory = run.site.recall(name)
     done = tuple(one for one in lines if _listed(one, gone) and one.key not in seen and _page(run, one, memory))
     made = {one.key: _said(one) for one in done}
@@ -122,7 +130,7 @@ def _pages(run: Run, month: str, done: tuple[Finished, ...], known: Known) -> Kn
     names = months.names(month, len(done))
     digests: Known = {}
     for name, on_it in months.parts(month, done):
-        content = json.dumps([names, shape.dump(on_it)]).encode()
+        content = repr([names, [[*vars(one).values()] for one in on_it]]).encode()
         digests[name] = hashlib.sha256(content).hexdigest()
         if known.get(name) != digests[name] or run.doubted:
             run.site.put(name, months.month_page(month, name, len(done), on_it, run.clock, __version__))

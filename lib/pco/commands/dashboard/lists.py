@@ -79,15 +79,16 @@ def show(run: Run, known: Known, seen: Known, done: Known, ran: Known) -> Known:
         trends=drawn,
         next_poll=units.next_start("pco-poll.timer"),
     )
-    long = _lanes(run, snapshot, seen, known.get("lanes", {}))
-    _write(run, snapshot, [entry["row"] for entry in seen.values()], long)
+    on_board = lanes.lanes(snapshot)
+    long = _lanes(run, on_board, seen, known.get("lanes", {}))
+    _write(run, snapshot, on_board, [entry["row"] for entry in seen.values()], long)
     return {"digest": digest, "at": times.iso(run.clock.now), "lanes": long}
 
 
-def _lanes(run: Run, snapshot: Snapshot, seen: Known, known: Known) -> Known:
+def _lanes(run: Run, shown: tuple[lanes.Lane, ...], seen: Known, known: Known) -> Known:
     """Write the pages of long lanes on which something has changed; returns their digests by name."""
     digests = {}
-    for name, lane in lanes.long(snapshot).items():
+    for name, lane in lanes.long(shown).items():
         content = json.dumps([__version__, [seen[card.key]["card"] for card in lane.cards]]).encode()
         digests[name] = hashlib.sha256(content).hexdigest()
         if known.get(name) != digests[name] or run.doubted:
@@ -113,7 +114,7 @@ def _counts(run: Run, seen: Known) -> dict[State, int]:
     return counts
 
 
-def _write(run: Run, snapshot: Snapshot, rows: list[str], long: Known) -> None:
+def _write(run: Run, snapshot: Snapshot, shown: tuple[lanes.Lane, ...], rows: list[str], long: Known) -> None:
     """Write all other lists, then remove what nothing leads to any more."""
     site, health_json = run.site, feeds.health(snapshot)
     well = snapshot.health.status == "ok"
@@ -121,7 +122,7 @@ def _write(run: Run, snapshot: Snapshot, rows: list[str], long: Known) -> None:
         site.remove(WELL)  # first, as it comes last below: at no moment is pco called well that is not
     for name in ("style.css", "icon.svg", "pco.js"):
         site.put(name, durable.read(share(f"www/{name}"), 1 << 20))
-    site.put("index.html", board.index(snapshot))
+    site.put("index.html", board.index(snapshot, shown))
     site.put("board.json", feeds.board(snapshot, rows))
     site.put("metrics.txt", metrics.text_of(snapshot))
     site.put("health.json", health_json)

@@ -33,7 +33,7 @@ def show(run: Run, known: dict[str, Seen]) -> dict[str, Seen]:
         before = known.get(key)
         if before and before["stamp"] == _stamp(run, key, state, before["watch"]):
             seen[key] = before
-        elif made := _show(run, key, state):
+        elif made := make(run, key, state):
             seen[key] = made
             run.step()
     return seen
@@ -82,11 +82,14 @@ def show_unreadable(run: Run, shown: Card) -> None:
     run.site.put(home(shown.key), unreadable_page(Unreadable(shown, run.clock, __version__)))
 
 
-def _show(run: Run, key: str, state: State) -> Seen | None:
-    """Read a ticket and write its page; None if it has just been moved: who moved it wakes us again."""
+def make(run: Run, key: str, state: State, *, leave: bool = False) -> Seen | None:
+    """Read an open ticket and write its page; None if it has just been moved: who moved it wakes us again.
+
+    Returns what is to be remembered.  With `leave` what the disk does not give is left to who looks next: None, too.
+    """
     if state is State.CORRUPT:
         return _show_corrupt(run, key)
-    record = signature(run.pco.spool.path(key, state))  # before it is read: a later change shows in the next run
+    record = signature(run.pco.spool.file(key, state))  # before it is read: a later change shows in the next run
     try:
         ticket = run.pco.spool.read(key, state)
     except KeyError:
@@ -94,6 +97,8 @@ def _show(run: Run, key: str, state: State) -> Seen | None:
     except BadData as error:
         return _show_broken(run, Card(key, State.CORRUPT, reason=str(error), from_=state.value), f"{state} {record} ")
     except PcoError as error:
+        if leave:
+            return None
         run.pco.fail(error, key)
         return _show_broken(run, Card(key, state, reason=str(error)), "")
     watch, papers = show_record(run, ticket)
@@ -120,7 +125,7 @@ def _show_broken(run: Run, shown: Card, stamp: str) -> Seen:
 
 
 def _stamp(run: Run, key: str, state: State, watch: list[str]) -> str:
-    return f"{state} {signature(run.pco.spool.path(key, state))} {signature(*watch)}"
+    return f"{state} {signature(run.pco.spool.file(key, state))} {signature(*watch)}"
 
 
 # The papers of the last attempt.
