@@ -136,7 +136,7 @@ class Stage:
             from faults import cuts, images
 
             return (cuts if point.fault.startswith(CUT) else images).play(self, point)
-        for _ in range(3):
+        for _ in range(6):  # where looks follow from how long others took, a call comes sooner or later
             call = self.located(point.call)
             ended, trace = self._run(point.fault, call)
             if fired := self._fired(point.fault, call, ended, trace):

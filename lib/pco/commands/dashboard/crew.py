@@ -60,14 +60,14 @@ def _start(run: Run) -> list[Hand]:
     lines = [one for name in index.months() for one in index.month(name)]
     places += [(one.key, State(one.state)) for one in lines if one.state in FINISHED]
     hands = []
-    with suppress(BlockingIOError):  # no more processes are allowed here: those that there are do what they can
+    with suppress(OSError):  # no more processes, or pipes, are to be had: those that there are do what they can
         for n in range(count):
             hands.append(_hand(run, places[n::count]))
     return hands
 
 
 def _hand(run: Run, share: list[Place]) -> Hand:
-    """Have a process of its own make the pages of its share.  Raises BlockingIOError if there cannot be one."""
+    """Have a process of its own make the pages of its share.  Raises OSError if there cannot be one."""
     out, into = os.pipe()
     try:
         pid = os.fork()
