@@ -24,6 +24,7 @@ from pco.ground.spend import Book
 from pco.ground.ticket import Approval, Attempt, Cost, Entry, Note, Post, Round, State, Ticket, Trigger
 from pco.spool import Spool
 from support import T0, TOP, WEB, Site, a_ticket, put
+from terminal import Terminal
 
 NOW = datetime.now(UTC)
 FEEDS = {"board.json", "health.json", "metrics.txt"}  # and ok.json, when all is well
@@ -879,6 +880,38 @@ def test_what_a_process_that_is_killed_has_not_made_is_made_all_the_same(site, s
     assert flag.exists() or len(os.sched_getaffinity(0)) < 2, "nobody was killed"
     assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(1, 701)}
     assert dead_links(site) == []
+
+
+# Each process makes a hundred pages, and no more until it may.
+WAITS = """
+import os, sys, time
+ours, made = os.getpid(), []
+def wait(event, args):
+    if event == "open" and os.getpid() != ours and "/.built/ticket/WEB-" in str(args[0]):
+        made.append(1)
+        until = time.monotonic() + 60
+        while len(made) == 100 and not os.path.exists({flag!r}) and time.monotonic() < until:
+            time.sleep(0.01)
+if "pco-dashboard" in sys.argv[0]:
+    sys.addaudithook(wait)
+"""
+
+
+def test_who_waits_at_a_terminal_while_all_is_made_anew_sees_how_far_it_is(site, spool, tmp_path):
+    many_posted(spool, 1, 1000)
+    flag = tmp_path / "flag"
+    (tmp_path / "sitecustomize.py").write_text(WAITS.format(flag=str(flag)))
+    environ = {**site.environment(), "PYTHONPATH": str(tmp_path)}
+
+    person = Terminal([sys.executable, str(TOP / "bin" / "pco-dashboard"), "--full"], environ)
+
+    try:
+        person.until(rb"pages .* [1-9][0-9]?%", 30)
+        flag.touch()
+        person.until(rb"100%")
+        assert person.end() == 0
+    finally:
+        person.close()
 
 
 def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):

@@ -1,13 +1,16 @@
 """Where all pages are made anew, several processes make those of the tickets; their parent makes what is left.
 
-Each takes every n-th ticket, and tells at its end which it has made.  What it does not tell of is made by its parent as
-ever: a process that is killed, or meets a record that cannot be read, costs time and nothing else.
+Each takes every n-th ticket, and tells at its end, in JSON, which it has made; a newline before that says that it has
+come further.  What it does not tell of is made by its parent as ever: a process that is killed, or meets a record that
+cannot be read, costs time and nothing else.
 """
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from io import RawIOBase
 from typing import Any
 
 from pco.commands.dashboard import opened
@@ -19,6 +22,7 @@ from pco.ground.ticket import FINISHED, OPEN, State
 
 LEAST = 300  # tickets for one; fewer are made faster than a process is worth
 MOST = 8
+STEP = 50  # tickets between two newlines
 Place = tuple[str, State]
 
 
@@ -35,17 +39,13 @@ def work(run: Run) -> tuple[dict[str, Seen], set[str]]:
 
     Returns the open ones as `opened.show` remembers them, and the keys of the finished ones.
     """
-    hands = _start(run)
     known: dict[str, Seen] = {}
     made: set[str] = set()
-    for hand in hands:
-        told = _told(hand)
-        known.update(told.get("open", {}))
-        made.update(told.get("finished", ()))
-        run.ran.update(told.get("ran", {}))
-        run.site.written += told.get("written", 0)
-        for _ in (*told.get("open", ()), *told.get("finished", ())):
-            run.step()
+    for told in _told(_start(run), run.step):
+        known.update(told["open"])
+        made.update(told["finished"])
+        run.ran.update(told["ran"])
+        run.site.written += told["written"]
     return known, made
 
 
@@ -81,34 +81,45 @@ def _hand(run: Run, share: list[Place]) -> Hand:
     try:
         os.close(out)
         run.site.written = 0
-        told = json.dumps(_made(replace(run, ran={}), share)).encode()
-        with open(into, "wb") as file:
-            file.write(told)
+        with open(into, "wb", buffering=0) as pipe:
+            pipe.write(json.dumps(_made(replace(run, ran={}), share, pipe)).encode())
     finally:
         os._exit(0)  # whatever happened: this process is no pco-dashboard that could end, say or clean up anything
 
 
-def _made(run: Run, share: list[Place]) -> dict[str, Any]:
+def _made(run: Run, share: list[Place], pipe: RawIOBase) -> dict[str, Any]:
     seen: dict[str, Seen] = {}
     finished = []
-    for key, state in share:
+    for number, (key, state) in enumerate(share, 1):
         with suppress(KeyError, PcoError):  # the parent meets it again, and says so
             if state in FINISHED:
                 opened.show_record(run, run.pco.spool.read(key, state))
                 finished.append(key)
             elif made := opened.make(run, key, state, leave=True):
                 seen[key] = made
+        if number % STEP == 0:
+            pipe.write(b"\n")
     ran = {key: those for key, those in run.ran.items() if those}
     return {"open": seen, "finished": finished, "ran": ran, "written": run.site.written}
 
 
-def _told(hand: Hand) -> dict[str, Any]:
-    """What it has made; nothing if it did not come to its end."""
-    with open(hand.pipe, "rb") as file:
-        data = file.read()
-    os.waitpid(hand.pid, 0)
-    try:
-        told: dict[str, Any] = json.loads(data)
-    except ValueError:
-        return {}
-    return told
+def _told(hands: list[Hand], step: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    """What each has made, when it has ended; nothing of one that did not come to its end.  Steps for what comes."""
+    from selectors import EVENT_READ, DefaultSelector
+
+    with DefaultSelector() as waiting:
+        for hand in hands:
+            waiting.register(hand.pipe, EVENT_READ, bytearray())
+        while waiting.get_map():
+            for one, _ in waiting.select():
+                part = os.read(one.fd, 1 << 20)
+                one.data.extend(part)
+                for _ in range(STEP * part.count(b"\n")):
+                    step()
+                if not part:
+                    waiting.unregister(one.fileobj)
+                    os.close(one.fd)
+                    with suppress(ValueError):
+                        yield json.loads(one.data)
+    for hand in hands:
+        os.waitpid(hand.pid, 0)
