@@ -4,6 +4,7 @@ They have the rights of who runs them, so nobody but `owners` may be able to cha
 may lead to, nor any folder above it.  What somebody else could have written is refused.
 """
 
+import errno
 import os
 import re
 import selectors
@@ -16,10 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from pco.ground import text
+from pco.ground.errors import SystemFault
 from pco.ground.frozen import dataclass
 
 MOST_SAID = 1 << 20  # bytes of output; who says more is ended
 KEPT = 4096  # of these
+_MISTAKES = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 _NAME = re.compile(r"(?!.*\.(bak|old|orig|swp|dpkg-[a-z]+)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -49,36 +52,41 @@ class Outcome:
 
 
 def find(folder: Path, event: str, owners: Collection[int]) -> tuple[list[Hook], list[Refused]]:
-    """The programs in folder/`event`, by name, and those that are refused.  What is no program is passed over."""
+    """The programs in folder/`event`, by name, and those that are refused.  What is no program is passed over.
+
+    Raises SystemFault if the disk does not say what there is: whoever has something for them keeps it.
+    """
     hooks: list[Hook] = []
     refused: list[Refused] = []
     try:
         names = sorted(name for name in os.listdir(folder / event) if _NAME.fullmatch(name))
+        for name in names:
+            path = folder / event / name
+            why = _why_not(path, owners)
+            if why:
+                refused.append(Refused(f"{event}/{name}", why))
+            elif os.access(path, os.X_OK) and path.is_file():
+                hooks.append(Hook(f"{event}/{name}", path))
     except (FileNotFoundError, NotADirectoryError):
-        return hooks, refused
+        pass
+    except PermissionError as error:
+        refused.append(Refused(event, f"{error.filename}: {error.strerror}"))
     except OSError as error:
-        return hooks, [Refused(event, f"{folder / event}: {error.strerror}")]
-    for name in names:
-        path = folder / event / name
-        why = _why_not(path, owners)
-        if why:
-            refused.append(Refused(f"{event}/{name}", why))
-        elif os.access(path, os.X_OK) and path.is_file():
-            hooks.append(Hook(f"{event}/{name}", path))
+        raise SystemFault(f"{error.filename or folder / event}: {error.strerror}") from error
     return hooks, refused
 
 
 def _why_not(path: Path, owners: Collection[int]) -> str:
-    """Why somebody else could change what would be run; empty if nobody can."""
+    """Why somebody else could change what would be run; empty if nobody can.  Raises OSError if the disk fails."""
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        return f"cannot be read: {_mistake(error)}"
     for place in dict.fromkeys((real, *real.parents, *path.parents)):
         try:
             facts = os.stat(place)
         except OSError as error:
-            return f"{place}: {error.strerror}"
+            return f"{place}: {_mistake(error)}"
         if facts.st_uid not in {0, *owners}:
             return f"{place} belongs to user {facts.st_uid}, not to root"
         # What lies in a folder like /tmp is its owner's, though others may write there.
@@ -86,6 +94,13 @@ def _why_not(path: Path, owners: Collection[int]) -> str:
         if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not shared:
             return f"others than root can write to {place} (chmod go-w {place})"
     return ""
+
+
+def _mistake(error: OSError | RuntimeError) -> str:
+    """What somebody did wrong, in words.  Raises it again if nobody did."""
+    if isinstance(error, OSError) and error.errno not in _MISTAKES:
+        raise error
+    return getattr(error, "strerror", None) or str(error)
 
 
 def run(argv: list[str], data: bytes, environment: Mapping[str, str], within: float) -> Outcome:

@@ -23,7 +23,10 @@ _KEPT = ("PATH", "HOME", "LANG", "CREDENTIALS_DIRECTORY", "SSH_AUTH_SOCK", "http
 
 
 def programs(pco: Pco) -> list[Hook]:
-    """The hooks, in the order of their names; one that others could have written is said and passed over."""
+    """The hooks, in the order of their names; one that others could have written is said and passed over.
+
+    Raises SystemFault.
+    """
     owners = {0} if pco.config.paths.root is None else {0, os.geteuid()}
     found, refused = hooks.find(pco.config_path.parent / FOLDER, EVENT, owners)
     for one in refused:
