@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.measure import Figure, a_site, fill_all, in_turns, program, scratch
 from bench.showing import MANY
+from pco.ground import boot
 from pco.ground.record import to_bytes
 from pco.ground.ticket import State
 from support import Site, a_ticket
@@ -59,6 +60,13 @@ def _power_cut(site: Site) -> None:
     (site.home / "spool" / "index" / "counts.json").write_bytes(b"")
 
 
+def _started_again(site: Site) -> None:
+    """The counts were flushed by chance, and are of the boot before."""
+    _killed_in_a_move(site)
+    counts = site.home / "spool" / "index" / "counts.json"
+    counts.write_text(counts.read_text().replace(boot.boot_id(), "another"))
+
+
 def _index_gone(site: Site) -> None:
     """Somebody removed the whole index: it is made anew."""
     for path in (site.home / "spool" / "index").glob("*.json*"):
@@ -74,6 +82,7 @@ def _leavings(site: Site) -> None:
 CRASHES = {
     "killed in a move": _killed_in_a_move,
     "counts torn": _power_cut,
+    "started again": _started_again,
     "unfinished files": _leavings,
 }
 ELSE = {"index gone (no crash)": _index_gone}
