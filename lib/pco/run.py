@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -311,6 +311,7 @@ def alone(pco: Pco, flag: str) -> Iterator[None]:
         yield
 
 
+@cache
 def share(name: str) -> "Path":
     """A file of share/: of the checkout, else as `make install` or pip put it there.  Raises BadConfig."""
     from pathlib import Path

@@ -1,19 +1,26 @@
 """The comment that a summary would become now: the same for all who show it, and for who accepts it."""
 
 from functools import lru_cache
+from pathlib import Path
 
 from pco.ground import durable
 from pco.ground.errors import BadConfig, BadData
 from pco.ground.ticket import Ticket
+from pco.outside.www import signature
 from pco.rules import comment
 from pco.rules.form import MOST_BYTES, Form
 from pco.run import Pco, share
 
 
-@lru_cache(maxsize=1)
 def form(pco: Pco) -> Form:
-    """The form that the configuration names, else the installed one; read once in a run.  Raises BadConfig."""
+    """The form that the configuration names, else the installed one.  Raises BadConfig."""
     path = pco.config.post.template or share("comment.md")
+    return _form(path, signature(path, path.resolve()))
+
+
+@lru_cache(maxsize=1)
+def _form(path: Path, _seal: str) -> Form:
+    """The form in a file, read once as long as its seal is the same: hundreds of comments may ask for it."""
     try:
         return Form(f"post.template: {path}", durable.read(path.resolve(), MOST_BYTES).decode("utf-8"))
     except OSError as error:

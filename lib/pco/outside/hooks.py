@@ -69,10 +69,11 @@ def find(folder: Path, event: str, owners: Collection[int]) -> tuple[list[Hook],
                 hooks.append(Hook(f"{event}/{name}", path))
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except PermissionError as error:
-        refused.append(Refused(event, f"{error.filename}: {error.strerror}"))
     except OSError as error:
-        raise SystemFault(f"{error.filename or folder / event}: {error.strerror}") from error
+        said = f"{error.filename or folder / event}: {error.strerror}"
+        if error.errno not in _MISTAKES:
+            raise SystemFault(said) from error
+        refused.append(Refused(event, said))
     return hooks, refused
 
 

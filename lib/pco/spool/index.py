@@ -9,7 +9,8 @@
 Only a help: nothing is lost with it.  Whoever holds the spool lock keeps it: first the months, then the counts.  So a
 count that does not fit its folder's mtime says that somebody died in between, or changed the folder by hand: then the
 months are compared with the folder, and it is counted anew.  So too after a boot: btrfs, as it puts right what a power
-cut left, brings files back into a folder without touching its mtime.  Where there are none, all is made from the
+cut left, brings files back into a folder without touching its mtime.  (A disk that went and came back within one boot
+is believed; so are all where the kernel does not say which boot it is.)  Where there are none, all is made from the
 records.  Months are flushed, counts are not: of those a power cut may leave nothing.
 """
 

@@ -87,13 +87,14 @@ def build(pco: Pco, full: bool) -> None:
 def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
     """Write what has changed since the run that `memory` is of."""
     with progress(pco, anew=not memory) as step:
+        aims = _aims(pco.config)  # before anything is read that it stands for
         limits = purse.filled(pco.config, 0.0, pco.now())
         doubted = memory.get("boot") != boot.boot_id()
         run = Run(pco, site, facts.clock(pco), step, not memory, doubted, limits)
-        seen = _anew(run) if run.anew else opened.show(run, _open(memory, pco.config))
+        seen = _anew(run) if run.anew else opened.show(run, _open(memory, aims))
         done = finished.show(run, memory.get("finished", {}), seen)
     opened.take_away(run, memory.get("open", {}), seen)
-    known = {"look": _look(pco.config), "aims": _aims(pco.config), "boot": boot.boot_id()}
+    known = {"look": _look(pco.config), "aims": aims, "boot": boot.boot_id()}
     ran = trends.sessions(run, memory.get("ran", {}), seen)
     listed = lists.show(run, memory.get("listed", {}), seen, done, ran)
     site.remember("now", {**known, "open": seen, "finished": done, "ran": ran, "listed": listed})
@@ -107,8 +108,8 @@ def _anew(run: Run) -> dict[str, Any]:
     run.site.begin()
     known, made = crew.work(run)
     seen = opened.show(run, known)
-    run.made.update(made - seen.keys())  # what is open again meanwhile was made once more, as that
-    run.site.finish(run.made | seen.keys(), set(run.pco.spool.keys(*State)))
+    run.made.update((key, of) for key, of in made.items() if key not in seen)  # what is open again was made as that
+    run.site.finish(run.made.keys() | seen.keys(), set(run.pco.spool.keys(*State)))
     _take_away(run)
     return seen
 
@@ -137,13 +138,13 @@ def _memory(site: Site, config: Config, full: bool) -> dict[str, Any]:
     return memory
 
 
-def _open(memory: dict[str, Any], config: Config) -> dict[str, Any]:
+def _open(memory: dict[str, Any], aims: str) -> dict[str, Any]:
     """The open tickets as remembered, unless the pages of all of them are in doubt.
 
     Nothing here is flushed to the disk: after a crash of the machine a page may be empty.  And what an approval is
     bound to hangs on the configuration too.
     """
-    same = memory.get("boot") == boot.boot_id() and memory.get("aims") == _aims(config)
+    same = memory.get("boot") == boot.boot_id() and memory.get("aims") == aims
     known: dict[str, Any] = memory.get("open", {}) if same else {}
     return known
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from io import RawIOBase
 from typing import Any
 
-from pco.commands.dashboard import opened
+from pco.commands.dashboard import finished, opened
 from pco.commands.dashboard.opened import Seen
 from pco.commands.dashboard.run import Run
 from pco.ground.errors import PcoError
@@ -34,18 +34,20 @@ class Hand:
     pipe: int
 
 
-def work(run: Run) -> tuple[dict[str, Seen], set[str]]:
+def work(run: Run) -> tuple[dict[str, Seen], dict[str, str]]:
     """Make the pages of all tickets that there are now, in the new folder of the site, if that is worth it.
 
-    Returns the open ones as `opened.show` remembers them, and the keys of the finished ones.
+    Returns the open ones as `opened.show` remembers them, and of what those of the finished ones were made.
     """
     known: dict[str, Seen] = {}
-    made: set[str] = set()
+    made: dict[str, str] = {}
     for told in _told(_start(run), run.step):
         known.update(told["open"])
         made.update(told["finished"])
         run.ran.update(told["ran"])
         run.site.written += told["written"]
+    for key in known.keys() & made.keys():  # moved meanwhile: two processes have written one page
+        del known[key], made[key]
     return known, made
 
 
@@ -59,14 +61,14 @@ def _start(run: Run) -> list[Hand]:
         return []
     lines = [one for name in index.months() for one in index.month(name)]
     places += [(one.key, State(one.state)) for one in lines if one.state in FINISHED]
-    hands = []
+    hands: list[Hand] = []
     with suppress(OSError):  # no more processes, or pipes, are to be had: those that there are do what they can
         for n in range(count):
-            hands.append(_hand(run, places[n::count]))
+            hands.append(_hand(run, places[n::count], hands))
     return hands
 
 
-def _hand(run: Run, share: list[Place]) -> Hand:
+def _hand(run: Run, share: list[Place], others: list[Hand]) -> Hand:
     """Have a process of its own make the pages of its share.  Raises OSError if there cannot be one."""
     out, into = os.pipe()
     try:
@@ -79,7 +81,8 @@ def _hand(run: Run, share: list[Place]) -> Hand:
         os.close(into)
         return Hand(pid, out)
     try:
-        os.close(out)
+        for end in (out, *(other.pipe for other in others)):
+            os.close(end)  # else the others would not hear that their parent listens no more
         run.site.written = 0
         with open(into, "wb", buffering=0) as pipe:
             pipe.write(json.dumps(_made(replace(run, ran={}), share, pipe)).encode())
@@ -89,25 +92,28 @@ def _hand(run: Run, share: list[Place]) -> Hand:
 
 def _made(run: Run, share: list[Place], pipe: RawIOBase) -> dict[str, Any]:
     seen: dict[str, Seen] = {}
-    finished = []
+    done: dict[str, str] = {}
     for number, (key, state) in enumerate(share, 1):
         with suppress(KeyError, PcoError):  # the parent meets it again, and says so
             if state in FINISHED:
-                opened.show_record(run, run.pco.spool.read(key, state))
-                finished.append(key)
+                ticket = run.pco.spool.read(key, state)
+                opened.show_record(run, ticket)
+                if at := ticket.entered():
+                    done[key] = finished.said(state, at, ticket.rev)
             elif made := opened.make(run, key, state, leave=True):
                 seen[key] = made
         if number % STEP == 0:
             pipe.write(b"\n")
     ran = {key: those for key, those in run.ran.items() if those}
-    return {"open": seen, "finished": finished, "ran": ran, "written": run.site.written}
+    return {"open": seen, "finished": done, "ran": ran, "written": run.site.written}
 
 
 def _told(hands: list[Hand], step: Callable[[], None]) -> Iterator[dict[str, Any]]:
     """What each has made, when it has ended; nothing of one that did not come to its end.  Steps for what comes."""
     from selectors import EVENT_READ, DefaultSelector
 
-    with DefaultSelector() as waiting:
+    waiting = DefaultSelector()
+    try:
         for hand in hands:
             waiting.register(hand.pipe, EVENT_READ, bytearray())
         while waiting.get_map():
@@ -116,10 +122,19 @@ def _told(hands: list[Hand], step: Callable[[], None]) -> Iterator[dict[str, Any
                 one.data.extend(part)
                 for _ in range(STEP * part.count(b"\n")):
                     step()
-                if not part:
-                    waiting.unregister(one.fileobj)
-                    os.close(one.fd)
-                    with suppress(ValueError):
-                        yield json.loads(one.data)
-    for hand in hands:
-        os.waitpid(hand.pid, 0)
+                if part:
+                    continue
+                waiting.unregister(one.fd)
+                os.close(one.fd)
+                with suppress(ValueError):
+                    told = json.loads(one.data)
+                    for _ in range(len(told["open"]) + len(told["finished"]) - STEP * one.data.count(b"\n")):
+                        step()
+                    yield told
+    finally:
+        # Where we are ended, they end, too, as soon as they find that nobody listens: the next run has the folder.
+        for left in waiting.get_map().values():
+            os.close(left.fd)
+        waiting.close()
+        for hand in hands:
+            os.waitpid(hand.pid, 0)

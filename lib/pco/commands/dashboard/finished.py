@@ -7,6 +7,7 @@ line said}, "pages": {NAME: digest of what is on it}}.
 """
 
 import hashlib
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -59,9 +60,12 @@ def _astray(run: Run, made: Known) -> int:
 
 
 def _gone(run: Run, index: _Index) -> set[str]:
-    """The lines whose ticket is in no finished state; this lists the folders, and reads all months."""
+    """The lines whose ticket is in no finished state; this reads all months, then lists the folders.
+
+    In this order: what finishes meanwhile has no line yet that could be taken for one of a ticket that is gone.
+    """
+    lines = [one for name in index.stamps for one in index.lines(name)]
     there = set(run.pco.spool.keys(*FINISHED))
-    lines = (one for name in index.stamps for one in index.lines(name))
     return {_line_name(one) for one in lines if one.key not in there}
 
 
@@ -93,8 +97,11 @@ def _month(run: Run, index: _Index, name: str, before: Known, gone: set[str], se
         return before
     lines = index.lines(name)
     memory = run.site.recall(name)
-    done = tuple(one for one in lines if _listed(one, gone) and one.key not in seen and _page(run, one, memory))
-    made = {one.key: _said(one) for one in done}
+    listed = [one for one in lines if _listed(one, gone)]
+    done = tuple(one for one in listed if one.key not in seen and _page(run, one, memory))
+    if any(one.key in seen for one in listed):
+        stamp = ""  # it has finished since it was seen open: the next run looks again
+    made = {one.key: said(one.state, one.at, one.rev) for one in done}
     pages = _pages(run, name, done, memory.get("pages", {}))
     _take_away(run, set(memory.get("lines", {})) - set(made), seen)
     if memory != (memory := {"lines": made, "pages": pages}):
@@ -102,14 +109,16 @@ def _month(run: Run, index: _Index, name: str, before: Known, gone: set[str], se
     return {"stamp": stamp, "lines": len(lines), "shown": len(done), "pages": list(months.names(name, len(done)))}
 
 
-def _said(one: Finished) -> str:
-    return f"{one.state} {times.iso(one.at)} {one.rev}"
+def said(state: str, at: datetime, rev: int) -> str:
+    """What a finished ticket's page was made of: it came into its state then, and its record has this revision."""
+    return f"{state} {times.iso(at)} {rev}"
 
 
 def _page(run: Run, one: Finished, memory: Known) -> bool:
     """See that a finished ticket has its page; False if the ticket is not there: whoever moved it wakes us again."""
-    known = memory.get("lines", {}).get(one.key) == _said(one)
-    if one.key in run.made or (known and not (run.doubted and run.site.empty(home(one.key)))):
+    meant = said(one.state, one.at, one.rev)
+    known = memory.get("lines", {}).get(one.key) == meant
+    if run.made.get(one.key) == meant or (known and not (run.doubted and run.site.empty(home(one.key)))):
         return True
     run.step()
     state = State(one.state)

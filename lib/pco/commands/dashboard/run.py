@@ -23,7 +23,7 @@ class Run:
     """The run.  `step` is called for each ticket whose page is made; `anew`: nothing is known of an earlier run;
     `doubted`: the machine was started since, and pages that are there may be empty.  `purse` has the limits alone.
     `ran` takes the sessions of the last day of each ticket that is read, by key; `made` has the finished tickets whose
-    pages others have made in this run.
+    pages others have made in this run, and of what: see `finished.said`.
     """
 
     pco: Pco
@@ -34,7 +34,7 @@ class Run:
     doubted: bool = False
     purse: Purse = Purse()
     ran: dict[str, list[Any]] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
+    made: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager

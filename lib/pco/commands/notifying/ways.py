@@ -52,7 +52,7 @@ class Ways:
 
     @cached_property
     def all(self) -> list[Way]:
-        """All ways.  Raises BadConfig where pco is not whole."""
+        """All ways.  Raises BadConfig where pco is not whole, SystemFault."""
         return [*self._shipped(), *self._programs()]
 
     def _programs(self) -> list[Way]:
