@@ -36,11 +36,13 @@ ONCE = (
     ("queue forward", "read:1:~/pco/sessions/WEB-1/1.1/launch.json"),
     ("queue repair", "newfstatat:1:~/pco/spool/corrupt/WEB-1.why"),
     ("watch", "newfstatat:1:~/pco/sessions/WEB-1/1.1/out/events/TIME-PID.json"),
+    ("watch", "newfstatat:1:~/pco/sessions/WEB-1/1.1/out/work.bundle"),
+    ("backup", "openat:1:~/pco/hooks.d/backup O_RDONLY|O_NONBLOCK|O_CLOEXEC|O_DIRECTORY"),
     (
         "watch",
         "openat:1:~/pco/sessions/WEB-1/1.1/out/work.bundle O_RDONLY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC",
     ),
-    ("dashboard", "read:3:~/pco/spool/index/{month}.jsonl"),
+    ("dashboard", "read:1:~/pco/spool/index/{month}.jsonl"),
     ("purge", "newfstatat:2:~/pco/sessions/WEB-5"),
 )
 TRACE = """\

@@ -4,19 +4,18 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from pco.commands.watching.ears import Ear
 from pco.ground import attempt, durable, leavings
 from pco.ground.attempt import Launch
-from pco.ground.errors import BadData, PcoError, SystemFault
+from pco.ground.errors import BadData, PcoError, SystemFault, TryLater
 from pco.ground.ticket import Work
 from pco.rules.supervision import Seen
 
-if TYPE_CHECKING:
-    from pco.outside.git import Mirror
-
+T = TypeVar("T")
 WITHIN = timedelta(seconds=50)  # for each of the two steps of reading a bundle; the unit's WatchdogSec= is longer
 MOST_COMMITS = 100
 CUT_OFF = "cut off before it handed over its commits: what it made is still in its workspace"
@@ -89,8 +88,9 @@ def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str, bool]:
     mirror = Mirror(Path(launch.mirror), "")
     refused, out = "", ear.open()
     try:
-        if out is not None and leavings.there(out, "work.bundle"):
-            return _taken(mirror, launch, out), "", True
+        if out is not None and _again(TryLater, lambda: leavings.there(out, "work.bundle")):
+            take = partial(mirror.take_bundle, "work.bundle", launch.key, WITHIN, out)
+            return _again(SystemFault, take), "", True
     except PcoError as error:
         refused = str(error)
     finally:
@@ -102,12 +102,12 @@ def _tip(ear: Ear, launch: Launch) -> tuple[str | None, str, bool]:
         return None, refused or str(error), False
 
 
-def _taken(mirror: "Mirror", launch: Launch, out: int) -> str:
-    """Take the bundle in; once more if the disk refused: it may have been for a moment, and nobody asks again."""
+def _again(refused: type[PcoError], act: Callable[[], T]) -> T:
+    """Do it, and once more if the disk refused: it may have been for a moment, and nobody asks again."""
     try:
-        return mirror.take_bundle("work.bundle", launch.key, WITHIN, out)
-    except SystemFault:
-        return mirror.take_bundle("work.bundle", launch.key, WITHIN, out)
+        return act()
+    except refused:
+        return act()
 
 
 def _described(launch: Launch, tip: str, pat: Callable[[], None]) -> Work:
