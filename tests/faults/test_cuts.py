@@ -18,6 +18,8 @@ from faults.scenes import SCENES
 KILLS = Path(__file__).with_name("kills.py")
 POINTS, IMAGES = 150, 100
 OTHERS = [f"{CUT}.xfs", f"{CUT}.btrfs", LOST, f"{LOST}.xfs", f"{LOST}.btrfs"]
+# At each of these something was once wrong: btrfs brought a record back without touching the mtime of its folder.
+ONCE = (("watch", "fsync:1:~/pco/spool/rejected/WEB-4.json"), ("poll", "fsync:1:~/pco/spool/rejected/WEB-1.json"))
 SOME = ("queue approve", "poll, torn record", "hook: /complete", "post")
 
 
@@ -47,6 +49,14 @@ def test_nothing_is_lost_with_writes_that_a_power_cut_left_out_or_reordered_on_a
     _, counted = play(*faults, *scenes, "--points", str(IMAGES))
 
     assert counted == (str(IMAGES), str(IMAGES), "0", "0")
+
+
+@pytest.mark.parametrize(("scene", "point"), ONCE)
+@pytest.mark.skipif(not cuts.possible(), reason="needs root, loop devices and /dev/fuse")
+def test_a_power_cut_at_which_something_was_wrong_once(scene: str, point: str) -> None:
+    _, counted = play("--only", scene, "--point", f"{CUT}.btrfs:{point}")
+
+    assert counted == ("1", "1", "0", "0")
 
 
 def test_images_that_lack_writes_are_ten_thousand_without_those_that_lack_none() -> None:
