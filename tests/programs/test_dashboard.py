@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,17 @@ def many_posted(spool: Spool, first: int, last: int) -> None:
     for n in range(first, last + 1):
         spool.path(f"WEB-{n}", State.POSTED).write_bytes(data.replace(b"WEB-777", b"WEB-%d" % n))
     spool.index.rebuild()
+
+
+def audited(site: Site, folder: Path, code: str, **names: str) -> dict[str, str]:
+    """The environment of a pco-dashboard, and of its processes, that runs this code with each audit event of Python's.
+
+    In it `ours` is the process that began, `seen` a list of its own for each.  <https://peps.python.org/pep-0578/>
+    """
+    lines = textwrap.indent(code.format(**names), "    ")
+    hook = f"import os, subprocess, sys, time\nours, seen = os.getpid(), []\ndef hook(event, args):{lines}"
+    (folder / "sitecustomize.py").write_text(f'{hook}if "pco-dashboard" in sys.argv[0]:\n    sys.addaudithook(hook)\n')
+    return {**site.environment(), "PYTHONPATH": str(folder)}
 
 
 def post_by_program(site: Site, key: str) -> None:
@@ -859,23 +871,17 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
 
 # One of the processes is killed as it is about to write a page of its share.
 DIES = """
-import os, sys
-ours = os.getpid()
-def die(event, args):
-    if event == "open" and os.getpid() != ours and str(args[0]).endswith("/.built/ticket/WEB-333.html"):
-        open({flag!r}, "w").close()
-        os.kill(os.getpid(), 9)
-if "pco-dashboard" in sys.argv[0]:
-    sys.addaudithook(die)
+if event == "open" and os.getpid() != ours and str(args[0]).endswith("/.built/ticket/WEB-333.html"):
+    open({flag!r}, "w").close()
+    os.kill(os.getpid(), 9)
 """
 
 
 def test_what_a_process_that_is_killed_has_not_made_is_made_all_the_same(site, spool, tmp_path):
     many_posted(spool, 1, 700)
     flag = tmp_path / "flag"
-    (tmp_path / "sitecustomize.py").write_text(DIES.format(flag=str(flag)))
 
-    site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path)})
+    site.run("pco-dashboard", "--full", env=audited(site, tmp_path, DIES, flag=str(flag)))
 
     assert flag.exists() or len(os.sched_getaffinity(0)) < 2, "nobody was killed"
     assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(1, 701)}
@@ -884,24 +890,18 @@ def test_what_a_process_that_is_killed_has_not_made_is_made_all_the_same(site, s
 
 # Each process makes a hundred pages, and no more until it may.
 WAITS = """
-import os, sys, time
-ours, made = os.getpid(), []
-def wait(event, args):
-    if event == "open" and os.getpid() != ours and "/.built/ticket/WEB-" in str(args[0]):
-        made.append(1)
-        until = time.monotonic() + 60
-        while len(made) == 100 and not os.path.exists({flag!r}) and time.monotonic() < until:
-            time.sleep(0.01)
-if "pco-dashboard" in sys.argv[0]:
-    sys.addaudithook(wait)
+if event == "open" and os.getpid() != ours and "/.built/ticket/WEB-" in str(args[0]):
+    seen.append(1)
+    until = time.monotonic() + 60
+    while len(seen) == 100 and not os.path.exists({flag!r}) and time.monotonic() < until:
+        time.sleep(0.01)
 """
 
 
 def test_who_waits_at_a_terminal_while_all_is_made_anew_sees_how_far_it_is(site, spool, tmp_path):
     many_posted(spool, 1, 1000)
     flag = tmp_path / "flag"
-    (tmp_path / "sitecustomize.py").write_text(WAITS.format(flag=str(flag)))
-    environ = {**site.environment(), "PYTHONPATH": str(tmp_path)}
+    environ = audited(site, tmp_path, WAITS, flag=str(flag))
 
     person = Terminal([sys.executable, str(TOP / "bin" / "pco-dashboard"), "--full"], environ)
 
@@ -931,20 +931,17 @@ def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
 
 
 PURGED = """
-import os, subprocess, sys
-def purge(event, args):
-    if event == "ctypes.dlsym" and args[1] == "renameat2" and os.environ.pop("PURGES", ""):
-        subprocess.run([sys.executable, {purge!r}, "--yes", "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
-if "pco-dashboard" in sys.argv[0]:
-    sys.addaudithook(purge)
+if event == "ctypes.dlsym" and args[1] == "renameat2" and not seen:
+    seen.append(1)
+    subprocess.run([sys.executable, {purge!r}, "--yes", "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
 """
 
 
 def test_the_page_of_a_ticket_that_is_purged_while_all_is_made_anew_does_not_come_back(site, spool, tmp_path):
     many_posted(spool, 1, 700)
-    (tmp_path / "sitecustomize.py").write_text(PURGED.format(purge=str(TOP / "bin" / "pco-purge")))
+    environ = audited(site, tmp_path, PURGED, purge=str(TOP / "bin" / "pco-purge"))
 
-    site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path), "PURGES": "1"})
+    site.run("pco-dashboard", "--full", env=environ)
 
     assert spool.find("WEB-1") is None, "it was purged between its page and the exchange"
     assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(2, 701)}
@@ -952,14 +949,9 @@ def test_the_page_of_a_ticket_that_is_purged_while_all_is_made_anew_does_not_com
 
 # Whoever is about to write its page, as what it was, waits until somebody has moved the ticket.
 OVERTAKEN = """
-import os, subprocess, sys
-def overtake(event, args):
-    if event != "open" or not str(args[0]).endswith("/.built/ticket/WEB-1.html") or os.path.exists({flag!r}):
-        return
+if event == "open" and str(args[0]).endswith("/.built/ticket/WEB-1.html") and not os.path.exists({flag!r}):
     open({flag!r}, "w").close()
     subprocess.run([sys.executable, {queue!r}, {verb!r}, "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
-if "pco-dashboard" in sys.argv[0]:
-    sys.addaudithook(overtake)
 """
 
 
@@ -980,10 +972,9 @@ def test_a_ticket_that_is_moved_while_all_is_made_anew_has_the_page_of_what_it_b
         spool.update("WEB-1", lambda t: (t, before))
     many_posted(spool, 2, 701)
     flag = tmp_path / "flag"
-    code = OVERTAKEN.format(flag=str(flag), queue=str(TOP / "bin" / "pco-queue"), verb=verb)
-    (tmp_path / "sitecustomize.py").write_text(code)
+    environ = audited(site, tmp_path, OVERTAKEN, flag=str(flag), queue=str(TOP / "bin" / "pco-queue"), verb=verb)
 
-    site.run("pco-dashboard", "--full", env={**site.environment(), "PYTHONPATH": str(tmp_path)})
+    site.run("pco-dashboard", "--full", env=environ)
 
     assert flag.exists() and spool.find("WEB-1") is after
     shown = page(site, "ticket/WEB-1.html")
