@@ -847,6 +847,18 @@ def test_a_long_lane_is_written_again_only_if_a_ticket_of_it_has_changed(site, s
     assert dead_links(site) == []
 
 
+def test_a_run_that_has_little_to_do_waits_for_no_module_that_it_does_not_need(site, spool):
+    put(spool, a_ticket("WEB-1"), State.PENDING)
+    site.run("pco-dashboard")
+    spool.update("WEB-1", lambda t: (replace(t, title="another title"), None))
+
+    told = site.run("pco-dashboard", env={**site.environment(), "PYTHONPROFILEIMPORTTIME": "1"}).stderr
+
+    imported = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+    assert "another title" in page(site) and "pco.pages.board" in imported
+    assert not imported & {"filelock", "subprocess", "selectors", "shutil", "tabulate", "requests", "markdown_it"}
+
+
 def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(site, spool):
     many_posted(spool, 1, 1000)
     for n in range(1001, 1101):

@@ -178,6 +178,27 @@ def test_a_held_lock_ends_in_try_later(site):
     assert files(holder) == {}
 
 
+@pytest.mark.parametrize("patience", [timedelta(0), timedelta(seconds=0.1)])
+@pytest.mark.parametrize("others", [timedelta(0), timedelta(seconds=0.1)])
+def test_who_waits_for_a_lock_and_who_does_not_keep_each_other_out(site, patience, others):
+    with site.spool().alone(patience):
+        with pytest.raises(TryLater, match=r"\.poll\.lock is held by another program"), site.spool().alone(others):
+            pass
+    with site.spool().alone(others):
+        pass
+
+
+def test_a_lock_that_is_had_at_once_is_no_link_and_says_when_it_was_taken(site):
+    lock = site.home / "spool" / ".poll.lock"
+    os.utime(lock, (1, 1))
+    with site.spool().alone():
+        assert lock.stat().st_mtime > 1
+    lock.rename(lock.with_name("elsewhere"))
+    lock.symlink_to("elsewhere")
+    with pytest.raises(SystemFault), site.spool().alone():
+        pass
+
+
 def test_readers_take_no_lock(site):
     site.spool().create(a_ticket("WEB-1"))
     reader = Spool(site.home / "spool", "pco-queue list", patience=timedelta(0))
