@@ -188,6 +188,16 @@ def test_who_waits_for_a_lock_and_who_does_not_keep_each_other_out(site, patienc
         pass
 
 
+def test_a_lock_that_is_had_at_once_may_be_nested_by_its_holder(site):
+    holder = Spool(site.home / "spool", "pco-poll", patience=timedelta(0))
+    with holder.lock(), holder.lock():
+        pass
+    with holder.lock():
+        other = Spool(site.home / "spool", "pco-poll", patience=timedelta(0))
+        with pytest.raises(TryLater), other.lock():
+            pass
+
+
 def test_a_lock_that_is_had_at_once_is_no_link_and_says_when_it_was_taken(site):
     lock = site.home / "spool" / ".poll.lock"
     os.utime(lock, (1, 1))

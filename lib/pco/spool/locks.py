@@ -21,6 +21,7 @@ class Lock:
         self.path = path
         self.patience = patience
         self._lock: BaseFileLock | None = None
+        self._seized_already = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -60,6 +61,9 @@ class Lock:
         """
         import fcntl
 
+        if self._seized_already:
+            yield
+            return
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
@@ -72,8 +76,10 @@ class Lock:
                 raise self._busy() from None
             except OSError as error:
                 raise SystemFault(f"{self.path}: {error.strerror}") from error
+            self._seized_already = True
             yield
         finally:
+            self._seized_already = False
             os.close(handle)
 
     def _busy(self) -> TryLater:
