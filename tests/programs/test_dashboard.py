@@ -930,6 +930,7 @@ def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
     many_posted(spool, 1, 700)
     put(spool, a_ticket("WEB-701"), State.PENDING)
     site.run("pco-dashboard")
+    site.configure(display={"timezone": "Asia/Tokyo"})  # no page is as it was
     folder, seen = www(site) / "ticket", []
 
     with site.start("pco-dashboard", "--full") as running:
@@ -940,6 +941,27 @@ def test_while_all_is_made_anew_a_reader_sees_each_page_whole(site, spool):
     assert running.returncode == 0
     assert len(seen) > 20 and len(set(seen)) > 4, "both the old and the new were seen"
     assert [page for page in seen if not page.endswith(b"</html>\n")] == []
+
+
+@pytest.mark.parametrize("tickets", [20, 700], ids=["by itself", "with others"])
+def test_pages_that_are_as_they_would_be_made_keep_their_files(site, spool, tickets):
+    many_posted(spool, 1, tickets)
+    put(spool, a_ticket("WEB-701"), State.PENDING)
+    site.run("pco-dashboard")
+    damaged, shut = www(site) / "ticket" / "WEB-3.html", www(site) / "ticket" / "WEB-4.html"
+    before = {path.name: path.stat().st_ino for path in (www(site) / "ticket").iterdir()}
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole.replace(b"WEB-3", b"WEB-8"))
+    shut.chmod(0o600)
+
+    told = site.run("pco-dashboard", "-v", "--full")
+
+    after = {path.name: path.stat() for path in (www(site) / "ticket").iterdir()}
+    assert {name for name, facts in after.items() if facts.st_ino != before[name]} == {damaged.name, shut.name}
+    assert damaged.read_bytes() == whole
+    assert shut.stat().st_mode & 0o777 == 0o644
+    assert {facts.st_nlink for facts in after.values()} == {1}
+    assert int(told.stderr.split(" files written")[0].split()[-1]) < 10
 
 
 PURGED = """

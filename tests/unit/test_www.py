@@ -50,6 +50,29 @@ def test_what_was_begun_and_not_made_is_not_seen(site):
     assert pages(site) == {"WEB-1.html": b"old"}
 
 
+def test_a_page_that_is_as_it_was_keeps_its_file(site):
+    before = (site.root / "ticket" / "WEB-1.html").stat().st_ino
+    site.begin()
+    site.put("ticket/WEB-1.html", b"old")
+    site.put("ticket/WEB-2.html", b"new")
+
+    site.finish({"WEB-1", "WEB-2"}, {"WEB-1", "WEB-2"})
+
+    assert pages(site) == {"WEB-1.html": b"old", "WEB-2.html": b"new"}
+    assert (site.root / "ticket" / "WEB-1.html").stat().st_ino == before
+
+
+def test_a_page_that_two_make_is_not_changed_under_the_eyes_of_readers(site):
+    site.begin()
+    site.put("ticket/WEB-1.html", b"old")
+
+    site.put("ticket/WEB-1.html", b"new")  # the ticket has moved between the two
+
+    assert pages(site)["WEB-1.html"] == b"old"
+    site.finish({"WEB-1"}, {"WEB-1"})
+    assert pages(site) == {"WEB-1.html": b"new"}
+
+
 def test_what_a_killed_run_left_is_forgotten(site):
     site.begin()
     site.put("ticket/WEB-4.html", b"half")

@@ -10,6 +10,7 @@ After a power cut a page may be empty: whoever writes must doubt its memory once
 
 import json
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 from pco.ground import durable
 from pco.ground.errors import BadConfig, SystemFault
 
+MODE = 0o644  # of what readers see
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -54,27 +55,14 @@ class Site:
             self._put_fresh(name[len("ticket/") :], data)
             return
         path = os.path.join(self.root, name)
-        if _read(path, len(data) + 1) == data:
+        if _is_just(path, data):
             return
         try:
-            handle = self._begin()
-            try:
-                os.fchmod(handle, 0o644)
-                _write(handle, data)
-            finally:
-                os.close(handle)
+            _write_new(self._unfinished, data)
             os.rename(self._unfinished, path)
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
         self.written += 1
-
-    def _begin(self) -> int:
-        """A new file under the one name for all that is unfinished; what a crash left there goes."""
-        try:
-            return os.open(self._unfinished, _CREATE, 0o600)
-        except FileExistsError:
-            os.unlink(self._unfinished)
-            return os.open(self._unfinished, _CREATE, 0o600)
 
     def remove(self, name: str) -> None:
         """Take a file away, if it is there."""
@@ -112,7 +100,8 @@ class Site:
     def begin(self) -> None:
         """From now on pages of tickets go into a new folder, which readers see at `finish`: all of them at once.
 
-        Nothing is compared or replaced there, so several processes may write, and each page costs half.
+        Nothing is replaced there, so several processes may write.  Of a page that is there already with just this
+        content its file is taken: no disk has to find place for it, nor to write it.
         """
         fresh = self.root / ".built" / "ticket"
         umask = os.umask(0o022)  # of a person: readers must get in
@@ -147,14 +136,13 @@ class Site:
         _remove_all(fresh)
 
     def _put_fresh(self, name: str, data: bytes) -> None:
-        path = os.path.join(self._fresh, name)
+        path, before = os.path.join(self._fresh, name), os.path.join(self.root, "ticket", name)
+        if _is_just(before, data):
+            with suppress(OSError):  # of another owner, fs.protected_hardlinks
+                os.link(before, path)
+                return
         try:
-            handle = os.open(path, _FRESH, 0o644)
-            try:
-                os.fchmod(handle, 0o644)
-                _write(handle, data)
-            finally:
-                os.close(handle)
+            _write_new(path, data)
         except OSError as error:
             raise SystemFault(f"{path}: {error.strerror}") from error
         self.written += 1
@@ -181,25 +169,40 @@ def _merge(fresh: str, old: str) -> None:
         os.unlink(os.path.join(old, name))
 
 
-def _read(path: str, limit: int) -> bytes | None:
-    """The content, as far as needed to compare; None if there is none."""
+def _is_just(path: str, data: bytes) -> bool:
+    """Whether a file is there that readers may read, with this content."""
     try:
         handle = os.open(path, _READ)
     except OSError:
-        return None
+        return False
     try:
-        return os.read(handle, limit)
+        facts = os.fstat(handle)
+        plain = stat.S_ISREG(facts.st_mode) and stat.S_IMODE(facts.st_mode) == MODE
+        return plain and facts.st_size == len(data) and os.read(handle, len(data) + 1) == data
     except OSError:
-        return None
+        return False
     finally:
         os.close(handle)
 
 
-def _write(handle: int, data: bytes) -> None:
-    """Write all of it: without a file object, which asks the system five questions for each page."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+def _write_new(path: str, data: bytes) -> None:
+    """Write a file that is not there yet; what a crash, or another process, left there goes.  Raises OSError.
+
+    Never into that: readers may have it under another name.  And without a file object, which asks the system five
+    questions for each page.
+    """
+    try:
+        handle = os.open(path, _CREATE, 0o600)
+    except FileExistsError:
+        os.unlink(path)
+        handle = os.open(path, _CREATE, 0o600)
+    try:
+        os.fchmod(handle, MODE)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+    finally:
+        os.close(handle)
 
 
 def signature(*paths: Path | str) -> str:

@@ -1,18 +1,27 @@
-"""Numbers as reports show them: spans of time, tokens, shares, bars."""
+"""Numbers as people read them: spans of time, tokens, shares, bars."""
 
-from datetime import UTC, datetime, timedelta
-
-from pco.pages.clock import took
+from datetime import datetime
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHADES = " ░▒▓█"
 _PLAIN_SHADES = " .:+#"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def span(seconds: float) -> str:
-    """`45s`, `3h 20m`."""
-    return took(_EPOCH, _EPOCH + timedelta(seconds=min(max(seconds, 0.0), 1e10)))
+    """A length of time, exact enough for people: `45s`, `12m`, `3h 20m`, `2d 4h`; nothing is less than 0s."""
+    whole = int(max(seconds, 0.0))
+    if whole >= 86400:
+        days, hours = divmod(whole // 3600, 24)
+        return f"{days}d {hours}h" if hours else f"{days}d"
+    if whole >= 3600:
+        hours, minutes = divmod(whole // 60, 60)
+        return f"{hours}h {minutes}m" if minutes else f"{hours}h"
+    return f"{whole // 60}m" if whole >= 60 else f"{whole}s"
+
+
+def took(start: datetime, end: datetime) -> str:
+    """How long something took, as a `span`."""
+    return span((end - start).total_seconds())
 
 
 def short(number: int) -> str:

@@ -25,7 +25,8 @@ def index(snapshot: Snapshot, shown: tuple[lanes.Lane, ...]) -> bytes:
     drawn = list(charts.figures(snapshot))
     aside = el("aside", {"class": "pictures", "aria-label": "Figures"}, drawn) if drawn else None
     body = el("main", {"id": "main", "class": "board"}, work, aside)
-    return page(title, "", foot(snapshot.clock, snapshot.version), masthead(snapshot, shown), body, refresh=True)
+    below = foot(snapshot.clock, snapshot.version, dated=True)
+    return page(title, "", below, masthead(snapshot, shown), body, refresh=True)
 
 
 def _none() -> Node:

@@ -3,7 +3,7 @@
 from pco.ground import times
 from pco.ground.ticket import Attempt, Round
 from pco.pages import results
-from pco.pages.clock import took
+from pco.pages.amounts import took
 from pco.pages.frame import several
 from pco.pages.html import Node, el
 from pco.pages.pieces import MOST_LISTED, facts, folded, remark, table, words

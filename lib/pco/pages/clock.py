@@ -1,6 +1,7 @@
 """Times on a page: absolute, in one zone that the page names; an age is the age when the page was made."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
+from functools import lru_cache
 
 from pco.ground import times
 from pco.ground.frozen import dataclass
@@ -19,9 +20,7 @@ class Clock:
 
     def at(self, moment: datetime, *, seconds: bool = False) -> Element:
         """`2026-11-22 13:00`; the exact time is there for machines, with its zone for who points at it."""
-        there = moment.astimezone(self.zone)
-        said = there.isoformat(" ", "seconds")[: 19 if seconds else 16]
-        return el("time", {"datetime": times.iso(moment), "title": _exact(there)}, said)
+        return _at(moment, self.zone, 19 if seconds else 16)
 
     def brief(self, moment: datetime, *, zone: bool = False) -> Element:
         """`13:00` for a time of today, `22 Nov, 13:00` for another day; for pages that are written every minute.
@@ -48,15 +47,11 @@ class Clock:
         return self.named if self.zone else self.now.astimezone().tzname() or "local time"
 
 
+@lru_cache(maxsize=256)  # a page says the same moments several times
+def _at(moment: datetime, zone: tzinfo | None, length: int) -> Element:
+    exact = _exact(moment.astimezone(zone))
+    return el("time", {"datetime": times.iso(moment), "title": exact}, exact[:length])
+
+
 def _exact(there: datetime) -> str:
     return f"{there.isoformat(' ', 'seconds')[:19]} {there.tzname()}"
-
-
-def took(start: datetime, end: datetime) -> str:
-    """How long it took, exact enough for people: `45s`, `12m`, `3h 20m`, `2d 4h`."""
-    span = max(end - start, timedelta())
-    for size, smaller in ((timedelta(days=1), timedelta(hours=1)), (timedelta(hours=1), timedelta(minutes=1))):
-        if span >= size:
-            rest = times.rough(span % size) if span % size >= smaller else ""
-            return f"{times.rough(span)} {rest}".rstrip()
-    return times.rough(span)

@@ -18,7 +18,7 @@ NAMES = {
     State.REJECTED: "rejected",
     State.CORRUPT: "corrupt",
 }
-TONES = {
+TONES: dict[str, str] = {
     State.PENDING: "wait",
     State.COMPLETED: "wait",
     State.FAILED: "bad",
@@ -62,10 +62,10 @@ def _head(up: str, refresh: bool) -> tuple[Node, ...]:
 
 
 @lru_cache(maxsize=4)
-def foot(clock: Clock, version: str) -> Element:
-    """When the page was made, and in which zone its times are."""
-    made: Node = ["Made ", clock.at(clock.now, seconds=True), f", times in {clock.zone_name()}. pco {version}."]
-    return el("p", None, made)
+def foot(clock: Clock, version: str, *, dated: bool = False) -> Element:
+    """In which zone the page's times are; `dated`, when it was made: of a page that is of this hour."""
+    made: list[Node] = ["Made ", clock.at(clock.now, seconds=True), ", times"] if dated else ["Times"]
+    return el("p", None, made, f" in {clock.zone_name()}. pco {version}.")
 
 
 @cache

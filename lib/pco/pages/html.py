@@ -37,6 +37,8 @@ _QUIET = re.compile(r"[\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]*")  # that, on o
 _OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
 _BESIDE = re.compile(r"(\.\./)?([A-Za-z0-9_-]+/)*([A-Za-z0-9_-]+\.[a-z]{1,5})?(#[A-Za-z0-9_-]*)?")
 
+SHORT, MOST_KEPT = 80, 4096  # characters of a text that is kept as it is shown, and how many are
+
 Node = Union["Element", str, None, Iterable["Node"]]
 Attributes = Mapping[str, str | None]
 
@@ -64,9 +66,7 @@ def el(tag: str, attributes: Attributes | None = None, *children: Node) -> Eleme
     start, end = edges
     if attributes:
         start = _opening(tag, tuple(attributes.items()))
-    if not children:
-        return Element(start + end)
-    if not end:
+    if children and not end:
         raise ValueError(f"<{tag}> holds nothing")
     parts = [start]
     _render(children, parts)
@@ -109,22 +109,32 @@ def web(value: str) -> str | None:
 
 def _render(children: Iterable[Node], parts: list[str]) -> None:
     for child in children:
-        if child is None:
-            continue
-        if isinstance(child, Element):
+        kind = type(child)
+        if kind is str:
+            parts.append(_texts[child])
+        elif kind is Element:
             parts.append(child.markup)
         elif isinstance(child, str):
-            parts.append(_short(child) if len(child) < 80 else _text(child))
-        else:
+            parts.append(_texts[str(child)])
+        elif child is not None:
             _render(child, parts)
 
 
-def _text(words: str) -> str:
-    shown = secrets.masked(words)
-    return shown if _HARMLESS.fullmatch(shown) else _escaped(text.lines(shown, joiners=True))
+class _Texts(dict[str, str]):
+    """Texts as they are shown.  Most come again and again: the pages of a thousand tickets look alike."""
+
+    def __missing__(self, words: str) -> str:
+        shown = secrets.masked(words)
+        if not _HARMLESS.fullmatch(shown):
+            shown = _escaped(text.lines(shown, joiners=True))
+        if len(words) < SHORT:
+            if len(self) >= MOST_KEPT:
+                self.clear()
+            self[words] = shown
+        return shown
 
 
-_short = lru_cache(maxsize=4096)(_text)  # most come again and again: the pages of a thousand tickets look alike
+_texts = _Texts()
 
 
 @lru_cache(maxsize=4096)

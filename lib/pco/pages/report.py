@@ -45,7 +45,7 @@ def page(report: Report, clock: Clock, version: str, sheet: str) -> bytes:
         _section("Only people can answer", _listed(report.now.asked)),
         _section("Not seen", _listed(report.unseen)),
     ]
-    return document(head, [top, el("main", None, parts), el("footer", None, foot(clock, version))])
+    return document(head, [top, el("main", None, parts), el("footer", None, foot(clock, version, dated=True))])
 
 
 def _section(name: str, body: Node) -> Node:

@@ -63,6 +63,9 @@ class Pen:
         return " ".join([*colours, *sorted(marks - {"reverse"}), *underline])
 
 
+_PLAIN = Pen()
+
+
 def picture(data: bytes) -> Element:
     """The screen as a <pre>; what is longer than MOST_CHARACTERS is left out, and that is said."""
     drawn = data.decode("utf-8", "replace").replace("\r\n", "\n")
@@ -75,10 +78,10 @@ def picture(data: bytes) -> Element:
 
 def _spans(drawn: str) -> Iterator[Node]:
     """Pieces of text, each with its pen; neighbours of one pen are one piece."""
-    held, pen = "", Pen()
+    held, pen = "", _PLAIN
     for piece, following in _pieces(drawn):
         held += piece
-        if following != pen:
+        if following is not pen and following != pen:
             if held:
                 yield _span(held, pen)
             held, pen = "", following
@@ -87,25 +90,35 @@ def _spans(drawn: str) -> Iterator[Node]:
 
 def _pieces(drawn: str) -> Iterator[tuple[str, Pen]]:
     """Each text up to the next escape, and the pen after it."""
-    pen, at = Pen(), 0
+    pen, at = _PLAIN, 0
     for match in _ESCAPES.finditer(drawn):
         before = drawn[at : match.start()]
         at = match.end()
-        if match["sgr"] is not None:
-            pen = reduce(_apply, sgr.codes(match["sgr"]), pen)
+        if (said := match["sgr"]) is not None:
+            pen = _after(pen, said)
         yield before, pen
     yield drawn[at:], pen
 
 
 def _span(piece: str, pen: Pen) -> Node:
-    classes = pen.classes()
+    classes = _classes(pen)
     return el("span", {"class": classes}, piece) if classes else piece
+
+
+# What draws a screen changes between few pens, again and again.
+_classes = lru_cache(maxsize=1024)(Pen.classes)
+
+
+@lru_cache(maxsize=1024)
+def _after(pen: Pen, said: str) -> Pen:
+    """The pen after an SGR sequence with these parameters."""
+    return reduce(_apply, sgr.codes(said), pen)
 
 
 def _apply(pen: Pen, code: Code) -> Pen:
     number, given = code.number, code.given
     if number == 0:
-        return Pen()
+        return _PLAIN
     if number in (4, 21, 24):
         style = given[0] if given else {4: 1, 21: 2, 24: 0}[number]
         return replace(pen, underline=UNDERLINES[style]) if style < len(UNDERLINES) else pen

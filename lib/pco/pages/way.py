@@ -6,14 +6,14 @@ from itertools import pairwise
 
 from pco.ground.frozen import dataclass
 from pco.ground.ticket import Attempt, Round, State, Ticket
-from pco.pages.amounts import span
-from pco.pages.clock import Clock, took
+from pco.pages.amounts import span, took
+from pco.pages.clock import Clock
 from pco.pages.drawing import WIDE, bar, colour, picture
 from pco.pages.frame import TONES, dotted
 from pco.pages.html import Element, Node, el
 
 MOST_MOMENTS = 200
-GATES = {
+GATES: dict[str, str] = {
     State.PENDING: "to be approved",
     State.APPROVED: "to be started",
     State.ACTIVE: "at work",
@@ -67,34 +67,43 @@ def timeline(ticket: Ticket, clock: Clock) -> Element:
 
 def gates(ticket: Ticket) -> Node:
     """How long it stood in each state so far, as a bar and in words; nothing before its first move."""
-    spans: list[tuple[State, float]] = []
+    spans: list[tuple[str, float]] = []
+    sums: dict[str, float] = {}
     for before, after in pairwise(ticket.history):
-        if before.to in {*State}:
-            spans.append((State(before.to), max((after.at - before.at).total_seconds(), 0.0)))
-    total = sum(seconds for _, seconds in spans)
+        if before.to in GATES:
+            seconds = max((after.at - before.at).total_seconds(), 0.0)
+            spans.append((before.to, seconds))
+            sums[before.to] = sums.get(before.to, 0.0) + seconds
+    total = sum(sums.values())
     if not total:
         return None
-    sums = {state: sum(s for one, s in spans if one is state) for state in dict(spans)}
-    said = ", ".join(f"{GATES[state]} {span(seconds)}" for state, seconds in sums.items())
     # What was short is seen, too: each part has its least width, the rest is shared by time.
     least = min(4.0, WIDE / len(spans) / 2)
     shapes, x = [], 0.0
     for state, seconds in spans:
         wide = least + seconds / total * (WIDE - least * len(spans))
-        shapes.append(bar(x, 0, max(wide - 1, 0.5), 14, TONES.get(state, "calm"), f"{GATES[state]} {span(seconds)}"))
+        shapes.append(bar(x, 0, max(wide - 1, 0.5), 14, _tone(state), _stood(state, seconds)))
         x += wide
-    told = (colour(TONES.get(state, "calm"), f"{GATES[state]} {span(seconds)}") for state, seconds in sums.items())
-    return [picture(f"Time in each state: {said}", 14, shapes), el("p", {"class": "legend"}, told)]
+    said = {state: _stood(state, seconds) for state, seconds in sums.items()}
+    told = (colour(_tone(state), words) for state, words in said.items())
+    return [picture(f"Time in each state: {', '.join(said.values())}", 14, shapes), el("p", {"class": "legend"}, told)]
+
+
+def _stood(state: str, seconds: float) -> str:
+    return f"{GATES[state]} {span(seconds)}"
+
+
+def _tone(state: str) -> str:
+    return TONES.get(state, "calm")
 
 
 def _moves(ticket: Ticket) -> Iterator[Moment]:
     before: datetime | None = None
     for entry in ticket.history:
-        stood = GATES[State(entry.from_)] if entry.from_ in {*State} else entry.from_
+        stood = GATES.get(entry.from_, entry.from_)
         gate = f"{stood} for {took(before, entry.at)}" if entry.from_ and before else ""
-        tone = TONES.get(State(entry.to), "calm") if entry.to in {*State} else "calm"
         what = WORDS.get((entry.from_, entry.to), entry.to)
-        yield Moment(entry.at, what, entry.by, entry.why, tone, gate)
+        yield Moment(entry.at, what, entry.by, entry.why, _tone(entry.to), gate)
         before = entry.at
 
 

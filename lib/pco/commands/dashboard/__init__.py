@@ -35,7 +35,7 @@ from pco.outside.www import Site, signature
 from pco.pages.frame import home
 from pco.run import Pco
 
-LOOK = 3  # counts the looks of tickets' pages, and of what is remembered: a pco that counts otherwise makes all anew
+LOOK = 4  # counts the looks of tickets' pages, and of what is remembered: a pco that counts otherwise makes all anew
 MOST_AGAIN = 5
 
 

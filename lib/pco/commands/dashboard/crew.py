@@ -1,13 +1,13 @@
-"""Where all pages are made anew, several processes make those of the tickets; their parent makes what is left.
+"""Where all pages are made anew, several processes make those of the tickets, their parent the lists of finished ones.
 
 Each takes every n-th ticket, and tells at its end, in JSON, which it has made; a newline before that says that it has
-come further.  What it does not tell of is made by its parent as ever: a process that is killed, or meets a record that
+come further.  What it does not tell of is made by the parent as ever: a process that is killed, or meets a record that
 cannot be read, costs time and nothing else.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import RawIOBase
@@ -41,7 +41,7 @@ def work(run: Run) -> tuple[dict[str, Seen], dict[str, str]]:
     """
     known: dict[str, Seen] = {}
     made: dict[str, str] = {}
-    for told in _told(_start(run), run.step):
+    for told in _told(run, _start(run)):
         known.update(told["open"])
         made.update(told["finished"])
         run.ran.update(told["ran"])
@@ -53,13 +53,14 @@ def work(run: Run) -> tuple[dict[str, Seen], dict[str, str]]:
 
 def _start(run: Run) -> list[Hand]:
     """The processes; none where there are few tickets, or only one processor."""
-    spool, index = run.pco.spool, run.pco.spool.index
+    spool = run.pco.spool
     places: list[Place] = [*spool.places(*OPEN).items()]
     tickets = len(places) + sum(spool.count(state) for state in FINISHED)
     count = min(len(os.sched_getaffinity(0)), MOST, tickets // LEAST)
     if count < 2:
         return []
-    lines = [one for name in index.months() for one in index.month(name)]
+    index = finished.Index(run)
+    lines = [one for month in index.stamps for one in index.lines(month)]
     places += [(one.key, State(one.state)) for one in lines if one.state in FINISHED]
     hands: list[Hand] = []
     with suppress(OSError):  # no more processes, or pipes, are to be had: those that there are do what they can
@@ -108,7 +109,7 @@ def _made(run: Run, share: list[Place], pipe: RawIOBase) -> dict[str, Any]:
     return {"open": seen, "finished": done, "ran": ran, "written": run.site.written}
 
 
-def _told(hands: list[Hand], step: Callable[[], None]) -> Iterator[dict[str, Any]]:
+def _told(run: Run, hands: list[Hand]) -> Iterator[dict[str, Any]]:
     """What each has made, when it has ended; nothing of one that did not come to its end.  Steps for what comes."""
     from selectors import EVENT_READ, DefaultSelector
 
@@ -116,12 +117,14 @@ def _told(hands: list[Hand], step: Callable[[], None]) -> Iterator[dict[str, Any
     try:
         for hand in hands:
             waiting.register(hand.pipe, EVENT_READ, bytearray())
+        if hands:
+            finished.draft(run)
         while waiting.get_map():
             for one, _ in waiting.select():
                 part = os.read(one.fd, 1 << 20)
                 one.data.extend(part)
                 for _ in range(STEP * part.count(b"\n")):
-                    step()
+                    run.step()
                 if part:
                     continue
                 waiting.unregister(one.fd)
@@ -129,7 +132,7 @@ def _told(hands: list[Hand], step: Callable[[], None]) -> Iterator[dict[str, Any
                 with suppress(ValueError):
                     told = json.loads(one.data)
                     for _ in range(len(told["open"]) + len(told["finished"]) - STEP * one.data.count(b"\n")):
-                        step()
+                        run.step()
                     yield told
     finally:
         # Where we are ended, they end, too, as soon as they find that nobody listens: the next run has the folder.

@@ -7,8 +7,8 @@ line said}, "pages": {NAME: digest of what is on it}}.
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from pco import __version__
@@ -29,13 +29,13 @@ Known = dict[str, Any]
 
 def show(run: Run, known: Known, seen: Known) -> Known:
     """Bring all that concerns finished tickets up to date; `seen` are the open ones.  Returns what to remember."""
-    index, before = _Index(run), known.get("months", {})
+    index, before = Index(run), known.get("months", {})
     gone = _gone(run, index) if run.anew else set(known.get("gone", []))
     made = {name: _month(run, index, name, before.get(name, {}), gone, seen) for name in index.stamps}
     astray = _astray(run, made)
     if not run.anew and astray != known.get("astray", 0):
         # Somebody purged tickets, or put some back by hand: see once which ones are there.
-        index = _Index(run)
+        index = Index(run)
         gone = _gone(run, index)
         made = {name: _month(run, index, name, {}, gone, seen) for name in index.stamps}
     recent = known.get("recent")
@@ -44,13 +44,28 @@ def show(run: Run, known: Known, seen: Known) -> Known:
     return {"months": made, "recent": recent, "astray": astray, "gone": sorted(gone)}
 
 
-class _Index:
+def draft(run: Run) -> None:
+    """Make the pages of all months as they will be wanted, unless something happens to a finished ticket meanwhile."""
+    index = Index(run)
+    for month in index.stamps:
+        done = tuple(one for one in index.lines(month) if one.state in FINISHED)
+        for name, digest, on_it in _parts(month, done):
+            run.drafts[name, digest] = months.month_page(month, name, len(done), on_it, run.clock, __version__)
+
+
+class Index:
     """The months of the index, newest first: their stamps of before they are read, and their lines, read once."""
 
     def __init__(self, run: Run) -> None:
-        kept = run.pco.spool.index
-        self.stamps = {name: signature(kept.folder / f"{name}.jsonl") for name in kept.months()}
-        self.lines = cache(kept.month)
+        self._kept, self._known = run.pco.spool.index, run.lines
+        self.stamps = {name: signature(self._kept.folder / f"{name}.jsonl") for name in self._kept.months()}
+
+    def lines(self, month: str) -> list[Finished]:
+        """The tickets that finished in a month, newest first.  Raises SystemFault."""
+        stamped = (month, self.stamps[month])
+        if stamped not in self._known:
+            self._known[stamped] = self._kept.month(month)
+        return self._known[stamped]
 
 
 def _astray(run: Run, made: Known) -> int:
@@ -59,7 +74,7 @@ def _astray(run: Run, made: Known) -> int:
     return lines - sum(run.pco.spool.count(state) for state in FINISHED)
 
 
-def _gone(run: Run, index: _Index) -> set[str]:
+def _gone(run: Run, index: Index) -> set[str]:
     """The lines whose ticket is in no finished state; this reads all months, then lists the folders.
 
     In this order: what finishes meanwhile has no line yet that could be taken for one of a ticket that is gone.
@@ -73,7 +88,7 @@ def _line_name(one: Finished) -> str:
     return f"{one.key} {times.iso(one.at)}"
 
 
-def _recent(index: _Index, gone: set[str]) -> list[Finished]:
+def _recent(index: Index, gone: set[str]) -> list[Finished]:
     """The tickets that finished last."""
     recent: list[Finished] = []
     for name in index.stamps:
@@ -90,7 +105,7 @@ def _listed(one: Finished, gone: set[str]) -> bool:
 # One month.
 
 
-def _month(run: Run, index: _Index, name: str, before: Known, gone: set[str], seen: Known) -> Known:
+def _month(run: Run, index: Index, name: str, before: Known, gone: set[str], seen: Known) -> Known:
     """Bring a month up to date: the pages of its tickets, then its own."""
     stamp = index.stamps[name]
     if before.get("stamp") == stamp and not run.doubted:
@@ -136,14 +151,21 @@ def _page(run: Run, one: Finished, memory: Known) -> bool:
 
 def _pages(run: Run, month: str, done: tuple[Finished, ...], known: Known) -> Known:
     """Write those pages of a month on which something has changed; returns their digests."""
-    names = months.names(month, len(done))
     digests: Known = {}
+    for name, digest, on_it in _parts(month, done):
+        digests[name] = digest
+        if known.get(name) != digest or run.doubted:
+            drafted = run.drafts.get((name, digest))
+            run.site.put(name, drafted or months.month_page(month, name, len(done), on_it, run.clock, __version__))
+    return digests
+
+
+def _parts(month: str, done: tuple[Finished, ...]) -> Iterator[tuple[str, str, tuple[Finished, ...]]]:
+    """Each page of a month: its name, the digest of what is on it, the tickets on it."""
+    names = months.names(month, len(done))
     for name, on_it in months.parts(month, done):
         content = repr([names, [[*vars(one).values()] for one in on_it]]).encode()
-        digests[name] = hashlib.sha256(content).hexdigest()
-        if known.get(name) != digests[name] or run.doubted:
-            run.site.put(name, months.month_page(month, name, len(done), on_it, run.clock, __version__))
-    return digests
+        yield name, hashlib.sha256(content).hexdigest(), on_it
 
 
 def _take_away(run: Run, keys: set[str], seen: Known) -> None:

@@ -138,13 +138,13 @@ def _papers(pco: Pco, ticket: Ticket) -> tuple[Papers | None, list[str], str]:
         return None, [], ""
     n, last = begun[-1]
     home = attempt.folder(pco.config.paths.sessions, ticket.key, n, last)
-    launch = signature(home / "launch.json")
-    out = _out(home)
-    screens = (str(home / "screen"), str(out / "screen"))
-    watch = [str(home / "launch.json"), *screens]
-    stamp = f"{launch} {signature(*screens)}"
+    watch = [f"{home}/launch.json", f"{home}/screen"]
+    stamp = signature(*watch)  # before anything of it is read
     screen, trouble = _screen(home)
     if not (screen or trouble):
+        out = _out(home)
+        watch.append(f"{out}/screen")
+        stamp += f" {signature(watch[-1])}"
         screen, trouble = _screen(out)
     return Papers(n, last, _prompt(home), screen, trouble), watch, stamp
 
@@ -159,7 +159,7 @@ def _out(home: Path) -> Path:
 
 def _prompt(home: Path) -> str:
     try:
-        return durable.read(home / "prompt.md", MOST_PROMPT).decode("utf-8", "replace")
+        return durable.read(f"{home}/prompt.md", MOST_PROMPT).decode("utf-8", "replace")
     except (OSError, BadData):
         return ""
 

@@ -14,6 +14,7 @@ from pco.outside.www import Site
 from pco.pages.clock import Clock
 from pco.rules.budget import Purse
 from pco.run import Pco
+from pco.spool.index import Finished
 
 PROGRESS_FROM = 500  # tickets; fewer take less than a second
 
@@ -23,7 +24,8 @@ class Run:
     """The run.  `step` is called for each ticket whose page is made; `anew`: nothing is known of an earlier run;
     `doubted`: the machine was started since, and pages that are there may be empty.  `purse` has the limits alone.
     `ran` takes the sessions of the last day of each ticket that is read, by key; `made` has the finished tickets whose
-    pages others have made in this run, and of what: see `finished.said`.
+    pages others have made in this run, and of what: see `finished.said`.  `lines` has the months of the index that were
+    read, by name and stamp; `drafts` the pages of months that may be wanted, by name and digest.
     """
 
     pco: Pco
@@ -35,6 +37,8 @@ class Run:
     purse: Purse = Purse()
     ran: dict[str, list[Any]] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
+    lines: dict[tuple[str, str], list[Finished]] = field(default_factory=dict)
+    drafts: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 @contextmanager
