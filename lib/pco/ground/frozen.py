@@ -53,6 +53,9 @@ def _init(shape: type, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[.
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:
         made = self.__dict__
+        if len(values) == len(names) and not named:
+            made.update(zip(names, values, strict=True))
+            return
         made.update(defaults)
         for name, factory in factories:
             if name not in named:

@@ -118,7 +118,7 @@ class Reader:
 
     def data(self, key: str, state: State) -> bytes:
         """The record as it lies there.  Raises FileNotFoundError, SystemFault, BadData if it is no file."""
-        path = self.path(key, state)
+        path = self.file(key, state)
         try:
             return durable.read(path, MOST_BYTES)
         except FileNotFoundError:

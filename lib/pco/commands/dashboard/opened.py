@@ -140,6 +140,8 @@ def _papers(pco: Pco, ticket: Ticket) -> tuple[Papers | None, list[str], str]:
     home = attempt.folder(pco.config.paths.sessions, ticket.key, n, last)
     watch = [f"{home}/launch.json", f"{home}/screen"]
     stamp = signature(*watch)  # before anything of it is read
+    if not os.path.isdir(home):
+        return Papers(n, last), watch, stamp  # not begun, or cleared away
     screen, trouble = _screen(home)
     if not (screen or trouble):
         out = _out(home)
