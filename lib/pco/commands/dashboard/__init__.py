@@ -40,7 +40,7 @@ MOST_AGAIN = 5
 
 
 @command
-@click.option("--full", is_flag=True, help="Write everything anew, not only what has changed.")
+@click.option("--full", is_flag=True, help="Make all pages anew; a file that is right already stays.")
 def main(pco: Pco, full: bool) -> None:
     """Write the static pages for the web server, as far as something has changed.
 
