@@ -36,7 +36,6 @@ _HARMLESS = re.compile(r"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e\n\t]*")  # plain ASCII
 _QUIET = re.compile(r"[\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]*")  # that, on one line and without a quote
 _OUTSIDE = re.compile(r"https?://[A-Za-z0-9\[][\x21-\x7e]*", re.IGNORECASE)
 _BESIDE = re.compile(r"(\.\./)?([A-Za-z0-9_-]+/)*([A-Za-z0-9_-]+\.[a-z]{1,5})?(#[A-Za-z0-9_-]*)?")
-
 SHORT, MOST_KEPT = 80, 4096  # characters of a text that is kept as it is shown, and how many are
 
 Node = Union["Element", str, None, Iterable["Node"]]
@@ -109,13 +108,10 @@ def web(value: str) -> str | None:
 
 def _render(children: Iterable[Node], parts: list[str]) -> None:
     for child in children:
-        kind = type(child)
-        if kind is str:
+        if isinstance(child, str):
             parts.append(_texts[child])
-        elif kind is Element:
+        elif isinstance(child, Element):
             parts.append(child.markup)
-        elif isinstance(child, str):
-            parts.append(_texts[str(child)])
         elif child is not None:
             _render(child, parts)
 
