@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-CALLS = ("open", "write", "fchmod", "fsync", "rename", "replace", "unlink", "mkdir")
+CALLS = ("open", "write", "fchmod", "fsync", "rename", "replace", "link", "unlink", "mkdir")
 
 
 class Died(BaseException):

@@ -153,6 +153,16 @@ def test_a_run_without_change_writes_nothing(site, spool):
     assert written(site) == set()
 
 
+def test_where_the_machine_comes_into_another_zone_all_pages_say_so(site, spool):
+    finish(spool, a_ticket("WEB-1"))
+    put(spool, a_ticket("WEB-2"), State.PENDING)
+
+    for zone, named in (("Europe/Berlin", "CET/CEST"), ("Asia/Tokyo", "JST")):
+        site.run("pco-dashboard", env={**site.environment(), "TZ": zone})
+        for name in ("ticket/WEB-1.html", "ticket/WEB-2.html", "2026-11.html"):
+            assert f"imes in {named}." in page(site, name)
+
+
 def test_a_run_without_change_reads_no_record(site, spool):
     put(spool, a_ticket("WEB-1"), State.PENDING)
     finish(spool, a_ticket("WEB-2"))

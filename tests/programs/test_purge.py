@@ -44,8 +44,9 @@ def full(site: Site) -> Site:
         home.mkdir(parents=True)
         (home / "prompt.md").write_text(f"Ask {SECRET.upper()} about it.")
         (home / "screen").write_bytes(b"\x1b[1mjane.\x1b[0mdoe@example.org\x1b[K")
-        (site.home / "www/ticket").mkdir(exist_ok=True)
-        (site.home / "www/ticket" / f"{key}.html").write_text("<html>")
+        for pages in ("www/ticket", "www/.built/ticket"):  # the other of a pco-dashboard that was killed
+            (site.home / pages).mkdir(parents=True, exist_ok=True)
+            (site.home / pages / f"{key}.html").write_text("<html>")
         leave(site.home / "spool", f"failed-{key}", Notice("held back", T0, key, {"why": "it is so"}))
     day = (datetime.now(UTC) - timedelta(days=9)).date()
     sessions = {"WEB-6:1.1": Spent(0.0, 2.0), "WEB-6:1.2": Spent(1.0, 1.5), "WEB-8:1.1": Spent(0.0, 4.0)}
@@ -165,6 +166,7 @@ def test_a_dry_run_shows_what_would_go_and_removes_nothing(full):
     assert "the branch pco/WEB-6" in said
     assert f"{full.home}/sessions/WEB-6" in said
     assert f"{full.home}/www/ticket/WEB-6.html" in said
+    assert f"{full.home}/www/.built/ticket/WEB-6.html" in said
     assert "ledgers of 1 days" in said
     assert remains(full, "WEB-6") == before
     assert purged(full) == []

@@ -1,8 +1,9 @@
 """The pages: snapshot in, HTML out; whatever stands in a ticket stays text."""
 
 import json
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -34,12 +35,12 @@ from pco.ground.ticket import (
     Work,
 )
 from pco.pages import board, feeds, lanes, months
-from pco.pages.amounts import took
+from pco.pages.amounts import span, took
 from pco.pages.clock import Clock
 from pco.pages.pieces import MOST_TEXT
 from pco.pages.snapshot import Card, Month, Papers, Ran, Snapshot, Story, Trends, Unreadable, card
 from pco.pages.steps import VERBS, steps
-from pco.pages.story import ticket_page, unreadable_page
+from pco.pages.story import MOVING, ticket_page, unreadable_page
 from pco.rules.health import Health
 from pco.rules.prompt import Target
 from pco.spool.index import Finished
@@ -346,6 +347,7 @@ def test_a_span_is_told_as_people_say_it():
 
     assert [took(T0, T0 + span) for span in spans] == ["45s", "12m", "3h 20m", "2d 4h", "3h"]
     assert took(T0, T0 - HOUR) == "0s"
+    assert span(1e299) == span(1e10) == "115740d 17h"
 
 
 # One ticket.
@@ -574,11 +576,32 @@ def test_long_texts_are_cut_and_that_is_said():
     assert "cut here" in walk(page).text
 
 
-def test_a_ticket_page_does_not_depend_on_the_hour():
-    story = Story(loaded("words", State.FAILED), CLOCK, "1", TARGET, "ab" * 32)
-    later = replace(story, clock=Clock(T0 + 1000 * HOUR))
+@pytest.fixture
+def berlin(monkeypatch):
+    """A machine in a zone with summer time."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
 
-    assert ticket_page(story) == ticket_page(later)
+
+@pytest.mark.parametrize("state", sorted({*State} - {State.CORRUPT, *MOVING}))
+def test_a_ticket_page_does_not_depend_on_the_hour(state, berlin):
+    ticket = loaded("words", state)
+
+    for zone, named in ((UTC, "UTC"), (None, "CET/CEST")):
+        clocks = (Clock(now, zone, "UTC") for now in (T0, T0 + 5000 * HOUR))
+        one, other = (ticket_page(Story(ticket, clock, "1", TARGET, "ab" * 32)) for clock in clocks)
+        assert one == other
+        assert f"Times in {named}." in walk(one).text
+
+
+@pytest.mark.parametrize("state", MOVING)
+def test_the_page_of_a_ticket_under_way_says_of_when_it_is(state):
+    page = walk(ticket_page(Story(loaded("words", state), Clock(T0, UTC, "UTC"), "1", TARGET))).text
+
+    assert f"Made {T0:%Y-%m-%d %H:%M:%S}, times in" in page
 
 
 # Months and feeds.

@@ -1,8 +1,10 @@
 """The folder that the web server gives out: all pages of tickets made anew at once."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -60,6 +62,25 @@ def test_a_page_that_is_as_it_was_keeps_its_file(site):
 
     assert pages(site) == {"WEB-1.html": b"old", "WEB-2.html": b"new"}
     assert (site.root / "ticket" / "WEB-1.html").stat().st_ino == before
+
+
+def test_a_page_whose_file_cannot_be_taken_is_written(site, monkeypatch):
+    monkeypatch.setattr(os, "link", mock.Mock(side_effect=PermissionError(errno.EPERM, "Operation not permitted")))
+    site.begin()
+    site.put("ticket/WEB-1.html", b"old")
+
+    site.finish({"WEB-1"}, {"WEB-1"})
+
+    assert pages(site) == {"WEB-1.html": b"old"}
+
+
+def test_a_file_that_not_all_may_read_is_written_again(site):
+    page = site.root / "ticket" / "WEB-1.html"
+    page.chmod(0o600)
+
+    site.put("ticket/WEB-1.html", b"old")
+
+    assert page.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_page_that_two_make_is_not_changed_under_the_eyes_of_readers(site):

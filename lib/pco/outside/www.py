@@ -19,6 +19,7 @@ from pco.ground import durable
 from pco.ground.errors import BadConfig, SystemFault
 
 MODE = 0o644  # of what readers see
+UNFINISHED = ".built"  # what they do not see
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -31,7 +32,7 @@ class Site:
         self.written = 0
         self.removed = 0
         # In .built, which inherits the group of the site: so the file is born with the group of the web server.
-        self._unfinished = os.path.join(root, ".built", "new")
+        self._unfinished = os.path.join(root, UNFINISHED, "new")
         self._fresh = ""
 
     def prepare(self) -> None:
@@ -41,16 +42,16 @@ class Site:
         """
         if not self.root.is_dir():
             raise BadConfig(f"no folder {self.root} for the pages", "systemd-tmpfiles --create lays it out")
-        for name, mode in (("ticket", 0o755), (".built", 0o700)):
+        for name, mode in (("ticket", 0o755), (UNFINISHED, 0o700)):
             try:
                 (self.root / name).mkdir(mode, exist_ok=True)
             except OSError as error:
                 raise SystemFault(f"{self.root / name}: {error.strerror}") from error
-        if (unfinished := self.root / ".built" / "ticket").exists():
+        if (unfinished := self.root / UNFINISHED / "ticket").exists():
             _remove_all(unfinished)  # of a run that did not come to its end
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file unless it is there with just this content.  Raises SystemFault."""
+        """Write a file unless it is there with just this content, for all to read.  Raises SystemFault."""
         if self._fresh and name.startswith("ticket/"):
             self._put_fresh(name[len("ticket/") :], data)
             return
@@ -84,7 +85,7 @@ class Site:
     def recall(self, name: str) -> dict[str, Any]:
         """What was remembered under a name; an empty mapping if nothing was, or if it is torn or of another boot."""
         try:
-            value = json.loads((self.root / ".built" / f"{name}.json").read_bytes())
+            value = json.loads((self.root / UNFINISHED / f"{name}.json").read_bytes())
         except (OSError, ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
@@ -92,7 +93,7 @@ class Site:
     def remember(self, name: str, value: dict[str, Any]) -> None:
         """Keep something for the next run."""
         before = self.written
-        self.put(f".built/{name}.json", json.dumps(value, separators=(",", ":")).encode())
+        self.put(f"{UNFINISHED}/{name}.json", json.dumps(value, separators=(",", ":")).encode())
         self.written = before
 
     # All pages of tickets anew.
@@ -103,7 +104,7 @@ class Site:
         Nothing is replaced there, so several processes may write.  Of a page that is there already with just this
         content its file is taken: no disk has to find place for it, nor to write it.
         """
-        fresh = self.root / ".built" / "ticket"
+        fresh = self.root / UNFINISHED / "ticket"
         umask = os.umask(0o022)  # of a person: readers must get in
         try:
             fresh.mkdir(0o755)
@@ -138,7 +139,7 @@ class Site:
     def _put_fresh(self, name: str, data: bytes) -> None:
         path, before = os.path.join(self._fresh, name), os.path.join(self.root, "ticket", name)
         if _is_just(before, data):
-            with suppress(OSError):  # of another owner, fs.protected_hardlinks
+            with suppress(OSError):  # whatever stands against it, the page is written
                 os.link(before, path)
                 return
         try:
@@ -149,7 +150,7 @@ class Site:
 
     def forget(self) -> None:
         """Remember nothing any more."""
-        for path in (self.root / ".built").glob("*.json"):
+        for path in (self.root / UNFINISHED).glob("*.json"):
             path.unlink()
 
 
@@ -170,14 +171,14 @@ def _merge(fresh: str, old: str) -> None:
 
 
 def _is_just(path: str, data: bytes) -> bool:
-    """Whether a file is there that readers may read, with this content."""
+    """Whether a file is there that all may read, with this content."""
     try:
         handle = os.open(path, _READ)
     except OSError:
         return False
     try:
         facts = os.fstat(handle)
-        plain = stat.S_ISREG(facts.st_mode) and stat.S_IMODE(facts.st_mode) == MODE
+        plain = stat.S_ISREG(facts.st_mode) and facts.st_mode & 0o444 == 0o444
         return plain and facts.st_size == len(data) and os.read(handle, len(data) + 1) == data
     except OSError:
         return False

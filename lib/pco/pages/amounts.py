@@ -6,10 +6,12 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHADES = " ░▒▓█"
 _PLAIN_SHADES = " .:+#"
 
+MOST = 1e10  # seconds: three hundred years; what somebody wrote into a record may be anything
+
 
 def span(seconds: float) -> str:
     """A length of time, exact enough for people: `45s`, `12m`, `3h 20m`, `2d 4h`; nothing is less than 0s."""
-    whole = int(max(seconds, 0.0))
+    whole = int(min(max(seconds, 0.0), MOST))
     if whole >= 86400:
         days, hours = divmod(whole // 3600, 24)
         return f"{days}d {hours}h" if hours else f"{days}d"

@@ -1,5 +1,6 @@
-"""Times on a page: absolute, in one zone that the page names; an age is the age when the page was made."""
+"""Times on a page: absolute, in one zone that it names; an age is that of when the page was made, as it says then."""
 
+import time
 from datetime import datetime, tzinfo
 from functools import lru_cache
 
@@ -43,8 +44,8 @@ class Clock:
         return times.rough(self.now - moment)
 
     def zone_name(self) -> str:
-        """The zone in words: `Europe/Berlin`, in summer and winter; of the machine's own what it is called today."""
-        return self.named if self.zone else self.now.astimezone().tzname() or "local time"
+        """The zone in words, the same in summer and winter: `Europe/Berlin`; of the machine's own `CET/CEST`."""
+        return self.named if self.zone else "/".join(dict.fromkeys(time.tzname))
 
 
 @lru_cache(maxsize=256)  # a page says the same moments several times

@@ -63,7 +63,7 @@ def _head(up: str, refresh: bool) -> tuple[Node, ...]:
 
 @lru_cache(maxsize=4)
 def foot(clock: Clock, version: str, *, dated: bool = False) -> Element:
-    """In which zone the page's times are; `dated`, when it was made: of a page that is of this hour."""
+    """In which zone the page's times are; `dated`, also when it was made: where that matters to who reads it."""
     made: list[Node] = ["Made ", clock.at(clock.now, seconds=True), ", times"] if dated else ["Times"]
     return el("p", None, made, f" in {clock.zone_name()}. pco {version}.")
 
@@ -71,7 +71,12 @@ def foot(clock: Clock, version: str, *, dated: bool = False) -> Element:
 @cache
 def badge(state: State, name: str = "") -> Element:
     """The state as a word with its colour."""
-    return el("span", {"class": f"badge {TONES.get(state, 'calm')}"}, name or NAMES[state])
+    return el("span", {"class": f"badge {tone(state)}"}, name or NAMES[state])
+
+
+def tone(state: str) -> str:
+    """How a state looks."""
+    return TONES.get(state, "calm")
 
 
 def usd(amount: float) -> str:

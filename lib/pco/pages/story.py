@@ -1,7 +1,8 @@
 """The page of one ticket: what it waits for and how to do it, what was approved, what came of it, its whole way.
 
 It depends only on the record, the attempt's papers and the configuration, not on the hour: a page whose ticket has
-not changed is not written again.  Every text is bounded; the record holds the whole of it.
+not changed is not written again; only that of a ticket under way says when it was.  Every text is bounded; the record
+holds the whole of it.
 """
 
 from pco.ground import text
@@ -42,8 +43,8 @@ def ticket_page(story: Story) -> bytes:
     columns = (el("div", {"class": "column"}, part) for part in (left, right))
     body = el("main", {"id": "main"}, _step(story), el("div", {"class": "columns"}, columns))
     title = f"{ticket.key} {text.line(ticket.title, 80)}"
-    below = foot(story.clock, story.version)
-    return page(title, "../", below, _head(story), body, refresh=ticket.state in MOVING)
+    moving = ticket.state in MOVING
+    return page(title, "../", foot(story.clock, story.version, dated=moving), _head(story), body, refresh=moving)
 
 
 def unreadable_page(found: Unreadable) -> bytes:

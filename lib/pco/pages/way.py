@@ -9,7 +9,7 @@ from pco.ground.ticket import Attempt, Round, State, Ticket
 from pco.pages.amounts import span, took
 from pco.pages.clock import Clock
 from pco.pages.drawing import WIDE, bar, colour, picture
-from pco.pages.frame import TONES, dotted
+from pco.pages.frame import dotted, tone
 from pco.pages.html import Element, Node, el
 
 MOST_MOMENTS = 200
@@ -82,19 +82,15 @@ def gates(ticket: Ticket) -> Node:
     shapes, x = [], 0.0
     for state, seconds in spans:
         wide = least + seconds / total * (WIDE - least * len(spans))
-        shapes.append(bar(x, 0, max(wide - 1, 0.5), 14, _tone(state), _stood(state, seconds)))
+        shapes.append(bar(x, 0, max(wide - 1, 0.5), 14, tone(state), _stood(state, seconds)))
         x += wide
     said = {state: _stood(state, seconds) for state, seconds in sums.items()}
-    told = (colour(_tone(state), words) for state, words in said.items())
+    told = (colour(tone(state), words) for state, words in said.items())
     return [picture(f"Time in each state: {', '.join(said.values())}", 14, shapes), el("p", {"class": "legend"}, told)]
 
 
 def _stood(state: str, seconds: float) -> str:
     return f"{GATES[state]} {span(seconds)}"
-
-
-def _tone(state: str) -> str:
-    return TONES.get(state, "calm")
 
 
 def _moves(ticket: Ticket) -> Iterator[Moment]:
@@ -103,7 +99,7 @@ def _moves(ticket: Ticket) -> Iterator[Moment]:
         stood = GATES.get(entry.from_, entry.from_)
         gate = f"{stood} for {took(before, entry.at)}" if entry.from_ and before else ""
         what = WORDS.get((entry.from_, entry.to), entry.to)
-        yield Moment(entry.at, what, entry.by, entry.why, _tone(entry.to), gate)
+        yield Moment(entry.at, what, entry.by, entry.why, tone(entry.to), gate)
         before = entry.at
 
 

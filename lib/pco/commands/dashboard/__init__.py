@@ -74,7 +74,7 @@ def build(pco: Pco, full: bool) -> None:
     site.prepare()
     _index(pco)
     try:
-        draw(pco, site, _memory(site, pco.config, full))
+        draw(pco, site, _memory(pco, site, full))
     except TryLater:
         raise
     except Exception:
@@ -94,7 +94,7 @@ def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
         seen = _anew(run) if run.anew else opened.show(run, _open(memory, aims))
         done = finished.show(run, memory.get("finished", {}), seen)
     opened.take_away(run, memory.get("open", {}), seen)
-    known = {"look": _look(pco.config), "aims": aims, "boot": boot.boot_id()}
+    known = {"look": _look(pco), "aims": aims, "boot": boot.boot_id()}
     ran = trends.sessions(run, memory.get("ran", {}), seen)
     listed = lists.show(run, memory.get("listed", {}), seen, done, ran)
     site.remember("now", {**known, "open": seen, "finished": done, "ran": ran, "listed": listed})
@@ -129,10 +129,10 @@ def _index(pco: Pco) -> None:
             pco.spool.index.rebuild()
 
 
-def _memory(site: Site, config: Config, full: bool) -> dict[str, Any]:
+def _memory(pco: Pco, site: Site, full: bool) -> dict[str, Any]:
     """What is known of the last run; nothing if all is to be made anew."""
     memory = {} if full else site.recall("now")
-    if memory.get("look") != _look(config):
+    if memory.get("look") != _look(pco):
         site.forget()
         return {}
     return memory
@@ -149,9 +149,9 @@ def _open(memory: dict[str, Any], aims: str) -> dict[str, Any]:
     return known
 
 
-def _look(config: Config) -> str:
+def _look(pco: Pco) -> str:
     """What else all pages depend on."""
-    return f"{LOOK} {config.display.timezone}"
+    return f"{LOOK} {facts.clock(pco).zone_name()}"
 
 
 def _aims(config: Config) -> str:

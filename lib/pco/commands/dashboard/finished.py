@@ -9,6 +9,7 @@ line said}, "pages": {NAME: digest of what is on it}}.
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from pco import __version__
@@ -164,8 +165,11 @@ def _parts(month: str, done: tuple[Finished, ...]) -> Iterator[tuple[str, str, t
     """Each page of a month: its name, the digest of what is on it, the tickets on it."""
     names = months.names(month, len(done))
     for name, on_it in months.parts(month, done):
-        content = repr([names, [[*vars(one).values()] for one in on_it]]).encode()
+        content = repr([names, [_values(one) for one in on_it]]).encode()
         yield name, hashlib.sha256(content).hexdigest(), on_it
+
+
+_values = attrgetter(*Finished.__dataclass_fields__)
 
 
 def _take_away(run: Run, keys: set[str], seen: Known) -> None:

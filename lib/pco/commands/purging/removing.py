@@ -20,6 +20,7 @@ from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 from pco.outside.git import Mirror, branch_of
 from pco.outside.runners import Runner
+from pco.outside.www import UNFINISHED
 from pco.pages.frame import home
 from pco.run import Pco
 
@@ -91,9 +92,9 @@ def traces(pco: Pco, key: str, runner: Runner) -> Iterator[Trace]:
         mirror = Mirror(folder, "")
         if mirror.holds(branch_of(key)):
             yield Trace(f"{folder}: the branch {branch_of(key)}", partial(mirror.forget, branch_of(key), GC_WITHIN))
-    page = paths.www / home(key)
-    if durable.there(page):
-        yield Trace(str(page), partial(_remove, page))
+    for page in (paths.www / home(key), paths.www / UNFINISHED / home(key)):
+        if durable.there(page):
+            yield Trace(str(page), partial(_remove, page))
     for path in _notices(paths.spool, key):
         yield Trace(str(path), partial(_remove, path))
     for path in sorted((paths.spool / "tmp").glob(f"{key}.*")):
