@@ -1,11 +1,13 @@
 """What the units and tables under systemd/ promise, as far as reading them tells."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pco.ground import reserve
+from pco.outside import units
 from pco.spool.store import FOLDERS, LOCKS
 from support import TOP
 
@@ -164,3 +166,16 @@ def test_what_the_target_starts_waits_for_a_configuration_and_what_it_wakes_woul
     assert "/etc/pco/pco.yaml" in settings(path).get("ConditionPathExists", [])
     if path.suffix == ".path":
         assert "/etc/pco/pco.yaml" not in settings(path.with_suffix(".service")).get("ConditionPathExists", [])
+
+
+@pytest.mark.parametrize(
+    ("said", "moment"),
+    [
+        ("Sat 2026-11-28 20:00:00 UTC", datetime(2026, 11, 28, 20, tzinfo=UTC)),
+        ("Sat 2026-11-28 20:00:00.123456 UTC", datetime(2026, 11, 28, 20, 0, 0, 123456, tzinfo=UTC)),
+        ("n/a", None),
+        ("", None),
+    ],
+)
+def test_a_time_of_systemd_is_read_to_the_microsecond(said, moment):
+    assert units.calendar(said) == moment

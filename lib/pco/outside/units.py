@@ -118,7 +118,7 @@ def _done(result: process.Result, what: str) -> None:
 def show(*units: str, properties: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Properties of units, also of patterns and of instances that never ran, by name.  Raises SystemFault."""
     wanted = ",".join(("Id", *properties))
-    said = _systemctl("show", "--all", f"--property={wanted}", "--", *units, patience=_BRIEFLY)
+    said = _systemctl("show", "--all", "--timestamp=us", f"--property={wanted}", "--", *units, patience=_BRIEFLY)
     _done(said, "systemctl show")
     found = {}
     for block in said.out.decode("utf-8", "replace").split("\n\n"):
@@ -136,6 +136,6 @@ def exposure(*units: str) -> dict[str, float]:
 
 
 def calendar(moment: str) -> datetime | None:
-    """A time as `systemctl show` prints it here, such as `Sat 2026-11-28 20:00:00 UTC`; None for n/a."""
-    found = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?= UTC)", moment)
-    return datetime.strptime(found[0], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if found else None
+    """A time as systemd prints it here, such as `Sat 2026-11-28 20:00:00.123456 UTC`; None for n/a."""
+    found = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?(?= UTC)", moment)
+    return datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else None
