@@ -28,7 +28,9 @@ print([(row["name"], bool(row["deleted_at"])) for row in rows if "pco-doctor" in
 LEFT = """\
 find /var/spool/pco /var/lib/pco /var/lib/private/pco-agent -name '*WEB-*' -o -name '*LOCAL-*' -o -path '*/control/trial'
 find /var/spool/pco/control/import /var/spool/pco/control/purge -type f
-git -c safe.directory='*' -C /var/lib/pco/mirrors/*.git for-each-ref --format='%(refname)' 'refs/heads/pco/*' 2>&1
+for mirror in $(find /var/lib/pco/mirrors -maxdepth 1 -name '*.git')  # none, where a run ended before it needed one
+do git -c safe.directory='*' -C $mirror for-each-ref --format='%(refname)' 'refs/heads/pco/*' 2>&1
+done
 systemctl list-units --all --no-legend --plain 'pco-session@*' 'pco-collect*@*'
 """
 
