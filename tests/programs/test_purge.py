@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pco.ground.ticket import State
 from pco.outside import gitlocks
 from pco.spool.notices import Notice, leave
 from programs.backing import furnish, git, mirror
+from sessions import until
 from support import T0, WEB, Site, a_ticket, put
 
 SECRET = "jane.doe@example.org"
@@ -94,6 +96,22 @@ def test_nothing_of_a_ticket_is_left_and_everything_of_the_others_is(full):
     assert book.total == 6.5
     assert set(book.sessions) == {"gone", "WEB-8:1.1"}
     assert full.spool().count(State.POSTED) == 0
+
+
+def test_a_page_that_is_being_made_of_its_record_goes_too(full):
+    page = full.home / "www/ticket/WEB-6.html"
+    page.unlink()
+
+    with full.spool("pco-dashboard").alone():
+        purge = full.start("pco-purge", "--yes", "WEB-6", stdout=subprocess.PIPE)
+        until(lambda: full.spool().find("WEB-6") is None)
+        with pytest.raises(subprocess.TimeoutExpired):
+            purge.wait(1)
+        page.write_text("<html>")
+    said, _ = purge.communicate(timeout=30)
+
+    assert (purge.returncode, said) == (0, "WEB-6: purged\n")
+    assert remains(full, "WEB-6") == []
 
 
 @pytest.mark.parametrize("key", ["WEB-3", "WEB-5"])

@@ -1,8 +1,9 @@
 """Remove all that is known of one ticket: begun durably, done in any order, finished by pco-retention after a crash.
 
 control/purge/KEY is written first and removed last; in between every step may be done again.  The record goes before
-all else, so that nothing is shown or started of a ticket that is half gone; the audit record of it comes last, and says
-nothing but that KEY was purged, by whom, and from which state.
+all else, so that nothing is shown or started of a ticket that is half gone, and a pco-dashboard that has perhaps read
+it comes to its end before the page goes.  The audit record of it comes last, and says nothing but that KEY was purged,
+by whom, and from which state.
 """
 
 import json
@@ -28,6 +29,7 @@ KEPT = (State.ACTIVE, State.OUTBOX)  # something is under way that must come to 
 LEDGER_AGE = timedelta(days=2)  # pco-watch writes those of today, and of yesterday around midnight
 GC_WITHIN = timedelta(minutes=10)
 MOST_NOTICE = 1 << 20
+PAGES = timedelta(seconds=30)  # a run of pco-dashboard takes less, but for all pages of an archive anew
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def purge(pco: Pco, key: str, runner: Runner, by: str, why: str = "") -> None:
 def finish(pco: Pco, key: str, runner: Runner, by: str, why: str = "") -> None:
     """Go on with what was begun, to its end."""
     from_ = _remove_record(pco, key)
+    _let_pages_be_made(pco)
     for trace in traces(pco, key, runner):
         try:
             trace.remove()
@@ -153,6 +156,15 @@ def _remove_record(pco: Pco, key: str) -> str:
             pco.spool.drop(key)
         reserve.spare(pco.spool.root, lambda: pco.spool.index.forget(key))
     return state.value if state else ""
+
+
+def _let_pages_be_made(pco: Pco) -> None:
+    """Wait for a pco-dashboard that began while there was a record: it could put the page back.
+
+    Where one takes longer, it or the next one takes such a page away.
+    """
+    with suppress(TryLater), pco.spool.alone(PAGES, "pco-dashboard"):
+        pass
 
 
 def _notices(spool: Path, key: str) -> list[Path]:
