@@ -54,13 +54,29 @@ def _from_nothing(site: Site) -> Callable[[], None]:
 
 
 def _lived_in(folder: Path) -> Iterator[Figure]:
-    """All pages of 10,000 tickets with all that a way leaves: moves, sessions, comments, screens, commits."""
+    """The board and all pages of 10,000 tickets with all that a way leaves: moves, sessions, comments, screens, commits.
+
+    What a reader waits for is the board, with the open tickets and those that finished last: the other pages follow.
+    """
     with scratch(folder) as home:
         exhibit = [PYTHON, str(TOP / "share" / "demo" / "exhibit.py"), str(home / "pco"), "10000"]
         command(exhibit, dict(os.environ))()
         site = Site(home / "pco", home / "pco" / "pco.yaml", {})
-        floor, value = in_turns(3, IMPORT_CLICK, _from_nothing(site))
-        pages = [path.stat().st_size for path in (site.home / "www" / "ticket").iterdir()]
+        www, boards = site.home / "www", list[float]()
+
+        def action() -> None:
+            www.rename(site.home / f"www.{time.monotonic_ns()}")
+            www.mkdir()
+            begun = time.perf_counter()
+            with site.start("pco-dashboard") as running:
+                while not (www / "index.html").exists() and running.poll() is None:
+                    time.sleep(0.005)
+                boards.append(time.perf_counter() - begun)
+            assert running.returncode == 0
+
+        floor, value = in_turns(3, IMPORT_CLICK, action)
+        pages = [path.stat().st_size for path in (www / "ticket").iterdir()]
+    yield Figure("board of 10,000 tickets, lived in", min(boards), "s", 3.0, floor, "<= 3 s", "its links lead to pages")
     note = f"{sum(pages) / len(pages) / 1000:.0f} kB a page"
     yield Figure("dashboard of 10,000 tickets, lived in", value, "s", 3.0, floor, "<= 3 s", note)
 

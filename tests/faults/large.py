@@ -8,7 +8,10 @@ ticket may be missing, the counts must be those of the folders, and each ticket 
 """
 
 import argparse
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +31,7 @@ from pco.ground.ticket import FINISHED, State  # noqa: E402
 from support import Site, a_ticket, laid_out, put  # noqa: E402
 
 BEGIN = "import sys; from pco.start import main; del sys.argv[0]; main(sys.argv[0].removeprefix('pco-'))"
+IN_MANY_TURNS = f"from pco.commands import dashboard; dashboard.FIRST = dashboard.TURN = dashboard.LEAST = 0.0; {BEGIN}"
 PATIENCE = 900  # seconds for one program
 WAITING = 20  # pending tickets
 Damage = Callable[["Large"], None]
@@ -55,10 +59,10 @@ class Large:
         assert begun.returncode == 0, f"{program} {' '.join(words)}: exit {begun.returncode}\n{said}\n{complaints}"
         return said
 
-    def start(self, program: str, *words: str, **more: Any) -> "subprocess.Popen[str]":
+    def start(self, program: str, *words: str, begin: str = BEGIN, **more: Any) -> "subprocess.Popen[str]":
         """Start a program of the pco that is tried."""
         environ = {**self.site.environment(), "PYTHONPATH": str(LIB)}
-        return subprocess.Popen([sys.executable, "-c", BEGIN, program, *words], env=environ, text=True, **more)
+        return subprocess.Popen([sys.executable, "-c", begin, program, *words], env=environ, text=True, **more)
 
 
 # What is done to it.
@@ -95,9 +99,26 @@ def a_torn_record(large: Large) -> None:
 
 
 def a_killed_dashboard(large: Large) -> None:
-    """All pages were being made anew."""
-    fresh = large.site.home / "www" / ".built" / "ticket"
-    _killed(large, ("pco-dashboard", "--full"), lambda: len(os.listdir(fresh)) > large.tickets // 10)
+    """All pages were being made where there were none, and nothing was remembered yet."""
+    pages, memory = large.site.home / "www" / "ticket", _memory(large)
+    shutil.rmtree(pages)
+    _killed(large, ("pco-dashboard", "--full"), lambda: len(os.listdir(pages)) > 100 and not memory.exists())
+
+
+def a_dashboard_killed_later(large: Large) -> None:
+    """Some pages had been made anew, turn by turn."""
+    turns = set[int]()
+
+    def when() -> bool:
+        owed = sum(month["owed"] for month in json.loads(_memory(large).read_bytes())["finished"]["months"].values())
+        turns.add(owed)
+        return owed > 0 and len(turns) > 4
+
+    _killed(large, ("pco-dashboard", "--full"), when, IN_MANY_TURNS)
+
+
+def _memory(large: Large) -> Path:
+    return large.site.home / "www" / ".built" / "now.json"
 
 
 def a_killed_backup(large: Large) -> None:
@@ -106,9 +127,10 @@ def a_killed_backup(large: Large) -> None:
     _killed(large, ("pco-backup",), lambda: any(path.stat().st_size for path in backups.rglob("*") if path.is_file()))
 
 
-def _killed(large: Large, command: tuple[str, ...], when: Callable[[], bool]) -> None:
+def _killed(large: Large, command: tuple[str, ...], when: Callable[[], bool], begin: str = BEGIN) -> None:
     """Start a program, and kill it, with what it has started, as soon as something is so."""
-    begun = large.start(*command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    begun = large.start(*command, begin=begin, start_new_session=True, **quiet)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with suppress(FileNotFoundError):
@@ -128,6 +150,7 @@ DAMAGES: dict[str, Damage] = {
         torn_counts,
         half_a_month,
         a_killed_dashboard,
+        a_dashboard_killed_later,
         a_killed_backup,
         a_torn_record,
     )
@@ -177,8 +200,10 @@ def wrong(large: Large) -> Iterator[str]:
         yield f"without a page: {sorted(unshown)[:5]} and {len(unshown)} in all"
     if large.local != sum(places.get(f"LOCAL-{n}") is State.POSTED for n in range(1, large.local + 1)):
         yield "what was accepted was not posted"
-    if (large.site.home / "www" / ".built" / "ticket").exists():
-        yield "unfinished pages are left"
+    if unfinished := [path.name for path in _memory(large).parent.iterdir() if path.suffix != ".json"]:
+        yield f"unfinished pages are left: {unfinished}"
+    if "owed" not in (kept := _memory(large).read_text()) or re.search(r'"owed":[1-9]', kept):
+        yield "pages are owed still"
 
 
 @contextmanager

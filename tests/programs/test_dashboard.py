@@ -24,6 +24,7 @@ from pco.ground.record import to_bytes
 from pco.ground.spend import Book
 from pco.ground.ticket import Approval, Attempt, Cost, Entry, Note, Post, Round, State, Ticket, Trigger
 from pco.spool import Spool
+from sessions import until
 from support import T0, TOP, WEB, Site, a_ticket, put
 from terminal import Terminal
 
@@ -875,8 +876,8 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
         put(spool, a_ticket(f"WEB-{n}"), State.PENDING)
     spool.path("WEB-500", State.POSTED).write_text("{")
     spool.path("WEB-1050", State.PENDING).write_text("{")
-    (www(site) / ".built" / "ticket").mkdir(parents=True)
-    (www(site) / ".built" / "ticket" / "WEB-1.html").write_text("half a p")
+    (www(site) / ".built").mkdir()
+    (www(site) / ".built" / "new1").write_text("half a p")
 
     told = site.run("pco-dashboard", "-v", "--full")
 
@@ -893,7 +894,7 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
 
 # One of the processes is killed as it is about to write a page of its share.
 DIES = """
-if event == "open" and os.getpid() != ours and str(args[0]).endswith("/.built/ticket/WEB-333.html"):
+if event == "open" and os.getpid() != ours and str(args[0]).endswith("/www/ticket/WEB-333.html"):
     open({flag!r}, "w").close()
     os.kill(os.getpid(), 9)
 """
@@ -912,7 +913,7 @@ def test_what_a_process_that_is_killed_has_not_made_is_made_all_the_same(site, s
 
 # Each process makes a hundred pages, and no more until it may.
 WAITS = """
-if event == "open" and os.getpid() != ours and "/.built/ticket/WEB-" in str(args[0]):
+if event == "open" and os.getpid() != ours and "/www/ticket/WEB-" in str(args[0]):
     seen.append(1)
     until = time.monotonic() + 60
     while len(seen) == 100 and not os.path.exists({flag!r}) and time.monotonic() < until:
@@ -974,26 +975,32 @@ def test_pages_that_are_as_they_would_be_made_keep_their_files(site, spool, tick
     assert int(told.stderr.split(" files written")[0].split()[-1]) < 10
 
 
+# Whoever is about to write its page goes on once its record is purged.
 PURGED = """
-if event == "ctypes.dlsym" and args[1] == "renameat2" and not seen:
-    seen.append(1)
-    subprocess.run([sys.executable, {purge!r}, "--yes", "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
+if event == "open" and str(args[0]).endswith("/www/ticket/WEB-1.html") and not os.path.exists({flag!r}):
+    open({flag!r}, "w").close()
+    subprocess.Popen([sys.executable, {purge!r}, "--yes", "WEB-1"], env=dict(os.environ, PYTHONPATH=""))
+    until = time.monotonic() + 60
+    while os.path.exists({record!r}) and time.monotonic() < until:
+        time.sleep(0.01)
 """
 
 
-def test_the_page_of_a_ticket_that_is_purged_while_all_is_made_anew_does_not_come_back(site, spool, tmp_path):
+def test_the_page_of_a_ticket_that_is_purged_while_it_is_made_does_not_come_back(site, spool, tmp_path):
     many_posted(spool, 1, 700)
-    environ = audited(site, tmp_path, PURGED, purge=str(TOP / "bin" / "pco-purge"))
+    record, flag = spool.path("WEB-1", State.POSTED), tmp_path / "flag"
+    names = {"purge": str(TOP / "bin" / "pco-purge"), "record": str(record), "flag": str(flag)}
 
-    site.run("pco-dashboard", "--full", env=environ)
+    site.run("pco-dashboard", "--full", env=audited(site, tmp_path, PURGED, **names))
+    until(lambda: not spool.control.purges())
 
-    assert spool.find("WEB-1") is None, "it was purged between its page and the exchange"
+    assert flag.exists() and spool.find("WEB-1") is None
     assert {path.name for path in (www(site) / "ticket").iterdir()} == {f"WEB-{n}.html" for n in range(2, 701)}
 
 
 # Whoever is about to write its page, as what it was, waits until somebody has moved the ticket.
 OVERTAKEN = """
-if event == "open" and str(args[0]).endswith("/.built/ticket/WEB-1.html") and not os.path.exists({flag!r}):
+if event == "open" and str(args[0]).endswith("/www/ticket/WEB-1.html") and not os.path.exists({flag!r}):
     open({flag!r}, "w").close()
     subprocess.run([sys.executable, {queue!r}, {verb!r}, "WEB-1"], env=dict(os.environ, PYTHONPATH=""), check=True)
 """

@@ -46,9 +46,8 @@ def full(site: Site) -> Site:
         home.mkdir(parents=True)
         (home / "prompt.md").write_text(f"Ask {SECRET.upper()} about it.")
         (home / "screen").write_bytes(b"\x1b[1mjane.\x1b[0mdoe@example.org\x1b[K")
-        for pages in ("www/ticket", "www/.built/ticket"):  # the other of a pco-dashboard that was killed
-            (site.home / pages).mkdir(parents=True, exist_ok=True)
-            (site.home / pages / f"{key}.html").write_text("<html>")
+        (site.home / "www/ticket").mkdir(exist_ok=True)
+        (site.home / f"www/ticket/{key}.html").write_text("<html>")
         leave(site.home / "spool", f"failed-{key}", Notice("held back", T0, key, {"why": "it is so"}))
     day = (datetime.now(UTC) - timedelta(days=9)).date()
     sessions = {"WEB-6:1.1": Spent(0.0, 2.0), "WEB-6:1.2": Spent(1.0, 1.5), "WEB-8:1.1": Spent(0.0, 4.0)}
@@ -112,6 +111,20 @@ def test_a_page_that_is_being_made_of_its_record_goes_too(full):
 
     assert (purge.returncode, said) == (0, "WEB-6: purged\n")
     assert remains(full, "WEB-6") == []
+
+
+def test_a_ticket_that_comes_again_while_its_purge_waits_keeps_its_page(full):
+    page = full.home / "www/ticket/WEB-6.html"
+
+    with full.spool("pco-dashboard").alone():
+        purge = full.start("pco-purge", "--yes", "WEB-6", stdout=subprocess.PIPE)
+        until(lambda: full.spool().find("WEB-6") is None and not page.exists())
+        put(full.spool(), a_ticket("WEB-6"), State.PENDING)
+        page.write_text("<html>of the new one")
+    purge.communicate(timeout=30)
+
+    assert purge.returncode == 0
+    assert page.read_text() == "<html>of the new one"
 
 
 @pytest.mark.parametrize("key", ["WEB-3", "WEB-5"])
@@ -184,7 +197,6 @@ def test_a_dry_run_shows_what_would_go_and_removes_nothing(full):
     assert "the branch pco/WEB-6" in said
     assert f"{full.home}/sessions/WEB-6" in said
     assert f"{full.home}/www/ticket/WEB-6.html" in said
-    assert f"{full.home}/www/.built/ticket/WEB-6.html" in said
     assert "ledgers of 1 days" in said
     assert remains(full, "WEB-6") == before
     assert purged(full) == []

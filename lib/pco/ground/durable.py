@@ -13,7 +13,6 @@ from pathlib import Path
 from pco.ground.errors import BadData, SystemFault
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -51,24 +50,6 @@ def replace(path: Path, data: bytes, mode: int = 0o660) -> None:
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
-
-
-def exchange(one: str, other: str) -> bool:
-    """Have two folders (or files) take each other's place in one step, renameat2(2); False if that cannot be done here.
-
-    Raises OSError if one of them is not there, or may not be moved.
-    """
-    import ctypes
-
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
-    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
-        return True
-    # Of the file system; of the kernel; of overlayfs, for a folder that came with a layer below.
-    if (code := ctypes.get_errno()) in (errno.EINVAL, errno.ENOSYS, errno.EXDEV):
-        return False
-    raise OSError(code, os.strerror(code), one)
 
 
 def sync_folder(path: Path) -> None:

@@ -2,7 +2,7 @@
 
     www/*.html *.json *.css *.svg *.js, www/ticket/KEY.html   what readers see, mode 0644
     www/.built/NAME.json                                 what the writer remembers of its last run
-    www/.built/new, www/.built/ticket                    what is not finished: a file, all pages of tickets
+    www/.built/new*                                      files that are not finished, one for each process that writes
 
 All of it is made anew from the spool at any time, so nothing is flushed: a thousand pages take a fraction of a second.
 After a power cut a page may be empty: whoever writes must doubt its memory once the machine has been started again.
@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pco.ground import durable
 from pco.ground.errors import BadConfig, SystemFault
 
 MODE = 0o644  # of what readers see
-UNFINISHED = ".built"  # what they do not see
+BUILT = ".built"  # what they do not see
+_NEW = "new"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -31,9 +31,12 @@ class Site:
         self.root = root
         self.written = 0
         self.removed = 0
+        self.apart("")
+
+    def apart(self, name: str) -> None:
+        """Give what this process has not finished a name of its own, beside those of others that write here."""
         # In .built, which inherits the group of the site: so the file is born with the group of the web server.
-        self._unfinished = os.path.join(root, UNFINISHED, "new")
-        self._fresh = ""
+        self._unfinished = os.path.join(self.root, BUILT, f"{_NEW}{name}")
 
     def prepare(self) -> None:
         """Make the folders in it, and take away what an earlier run left unfinished.
@@ -42,19 +45,20 @@ class Site:
         """
         if not self.root.is_dir():
             raise BadConfig(f"no folder {self.root} for the pages", "systemd-tmpfiles --create lays it out")
-        for name, mode in (("ticket", 0o755), (UNFINISHED, 0o700)):
-            try:
-                (self.root / name).mkdir(mode, exist_ok=True)
-            except OSError as error:
-                raise SystemFault(f"{self.root / name}: {error.strerror}") from error
-        if (unfinished := self.root / UNFINISHED / "ticket").exists():
-            _remove_all(unfinished)  # of a run that did not come to its end
+        umask = os.umask(0o022)  # of a person: readers must get in
+        try:
+            os.makedirs(self.root / "ticket", 0o755, exist_ok=True)
+            os.makedirs(self.root / BUILT, 0o700, exist_ok=True)
+            for name in os.listdir(self.root / BUILT):
+                if not name.endswith(".json"):
+                    _remove(self.root / BUILT / name)
+        except OSError as error:
+            raise SystemFault(f"{error.filename}: {error.strerror}") from error
+        finally:
+            os.umask(umask)
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file unless it is there with just this content, for all to read.  Raises SystemFault."""
-        if self._fresh and name.startswith("ticket/"):
-            self._put_fresh(name[len("ticket/") :], data)
-            return
         path = os.path.join(self.root, name)
         if _is_just(path, data):
             return
@@ -85,7 +89,7 @@ class Site:
     def recall(self, name: str) -> dict[str, Any]:
         """What was remembered under a name; an empty mapping if nothing was, or if it is torn or of another boot."""
         try:
-            value = json.loads((self.root / UNFINISHED / f"{name}.json").read_bytes())
+            value = json.loads((self.root / BUILT / f"{name}.json").read_bytes())
         except (OSError, ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
@@ -93,81 +97,23 @@ class Site:
     def remember(self, name: str, value: dict[str, Any]) -> None:
         """Keep something for the next run."""
         before = self.written
-        self.put(f"{UNFINISHED}/{name}.json", json.dumps(value, separators=(",", ":")).encode())
+        self.put(f"{BUILT}/{name}.json", json.dumps(value, separators=(",", ":")).encode())
         self.written = before
 
-    # All pages of tickets anew.
-
-    def begin(self) -> None:
-        """From now on pages of tickets go into a new folder, which readers see at `finish`: all of them at once.
-
-        Nothing is replaced there, so several processes may write.  Of a page that is there already with just this
-        content its file is taken: no disk has to find place for it, nor to write it.
-        """
-        fresh = self.root / UNFINISHED / "ticket"
-        umask = os.umask(0o022)  # of a person: readers must get in
-        try:
-            fresh.mkdir(0o755)
-        except OSError as error:
-            raise SystemFault(f"{fresh}: {error.strerror}") from error
-        finally:
-            os.umask(umask)
-        self._fresh = str(fresh)
-
-    def finish(self, made: set[str], wanted: set[str]) -> None:
-        """Have the new folder take the place of the old one, with the pages of the keys `made`.
-
-        Those that are `wanted` and were not made stay as they were.  Raises SystemFault.
-        """
-        fresh, old = self._fresh, os.path.join(self.root, "ticket")
-        self._fresh = ""
-        there, before = set(os.listdir(fresh)), set(os.listdir(old))
-        kept = {f"{key}.html" for key in made}
-        for name in there - kept:
-            os.unlink(os.path.join(fresh, name))  # begun by a process that was killed
-        for name in {f"{key}.html" for key in wanted} & before - kept:
-            with suppress(OSError):  # of another owner, fs.protected_hardlinks: it is made anew in a moment
-                os.link(os.path.join(old, name), os.path.join(fresh, name))
-        try:
-            if not durable.exchange(fresh, old):
-                _merge(fresh, old)
-        except OSError as error:
-            raise SystemFault(f"{old}: {error.strerror}") from error
-        self.removed += len(before - set(os.listdir(old)))
-        _remove_all(fresh)
-
-    def _put_fresh(self, name: str, data: bytes) -> None:
-        path, before = os.path.join(self._fresh, name), os.path.join(self.root, "ticket", name)
-        if _is_just(before, data):
-            with suppress(OSError):  # whatever stands against it, the page is written
-                os.link(before, path)
-                return
-        try:
-            _write_new(path, data)
-        except OSError as error:
-            raise SystemFault(f"{path}: {error.strerror}") from error
-        self.written += 1
-
     def forget(self) -> None:
-        """Remember nothing any more."""
-        for path in (self.root / UNFINISHED).glob("*.json"):
+        """Remember nothing any more; first, what all else hangs on."""
+        for path in sorted((self.root / BUILT).glob("*.json"), key=lambda path: path.name != "now.json"):
             path.unlink()
 
 
-def _remove_all(folder: Path | str) -> None:
-    """Remove a folder with all that is in it, as far as that can be done."""
-    from shutil import rmtree
+def _remove(path: Path) -> None:
+    """Remove what an earlier run left unfinished; one of an earlier pco may have left a folder.  Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        from shutil import rmtree
 
-    rmtree(folder, ignore_errors=True)
-
-
-def _merge(fresh: str, old: str) -> None:
-    """Move all files of one folder into another, and remove what else is there: not at once, but each file whole."""
-    names = os.listdir(fresh)
-    for name in names:
-        os.rename(os.path.join(fresh, name), os.path.join(old, name))
-    for name in set(os.listdir(old)) - set(names):
-        os.unlink(os.path.join(old, name))
+        rmtree(path)
+    else:
+        path.unlink()
 
 
 def _is_just(path: str, data: bytes) -> bool:
@@ -189,8 +135,7 @@ def _is_just(path: str, data: bytes) -> bool:
 def _write_new(path: str, data: bytes) -> None:
     """Write a file that is not there yet; what a crash, or another process, left there goes.  Raises OSError.
 
-    Never into that: readers may have it under another name.  And without a file object, which asks the system five
-    questions for each page.
+    Never into that: it may be a link.  And without a file object, which asks the system five questions for each page.
     """
     try:
         handle = os.open(path, _CREATE, 0o600)

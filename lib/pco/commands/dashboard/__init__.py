@@ -4,6 +4,10 @@ They lie in `paths.www`, for a web server to give out; each is replaced whole, s
 what has changed since the last run is written.  What was remembered of that run lies in .built; without it, or with
 --full, everything is made anew.  pco-dashboard only reads the spool, and does so without its lock.
 
+Where these are thousands of pages, it goes in turns of a few seconds: the open tickets and the board in each, of the
+finished ones as many as there is time for, the newest first.  Meanwhile a page of before stays readable, and no list
+leads to one that is not there yet.  What a turn has made the next run does not make again.
+
 health.json says whether pco is well, and why not: Plane does not answer, a disk is nearly full, a unit has failed, the
 watcher hangs, a comment does not get out. ok.json is the same, and is there only while pco is well; by it a web server
 tells 200 from 503. Both, and metrics.txt for Prometheus, are written at least every two minutes, whatever happens, and
@@ -16,7 +20,10 @@ pco-metrics(7) names it all, and the alerts that are shipped.
 import gc
 import hashlib
 import json
-from contextlib import ExitStack
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -26,17 +33,21 @@ from pco.command import command
 from pco.commands import purse
 from pco.commands.backing import owner
 from pco.commands.dashboard import crew, facts, finished, lists, opened, trends
-from pco.commands.dashboard.run import Run, progress
-from pco.ground import boot, shape
+from pco.commands.dashboard.run import Run, Shelf, progress
+from pco.ground import boot, shape, text
 from pco.ground.config import Config
 from pco.ground.errors import TryLater
-from pco.ground.ticket import State
+from pco.ground.ticket import OPEN, State
 from pco.outside.www import Site, signature
 from pco.pages.frame import home
 from pco.run import Pco
 
-LOOK = 4  # counts the looks of tickets' pages, and of what is remembered: a pco that counts otherwise makes all anew
+LOOK = 5  # counts the looks of tickets' pages, and of what is remembered: a pco that counts otherwise makes all anew
 MOST_AGAIN = 5
+TURN = 2.5  # seconds for the pages of finished tickets; then come the lists
+FIRST = 1.0  # the same where no list is there yet
+LEAST = 0.1  # seconds for what no process has made of them: each turn comes further
+LONGEST = 120.0  # seconds for all turns; before systemd ends it (RuntimeMaxSec) it leaves the rest to the next run
 
 
 @command
@@ -60,65 +71,78 @@ def main(pco: Pco, full: bool) -> None:
         except TryLater:
             pco.spool.control.wake("dashboard")
             return
-        pco.spool.control.awake("dashboard")  # before the scan: what happens from now on sets it again
         build(pco, full)
-        for _ in range(MOST_AGAIN):
-            if not pco.spool.control.awake("dashboard"):
-                break
-            build(pco, full=False)
 
 
 def build(pco: Pco, full: bool) -> None:
-    """Bring all files up to date: tickets before the lists that lead to them."""
+    """Bring all files up to date: once, and again while something has changed meanwhile, or pages are left to make."""
     site = Site(pco.config.paths.www)
-    site.prepare()
-    _index(pco)
     try:
-        draw(pco, site, _memory(pco, site, full))
+        left = _turns(pco, site, full)
     except TryLater:
         raise
     except Exception:
-        site.remove(lists.WELL)  # nobody knows any more
+        with suppress(OSError):  # what is old, pco-stale takes away
+            site.remove(lists.WELL)  # nobody knows any more
         raise
     if pco.loudness > 0:
-        pco.log("info", f"{site.written} files written, {site.removed} removed")
+        later = f", {text.count(left, 'page')} left to the next run" if left else ""
+        pco.log("info", f"{site.written} files written, {site.removed} removed{later}")
 
 
-def draw(pco: Pco, site: Site, memory: dict[str, Any]) -> None:
-    """Write what has changed since the run that `memory` is of."""
+def _turns(pco: Pco, site: Site, full: bool) -> int:
+    """Turn after turn; returns how many pages are left to the next run, which is woken then."""
+    control, shelf = pco.spool.control, Shelf()
+    end, again = time.monotonic() + LONGEST, MOST_AGAIN
+    control.awake("dashboard")  # before the scan: what happens from now on sets it again
+    memory = _memory(pco, site, full)
     with progress(pco, anew=not memory) as step:
-        aims = _aims(pco.config)  # before anything is read that it stands for
-        limits = purse.filled(pco.config, 0.0, pco.now())
-        doubted = memory.get("boot") != boot.boot_id()
-        run = Run(pco, site, facts.clock(pco), step, not memory, doubted, limits)
-        seen = _anew(run) if run.anew else opened.show(run, _open(memory, aims))
-        done = finished.show(run, memory.get("finished", {}), seen)
-    opened.take_away(run, memory.get("open", {}), seen)
-    known = {"look": _look(pco), "aims": aims, "boot": boot.boot_id()}
+        left = _turn(pco, site, memory, step, shelf)
+        while left or (again and control.awake("dashboard")):
+            if left and time.monotonic() > end:
+                control.wake("dashboard")
+                break
+            again -= not left
+            left = _turn(pco, site, _memory(pco, site, full=False), step, shelf)
+    return left
+
+
+def _turn(pco: Pco, site: Site, memory: dict[str, Any], step: Callable[[], None], shelf: Shelf) -> int:
+    """Write what has changed since the turn that `memory` is of: tickets before the lists that lead to them.
+
+    Returns how many pages are left to make.
+    """
+    aims = _aims(pco.config)  # before anything is read that it stands for
+    limits = purse.filled(pco.config, 0.0, pco.now())
+    doubted = memory.get("boot") != boot.boot_id()
+    run = Run(pco, site, facts.clock(pco), step, shelf, anew=not memory, doubted=doubted, purse=limits)
+    lines = finished.wanted(run, memory.get("finished", {}))
+    run = replace(run, until=time.monotonic() + (FIRST if run.anew else TURN))
+    places = list(pco.spool.places(*OPEN).items()) if run.anew else []
+    known = crew.work(run, places, lines, trends.read if run.anew else finished.draft)
+    seen = opened.show(run, known if run.anew else _open(memory, aims))
+    run = replace(run, until=max(run.until, time.monotonic() + LEAST))
+    done = finished.show(run, memory.get("finished", {}), seen)
+    shelf.wanted = [one for one in lines if run.made.get(one.key) != finished.said(one)]
+    left = finished.owed(done)
+    _take_away(run, memory.get("open", {}).keys() - seen.keys(), sweep=(run.anew or bool(lines)) and not left)
     ran = trends.sessions(run, memory.get("ran", {}), seen)
     listed = lists.show(run, memory.get("listed", {}), seen, done, ran)
-    site.remember("now", {**known, "open": seen, "finished": done, "ran": ran, "listed": listed})
+    of = {"look": _look(pco), "aims": aims, "boot": boot.boot_id()}
+    site.remember("now", {**of, "open": seen, "finished": done, "ran": ran, "listed": listed})
+    return left
 
 
-def _anew(run: Run) -> dict[str, Any]:
-    """Make the pages of all tickets in a new folder, which then takes the place of the old one; returns the open ones.
+def _take_away(run: Run, keys: set[str], sweep: bool) -> None:
+    """Remove the pages of those tickets that are nowhere any more.
 
-    Afterwards nothing else is there.  What could not be made, or was moved meanwhile, is `finished.show`'s to make.
+    With `sweep` of whatever ticket they are: of an earlier life, or one that was purged while a process made its page.
     """
-    run.site.begin()
-    known, made = crew.work(run)
-    seen = opened.show(run, known)
-    run.made.update((key, of) for key, of in made.items() if key not in seen)  # what is open again was made as that
-    run.site.finish(run.made.keys() | seen.keys(), set(run.pco.spool.keys(*State)))
-    _take_away(run)
-    return seen
-
-
-def _take_away(run: Run) -> None:
-    """Remove the pages of tickets that were purged while theirs were made; who purges from now on does it himself."""
-    there = set(run.pco.spool.keys(*State))
-    for key in (name.removesuffix(".html") for name in run.site.names("ticket")):
-        if key not in there and run.pco.spool.find(key) is None:  # it may have moved while the states were listed
+    spool = run.pco.spool
+    if sweep:
+        keys |= {name.removesuffix(".html") for name in run.site.names("ticket")} - set(spool.keys(*State))
+    for key in keys:
+        if spool.find(key) is None:  # it may have moved while the states were listed
             run.site.remove(home(key))
 
 
@@ -130,7 +154,9 @@ def _index(pco: Pco) -> None:
 
 
 def _memory(pco: Pco, site: Site, full: bool) -> dict[str, Any]:
-    """What is known of the last run; nothing if all is to be made anew."""
+    """What is known of the last turn; nothing if all is to be made anew."""
+    site.prepare()
+    _index(pco)
     memory = {} if full else site.recall("now")
     if memory.get("look") != _look(pco):
         site.forget()

@@ -1,13 +1,13 @@
-"""Where all pages are made anew, several processes make those of the tickets, their parent the lists of finished ones.
+"""Where very many pages are to be made, several processes make them.
 
 Each takes every n-th ticket, and tells at its end, in JSON, which it has made; a newline before that says that it has
-come further.  What it does not tell of is made by the parent as ever: a process that is killed, or meets a record that
-cannot be read, costs time and nothing else.
+come further.  What it does not tell of is made by the parent as ever, or in the next turn: a process that is killed, or
+meets a record that cannot be read, costs time and nothing else.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import RawIOBase
@@ -18,7 +18,9 @@ from pco.commands.dashboard.opened import Seen
 from pco.commands.dashboard.run import Run
 from pco.ground.errors import PcoError
 from pco.ground.frozen import dataclass
-from pco.ground.ticket import FINISHED, OPEN, State
+from pco.ground.ticket import State
+from pco.pages.board import MOST_RECENT
+from pco.spool.index import Finished
 
 LEAST = 300  # tickets for one; fewer are made faster than a process is worth
 MOST = 8
@@ -34,42 +36,36 @@ class Hand:
     pipe: int
 
 
-def work(run: Run) -> tuple[dict[str, Seen], dict[str, str]]:
-    """Make the pages of all tickets that there are now, in the new folder of the site, if that is worth it.
+def work(run: Run, places: list[Place], lines: list[Finished], meanwhile: Callable[[Run], object]) -> dict[str, Seen]:
+    """Make the pages of open tickets, and of finished ones as many as there is time for, if processes are worth it.
 
-    Returns the open ones as `opened.show` remembers them, and of what those of the finished ones were made.
+    This process does `meanwhile` what it would else do afterwards.  Returns the open ones as `opened.show` remembers
+    them; `run.made` has those of the finished ones.
     """
     known: dict[str, Seen] = {}
-    made: dict[str, str] = {}
-    for told in _told(run, _start(run)):
+    for told in _told(run, _start(run, places, lines), meanwhile):
         known.update(told["open"])
-        made.update(told["finished"])
+        run.made.update(told["finished"])
         run.ran.update(told["ran"])
         run.site.written += told["written"]
-    for key in known.keys() & made.keys():  # moved meanwhile: two processes have written one page
-        del known[key], made[key]
-    return known, made
+    for key in known.keys() & run.made.keys():  # moved meanwhile: two processes have written one page
+        del known[key], run.made[key]
+    return known
 
 
-def _start(run: Run) -> list[Hand]:
+def _start(run: Run, places: list[Place], lines: list[Finished]) -> list[Hand]:
     """The processes; none where there are few tickets, or only one processor."""
-    spool = run.pco.spool
-    places: list[Place] = [*spool.places(*OPEN).items()]
-    tickets = len(places) + sum(spool.count(state) for state in FINISHED)
-    count = min(len(os.sched_getaffinity(0)), MOST, tickets // LEAST)
+    count = min(len(os.sched_getaffinity(0)), MOST, (len(places) + len(lines)) // LEAST)
     if count < 2:
         return []
-    index = finished.Index(run)
-    lines = [one for month in index.stamps for one in index.lines(month)]
-    places += [(one.key, State(one.state)) for one in lines if one.state in FINISHED]
     hands: list[Hand] = []
     with suppress(OSError):  # no more processes, or pipes, are to be had: those that there are do what they can
         for n in range(count):
-            hands.append(_hand(run, places[n::count], hands))
+            hands.append(_hand(run, places[n::count], lines[n::count], hands))
     return hands
 
 
-def _hand(run: Run, share: list[Place], others: list[Hand]) -> Hand:
+def _hand(run: Run, places: list[Place], lines: list[Finished], others: list[Hand]) -> Hand:
     """Have a process of its own make the pages of its share.  Raises OSError if there cannot be one."""
     out, into = os.pipe()
     try:
@@ -84,41 +80,52 @@ def _hand(run: Run, share: list[Place], others: list[Hand]) -> Hand:
     try:
         for end in (out, *(other.pipe for other in others)):
             os.close(end)  # else the others would not hear that their parent listens no more
+        run.site.apart(str(len(others) + 1))
         run.site.written = 0
         with open(into, "wb", buffering=0) as pipe:
-            pipe.write(json.dumps(_made(replace(run, ran={}), share, pipe)).encode())
+            pipe.write(json.dumps(_made(replace(run, ran={}), places, lines, pipe)).encode())
     finally:
         os._exit(0)  # whatever happened: this process is no pco-dashboard that could end, say or clean up anything
 
 
-def _made(run: Run, share: list[Place], pipe: RawIOBase) -> dict[str, Any]:
+def _made(run: Run, places: list[Place], lines: list[Finished], pipe: RawIOBase) -> dict[str, Any]:
     seen: dict[str, Seen] = {}
     done: dict[str, str] = {}
-    for number, (key, state) in enumerate(share, 1):
-        with suppress(KeyError, PcoError):  # the parent meets it again, and says so
-            if state in FINISHED:
-                ticket = run.pco.spool.read(key, state)
-                opened.show_record(run, ticket)
-                if at := ticket.entered():
-                    done[key] = finished.said(state, at, ticket.rev)
-            elif made := opened.make(run, key, state, leave=True):
-                seen[key] = made
-        if number % STEP == 0:
+    tried = 0
+
+    def step() -> None:
+        nonlocal tried
+        tried += 1
+        if tried % STEP == 0:
             pipe.write(b"\n")
+
+    for key, state in places:
+        with suppress(PcoError):  # the parent meets it again, and says so
+            if made := opened.make(run, key, state, leave=True):
+                seen[key] = made
+        step()
+    for number, one in enumerate(lines, 1):
+        with suppress(PcoError):
+            if finished.make(run, one, leave=True):
+                done[one.key] = finished.said(one)
+        step()
+        if run.late and number >= MOST_RECENT:  # those are on the board
+            break
     ran = {key: those for key, those in run.ran.items() if those}
     return {"open": seen, "finished": done, "ran": ran, "written": run.site.written}
 
 
-def _told(run: Run, hands: list[Hand]) -> Iterator[dict[str, Any]]:
+def _told(run: Run, hands: list[Hand], meanwhile: Callable[[Run], object]) -> Iterator[dict[str, Any]]:
     """What each has made, when it has ended; nothing of one that did not come to its end.  Steps for what comes."""
+    if not hands:
+        return
     from selectors import EVENT_READ, DefaultSelector
 
     waiting = DefaultSelector()
     try:
         for hand in hands:
             waiting.register(hand.pipe, EVENT_READ, bytearray())
-        if hands:
-            finished.draft(run)
+        meanwhile(run)
         while waiting.get_map():
             for one, _ in waiting.select():
                 part = os.read(one.fd, 1 << 20)

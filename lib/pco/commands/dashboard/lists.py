@@ -91,7 +91,7 @@ def _lanes(run: Run, shown: tuple[lanes.Lane, ...], seen: Known, known: Known) -
     for name, lane in lanes.long(shown).items():
         content = json.dumps([__version__, [seen[card.key]["card"] for card in lane.cards]]).encode()
         digests[name] = hashlib.sha256(content).hexdigest()
-        if known.get(name) != digests[name] or run.doubted:
+        if known.get(name) != digests[name] or run.doubted or run.site.empty(name):
             run.site.put(name, lanes.lane_page(lane, run.clock, __version__))
     return digests
 

@@ -39,13 +39,6 @@ def show(run: Run, known: dict[str, Seen]) -> dict[str, Seen]:
     return seen
 
 
-def take_away(run: Run, known: dict[str, Seen], seen: dict[str, Seen]) -> None:
-    """Remove the pages of tickets that were open and are nowhere any more; a finished one keeps its page."""
-    for key in known:
-        if key not in seen and run.pco.spool.find(key) is None:
-            run.site.remove(home(key))
-
-
 def show_record(run: Run, ticket: Ticket) -> tuple[list[str], str]:
     """Write the page of a readable ticket.  Returns the paths that it also depends on, and their signature."""
     papers, watch, stamp = _papers(run.pco, ticket)

@@ -23,7 +23,16 @@ NAME = "trend"
 
 def gather(run: Run, ran: Known) -> Trends:
     """All that is drawn; `ran` are the sessions of the last day.  What cannot be read is said, and not drawn."""
-    memory = {} if run.anew else run.site.recall(NAME)
+    made = read(run)
+    since = trend.first(run.clock.now, run.clock.zone)
+    costs = {name: usd for name, (_, usd) in made["spend"].items()}
+    sessions = tuple(shape.load(Ran, one) for those in ran.values() for one in those)
+    return Trends(trend.shown(made["days"], costs, since), trend.gates(made["days"]), sessions)
+
+
+def read(run: Run) -> Known:
+    """Read on in the audit record and the ledgers; returns what is remembered."""
+    memory = run.site.recall(NAME)
     since = trend.first(run.clock.now, run.clock.zone)
     made: Known = {"audit": {}, "days": {}, "spend": {}}
     try:
@@ -32,9 +41,7 @@ def gather(run: Run, ran: Known) -> Trends:
         run.pco.log("warning", f"not drawn: {error}")
     if made != memory:
         run.site.remember(NAME, made)
-    costs = {name: usd for name, (_, usd) in made["spend"].items()}
-    sessions = tuple(shape.load(Ran, one) for those in ran.values() for one in those)
-    return Trends(trend.shown(made["days"], costs, since), trend.gates(made["days"]), sessions)
+    return made
 
 
 def sessions(run: Run, known: Known, seen: Known) -> Known:

@@ -2,8 +2,8 @@
 
 control/purge/KEY is written first and removed last; in between every step may be done again.  The record goes before
 all else, so that nothing is shown or started of a ticket that is half gone, and a pco-dashboard that has perhaps read
-it comes to its end before the page goes.  The audit record of it comes last, and says nothing but that KEY was purged,
-by whom, and from which state.
+it comes to its end before the page goes for good.  The audit record of it comes last, and says nothing but that KEY was
+purged, by whom, and from which state.
 """
 
 import json
@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import field
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from pco.ground import durable, reserve, spend, times
@@ -21,7 +22,6 @@ from pco.ground.frozen import dataclass
 from pco.ground.ticket import State
 from pco.outside.git import Mirror, branch_of
 from pco.outside.runners import Runner
-from pco.outside.www import UNFINISHED
 from pco.pages.frame import home
 from pco.run import Pco
 
@@ -29,7 +29,7 @@ KEPT = (State.ACTIVE, State.OUTBOX)  # something is under way that must come to 
 LEDGER_AGE = timedelta(days=2)  # pco-watch writes those of today, and of yesterday around midnight
 GC_WITHIN = timedelta(minutes=10)
 MOST_NOTICE = 1 << 20
-PAGES = timedelta(seconds=30)  # a run of pco-dashboard takes less, but for all pages of an archive anew
+PAGES = timedelta(seconds=10)  # a run of pco-dashboard takes less, unless it makes very many pages
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def purge(pco: Pco, key: str, runner: Runner, by: str, why: str = "") -> None:
 def finish(pco: Pco, key: str, runner: Runner, by: str, why: str = "") -> None:
     """Go on with what was begun, to its end."""
     from_ = _remove_record(pco, key)
-    _let_pages_be_made(pco)
-    for trace in traces(pco, key, runner):
+    for trace in chain(traces(pco, key, runner), _page_again(pco, key)):
         try:
             trace.remove()
         except OSError as error:
@@ -95,9 +94,7 @@ def traces(pco: Pco, key: str, runner: Runner) -> Iterator[Trace]:
         mirror = Mirror(folder, "")
         if mirror.holds(branch_of(key)):
             yield Trace(f"{folder}: the branch {branch_of(key)}", partial(mirror.forget, branch_of(key), GC_WITHIN))
-    for page in (paths.www / home(key), paths.www / UNFINISHED / home(key)):
-        if durable.there(page):
-            yield Trace(str(page), partial(_remove, page))
+    yield from _page(pco, key)
     for path in _notices(paths.spool, key):
         yield Trace(str(path), partial(_remove, path))
     for path in sorted((paths.spool / "tmp").glob(f"{key}.*")):
@@ -158,13 +155,21 @@ def _remove_record(pco: Pco, key: str) -> str:
     return state.value if state else ""
 
 
-def _let_pages_be_made(pco: Pco) -> None:
-    """Wait for a pco-dashboard that began while there was a record: it could put the page back.
+def _page(pco: Pco, key: str) -> Iterator[Trace]:
+    """The page of a ticket that is gone; of a new one of that key it stays."""
+    page = pco.config.paths.www / home(key)
+    if durable.there(page):
+        yield Trace(str(page), lambda: None if pco.spool.find(key) else _remove(page))
 
-    Where one takes longer, it or the next one takes such a page away.
+
+def _page_again(pco: Pco, key: str) -> Iterator[Trace]:
+    """The page, once more: a pco-dashboard that began while there was a record could put it back, and then be killed.
+
+    One that takes longer than we wait looks for such pages when all are made.
     """
-    with suppress(TryLater), pco.spool.alone(PAGES, "pco-dashboard"):
+    with suppress(PcoError), pco.spool.alone(PAGES, "pco-dashboard"):
         pass
+    yield from _page(pco, key)
 
 
 def _notices(spool: Path, key: str) -> list[Path]:
