@@ -877,7 +877,7 @@ def test_very_many_tickets_are_made_anew_by_several_processes_and_all_are_there(
     spool.path("WEB-500", State.POSTED).write_text("{")
     spool.path("WEB-1050", State.PENDING).write_text("{")
     (www(site) / ".built").mkdir()
-    (www(site) / ".built" / "new1").write_text("half a p")
+    (www(site) / ".built" / "new.1").write_text("half a p")
 
     told = site.run("pco-dashboard", "-v", "--full")
 

@@ -189,6 +189,25 @@ def test_who_is_ended_leaves_no_process_behind_that_writes_where_the_next_run_do
             os.waitpid(one.pid, 0)
 
 
+def test_a_process_whose_parent_was_killed_makes_no_page_more(site, spool, monkeypatch):
+    others(spool)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    real, parent, made = finished.make, os.getppid(), site.home / "made"
+
+    def make(run: Run, one: Finished, **how: bool) -> bool:
+        with made.open("a") as file:
+            file.write(f"{one.key}\n")
+        monkeypatch.setattr(os, "getppid", lambda: parent)  # another one than that which has begun this process
+        return real(run, one, **how)
+
+    with monkeypatch.context() as now:
+        now.setattr(finished, "make", make)
+        now.setattr(dashboard.finished, "show", lambda *_: {"months": {}, "recent": []})
+        build(site)
+
+    assert len(made.read_text().splitlines()) == 2
+
+
 # More finished tickets than one turn makes pages for.
 
 

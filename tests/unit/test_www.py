@@ -45,7 +45,7 @@ def test_a_file_that_not_all_may_read_is_written_again(site):
 
 def test_processes_that_write_at_once_have_unfinished_files_of_their_own(site, monkeypatch):
     other, real, met = Site(site.root), os.rename, []
-    other.apart("1")
+    other.apart()
 
     def rename(one, two):
         monkeypatch.setattr(os, "rename", real)
@@ -71,7 +71,7 @@ def test_a_page_that_two_make_is_not_changed_under_the_eyes_of_readers(site):
 
 def test_what_a_killed_run_left_goes_and_what_it_remembered_stays(site):
     site.remember("now", {"known": 1})
-    for name in ("new", "new1", "ticket/WEB-1.html"):  # the last of an earlier pco
+    for name in ("new", "new.1", "ticket/WEB-1.html"):  # the last of an earlier pco
         (site.root / ".built" / name).parent.mkdir(exist_ok=True)
         (site.root / ".built" / name).write_bytes(b"half")
 

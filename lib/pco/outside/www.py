@@ -2,7 +2,7 @@
 
     www/*.html *.json *.css *.svg *.js, www/ticket/KEY.html   what readers see, mode 0644
     www/.built/NAME.json                                 what the writer remembers of its last run
-    www/.built/new*                                      files that are not finished, one for each process that writes
+    www/.built/new, www/.built/new.PID                   files that are not finished, one for each process that writes
 
 All of it is made anew from the spool at any time, so nothing is flushed: a thousand pages take a fraction of a second.
 After a power cut a page may be empty: whoever writes must doubt its memory once the machine has been started again.
@@ -19,7 +19,6 @@ from pco.ground.errors import BadConfig, SystemFault
 
 MODE = 0o644  # of what readers see
 BUILT = ".built"  # what they do not see
-_NEW = "new"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -31,12 +30,12 @@ class Site:
         self.root = root
         self.written = 0
         self.removed = 0
-        self.apart("")
-
-    def apart(self, name: str) -> None:
-        """Give what this process has not finished a name of its own, beside those of others that write here."""
         # In .built, which inherits the group of the site: so the file is born with the group of the web server.
-        self._unfinished = os.path.join(self.root, BUILT, f"{_NEW}{name}")
+        self._unfinished = os.path.join(root, BUILT, "new")
+
+    def apart(self) -> None:
+        """Write beside others from now on, in a process of its own: what it has not finished has a name of its own."""
+        self._unfinished = os.path.join(self.root, BUILT, f"new.{os.getpid()}")
 
     def prepare(self) -> None:
         """Make the folders in it, and take away what an earlier run left unfinished.

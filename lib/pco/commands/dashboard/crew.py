@@ -80,7 +80,7 @@ def _hand(run: Run, places: list[Place], lines: list[Finished], others: list[Han
     try:
         for end in (out, *(other.pipe for other in others)):
             os.close(end)  # else the others would not hear that their parent listens no more
-        run.site.apart(str(len(others) + 1))
+        run.site.apart()
         run.site.written = 0
         with open(into, "wb", buffering=0) as pipe:
             pipe.write(json.dumps(_made(replace(run, ran={}), places, lines, pipe)).encode())
@@ -89,18 +89,21 @@ def _hand(run: Run, places: list[Place], lines: list[Finished], others: list[Han
 
 
 def _made(run: Run, places: list[Place], lines: list[Finished], pipe: RawIOBase) -> dict[str, Any]:
+    """Make the pages of a share; returns what is to be told.  Raises OSError if nobody listens any more."""
     seen: dict[str, Seen] = {}
     done: dict[str, str] = {}
-    tried = 0
+    parent, tried = os.getppid(), 0
 
     def step() -> None:
         nonlocal tried
         tried += 1
         if tried % STEP == 0:
             pipe.write(b"\n")
+        if os.getppid() != parent:
+            raise ProcessLookupError  # it was killed: the next one must not find its pages overwritten
 
     for key, state in places:
-        with suppress(PcoError):  # the parent meets it again, and says so
+        with suppress(KeyError, PcoError):  # the parent meets it again, and says so
             if made := opened.make(run, key, state, leave=True):
                 seen[key] = made
         step()
@@ -142,7 +145,7 @@ def _told(run: Run, hands: list[Hand], meanwhile: Callable[[Run], object]) -> It
                         run.step()
                     yield told
     finally:
-        # Where we are ended, they end, too, as soon as they find that nobody listens: the next run has the folder.
+        # Where we are ended, they end, too, as soon as they find that nobody listens: the next run writes there.
         for left in waiting.get_map().values():
             os.close(left.fd)
         waiting.close()
