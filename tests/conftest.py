@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import pytest
 
 import checking
 from pco.ground import caller
+from pco.outside.plane_wire import Wire
 from pco.spool import Spool
 from servers import Authority
 from support import Site, laid_out
@@ -23,6 +25,21 @@ hypothesis.settings.load_profile("pco")
 if os.geteuid() == 0:
     with suppress(OSError):
         caller.LOGIN.write_text(str(caller.UNSET))
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_stays_open() -> Iterator[None]:
+    """Close what a test has left open to Plane: else that is garbage, and a later test fails that happens to collect it."""
+    made, begin = list[Wire](), Wire.__init__
+
+    def begun(wire: Wire, token: str) -> None:
+        made.append(wire)
+        begin(wire, token)
+
+    with mock.patch.object(Wire, "__init__", begun):
+        yield
+    for wire in made:
+        wire.close()
 
 
 @pytest.fixture(autouse=True)
