@@ -37,6 +37,11 @@ def costs(session: Inside, usd: float) -> None:
     assert session.says(SAY.format(usd=usd)) == ""
 
 
+def costs_too_much(session: Inside, usd: float) -> None:
+    """It says what it does not outlive: it may be ended before it could answer."""
+    session.does(SAY.format(usd=usd))
+
+
 def cost(pco: Installed, session: Inside) -> float:
     """What its attempt has cost, as the record says."""
     return float(attempts(pco, session)[-1]["cost"]["usd"])
@@ -64,7 +69,7 @@ def test_what_a_session_costs_is_in_the_record_in_the_ledger_and_shown_to_people
 
 def test_a_ticket_without_money_fails_waits_and_goes_on_once_a_person_released_it(pco: Installed) -> None:
     (session,) = begin(pco)
-    costs(session, 2.5)
+    costs_too_much(session, 2.5)
     pco.wait("its end", lambda: state(pco, session) == "failed")
     assert "its budget is used up ($2.50 of $2.00" in pco.run("pco-queue", "show", session.key)
 
@@ -82,8 +87,9 @@ def test_a_ticket_without_money_fails_waits_and_goes_on_once_a_person_released_i
 
 def test_a_day_without_money_ends_who_works_starts_nothing_and_is_told_once(pco: Installed) -> None:
     sessions = begin(pco, 4)
-    for session in sessions:
+    for session in sessions[1:]:
         costs(session, 1.9)
+    costs_too_much(sessions[0], 1.9)
     pco.wait("the end of all", lambda: all(state(pco, session) == "failed" for session in sessions))
 
     added = pco.run("pco-queue", "add", "--test", "--text", "More.").split(":")[0]
