@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -306,7 +307,7 @@ def _free_port() -> int:
 def scratch(kept: Path | None = None) -> Iterator[Path]:
     """A folder for worlds, in memory if there is such a place; what was made goes."""
     place = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(os.environ.get("TMPDIR", "/tmp"))
-    folder = kept or place / f"pco-faults-{os.getpid()}"
+    folder = kept or Path(tempfile.mkdtemp(prefix="pco-faults-", dir=place))  # a killed run may have left one
     folder.mkdir(exist_ok=True)
     try:
         yield folder
