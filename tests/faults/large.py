@@ -31,7 +31,7 @@ from pco.ground.ticket import FINISHED, State  # noqa: E402
 from support import Site, a_ticket, laid_out, put  # noqa: E402
 
 BEGIN = "import sys; from pco.start import main; del sys.argv[0]; main(sys.argv[0].removeprefix('pco-'))"
-IN_MANY_TURNS = f"from pco.commands import dashboard; dashboard.FIRST = dashboard.TURN = dashboard.LEAST = 0.0; {BEGIN}"
+IN_MANY_TURNS = f"from pco.commands import dashboard; dashboard.TURN = dashboard.LEAST = 0.0; {BEGIN}"
 PATIENCE = 900  # seconds for one program
 WAITING = 20  # pending tickets
 Damage = Callable[["Large"], None]

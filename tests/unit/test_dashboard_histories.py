@@ -146,7 +146,6 @@ def test_in_the_end_each_ticket_has_its_page_and_nothing_else_is_there(site, mon
     luck = random.Random(seed)
     history = History(site, luck)
     monkeypatch.setattr(dashboard, "TURN", luck.choice([0.0, 0.02]))
-    monkeypatch.setattr(dashboard, "FIRST", dashboard.TURN)
     monkeypatch.setattr(dashboard, "LEAST", luck.choice([0.0, 0.01]))
     monkeypatch.setattr(crew, "LEAST", luck.choice([5, 20, 1000]))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
@@ -170,6 +169,6 @@ def test_in_the_end_each_ticket_has_its_page_and_nothing_else_is_there(site, mon
     }
     history.touched.clear()
     assert history.dead() == set()
-    monkeypatch.setattr(dashboard, "FIRST", 60.0)
+    monkeypatch.setattr(dashboard, "TURN", 60.0)
     history.run(full=True)
     assert made == history.pages()

@@ -219,7 +219,6 @@ def hurried(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "time", clock)
     monkeypatch.setattr(turn, "time", clock)
     monkeypatch.setattr(dashboard, "TURN", 20.0)
-    monkeypatch.setattr(dashboard, "FIRST", 20.0)
     monkeypatch.setattr(dashboard, "LEAST", 20.0)
     monkeypatch.setattr(dashboard, "LONGEST", float("inf"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})

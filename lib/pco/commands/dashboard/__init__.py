@@ -44,8 +44,7 @@ from pco.run import Pco
 
 LOOK = 5  # counts the looks of tickets' pages, and of what is remembered: a pco that counts otherwise makes all anew
 MOST_AGAIN = 5
-TURN = 2.5  # seconds for the pages of finished tickets; then come the lists
-FIRST = 1.0  # the same where no list is there yet
+TURN = 2.2  # seconds for the pages of finished tickets; then come the lists
 LEAST = 0.1  # seconds for what no process has made of them: each turn comes further
 LONGEST = 120.0  # seconds for all turns; before systemd ends it (RuntimeMaxSec) it leaves the rest to the next run
 
@@ -117,7 +116,7 @@ def _turn(pco: Pco, site: Site, memory: dict[str, Any], step: Callable[[], None]
     doubted = memory.get("boot") != boot.boot_id()
     run = Run(pco, site, facts.clock(pco), step, shelf, anew=not memory, doubted=doubted, purse=limits)
     lines = finished.wanted(run, memory.get("finished", {}))
-    run = replace(run, until=time.monotonic() + (FIRST if run.anew else TURN))
+    run = replace(run, until=time.monotonic() + TURN)
     places = list(pco.spool.places(*OPEN).items()) if run.anew else []
     known = crew.work(run, places, lines, trends.read if run.anew else finished.draft)
     seen = opened.show(run, known if run.anew else _open(memory, aims))
