@@ -4,13 +4,16 @@ They create, edit, move, comment, close, reopen, delete and archive items while 
 one quiet poll, which does not sweep, each item that fired a trigger has its ticket, with the text, the state and the
 comments that Plane has; no ticket waits whose item is closed; and no ticket came back more often than there was reason
 to.  After a sweep none waits whose item is gone.
+
+A poll sees where an item is, not its way there.  Who closes it takes back what was asked for; when it is opened again,
+and moved on to Backlog before a poll came by, nothing asks for a ticket until somebody comments.
 """
 
 import random
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +30,8 @@ OLD, POSTED = 6, 6  # items that were there before, and tickets that have been p
 PAUSE = 0.1  # seconds at most between two changes: a poll is under way meanwhile
 MOST_RUNS = 200  # of polls, until one comes to its end
 READS = [("lost_before", 0.3), ("error_before", 0.25), ("cut", 0.2), ("lost_after", 0.12), ("html", 0.1)]
-OPEN, CLOSED = ("Backlog", "Todo", "In Progress"), ("Done", "Cancelled")
+TRIGGERS, CLOSED = ("Todo", "In Progress"), ("Done", "Cancelled")
+OPEN = ("Backlog", *TRIGGERS)
 DEEDS = {"create": 25, "edit": 20, "comment": 25, "move": 10, "close": 7, "reopen": 6, "delete": 4, "archive": 3}
 
 
@@ -41,6 +45,9 @@ class Thing:
     gone: bool = False
     commented: int = 0
     reopened: int = 0
+    asking: bool = False  # it is new, or somebody commented, since it was closed the last time
+    was_closed: bool = False
+    way: list[str] = field(default_factory=list)  # what was done to it, for whoever looks into a violation
 
     @property
     def closed(self) -> bool:
@@ -51,6 +58,11 @@ class Thing:
     def open(self) -> bool:
         """Whether it is there, and to be done."""
         return not self.gone and not self.closed
+
+    @property
+    def due(self) -> bool:
+        """Whether a poll cannot but make a ticket of it, or have it come back."""
+        return self.open and (self.asking or (self.was_closed and self.state in TRIGGERS))
 
 
 def faults(seed: int) -> list[dict[str, Any]]:
@@ -135,7 +147,7 @@ class People:
         self.world.poll()
         for thing in self.things[OLD:]:
             self.world.place(_key(thing), State.POSTED)
-            thing.old = True
+            thing.old, thing.asking = True, False
         self.done = 0
 
     def act(self) -> None:
@@ -150,12 +162,13 @@ class People:
         self.done += 1
         thing = self.dice.choice(fitting)
         getattr(self, f"_{deed}")(thing, f"{deed} {self.done}")
+        thing.way.append(f"{deed} ({thing.state})")
 
     def create(self, state: str, old: bool = False) -> None:
         """A new item."""
         self.done += 1
         row = self.jonas.create(f"Item {self.done}", state=state, description_html=f"<p>Do {self.done}.</p>")
-        self.things.append(Thing(row, state, old))
+        self.things.append(Thing(row, state, old, asking=not old, way=[f"create ({state})"]))
 
     def _open(self) -> list[Thing]:
         return [thing for thing in self.things if thing.open]
@@ -166,6 +179,7 @@ class People:
     def _comment(self, thing: Thing, words: str) -> None:
         self.jonas.comment(thing.row, f"<p>{words}</p>")
         thing.commented += 1
+        thing.asking = True
 
     def _move(self, thing: Thing, _: str) -> None:
         thing.state = self.dice.choice([state for state in OPEN if state != thing.state])
@@ -175,6 +189,7 @@ class People:
 
     def _close(self, thing: Thing, _: str) -> None:
         thing.state = self.dice.choice(CLOSED)
+        thing.asking, thing.was_closed = False, True
         self.jonas.move(thing.row, thing.state)
 
     def _reopen(self, thing: Thing, _: str) -> None:
@@ -200,8 +215,8 @@ def _judge(result: Result, world: World, thing: Thing) -> None:
     key = _key(thing)
     state = world.spool.find(key)
     if state is None:
-        if thing.open and (not thing.old or thing.commented):
-            result.lose(f"{key} has no ticket")
+        if thing.due:
+            result.lose(f"{key} has no ticket: {', '.join(thing.way)}")
         return
     ticket = world.read(key)
     if not thing.open:
@@ -210,14 +225,14 @@ def _judge(result: Result, world: World, thing: Thing) -> None:
         return
     if ticket.round.n > 1 + thing.commented + thing.reopened:
         result.double(f"{key} is in round {ticket.round.n}")
-    if state is State.POSTED:
-        if thing.commented:
-            result.lose(f"a comment on {key}, which is posted")
+    if state is State.POSTED and not thing.asking:
+        return
+    if state is State.REJECTED and thing.was_closed and not thing.due:
         return
     if state is not State.PENDING:
-        result.lose(f"{key} is in {state}")
+        result.lose(f"{key} is in {state}: {', '.join(thing.way)}")
     elif differs := _differs(world, thing, ticket):
-        result.lose(f"{differs} of {key}")
+        result.lose(f"{differs} of {key}: {', '.join(thing.way)}")
 
 
 def _differs(world: World, thing: Thing, ticket: Ticket) -> str:

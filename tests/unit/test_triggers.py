@@ -100,6 +100,11 @@ def test_an_item_created_closed_makes_no_ticket(state):
     assert kind(an_item(created_at=LATER, state=state)) is None
 
 
+def test_an_item_that_was_seen_closed_is_taken_when_it_is_in_a_trigger_state_again_not_in_another():
+    assert kind(an_item(created_at=LATER, state=TODO), seen_in(DONE)) == "status"
+    assert kind(an_item(created_at=LATER, state=BACKLOG), seen_in(DONE)) is None
+
+
 @pytest.mark.parametrize(
     ("off", "sight", "seen"),
     [
