@@ -1,7 +1,7 @@
 """What the parameters of SGR mean, and what belongs to which."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pco.ground import sgr
@@ -46,9 +46,25 @@ def test_a_broken_parameter_with_colons_says_nothing_and_what_follows_stands(tex
         assert codes(f"9;{text};3") == [Code(9), Code(3)]
 
 
-@given(st.lists(st.integers(0, 300), max_size=4), st.sampled_from([38, 48, 58]), st.sampled_from(";:"))
-def test_no_argument_of_a_colour_is_ever_taken_for_an_attribute(numbers, colour, between):
-    found = codes(between.join(map(str, (colour, *numbers))))
+NUMBERS, COLOURS = st.lists(st.integers(0, 300) | st.sampled_from([2, 5]), max_size=8), st.sampled_from(sgr.COLOURS)
+
+
+@given(NUMBERS, COLOURS)
+@example([5, 0, 0], 38)
+def test_a_colour_takes_its_arguments_and_what_follows_stands_for_itself(numbers, colour):
+    taken = {2: 4, 5: 2}.get(numbers[0], 0) if numbers else 0
+    found = codes(";".join(map(str, (colour, *numbers))))
+
+    if not taken or len(numbers) < taken:
+        assert found == []
+        return
+    assert (found[0].number, len(found[0].given)) == (colour, taken)
+    assert found[1:] == (codes(";".join(map(str, numbers[taken:]))) if numbers[taken:] else [])
+
+
+@given(NUMBERS, COLOURS)
+def test_nothing_behind_the_colons_of_a_colour_is_ever_taken_for_an_attribute(numbers, colour):
+    found = codes(":".join(map(str, (colour, *numbers))))
 
     assert [code.number for code in found] in ([colour], [])
     assert all(len(code.given) == {5: 2, 2: 4}[code.given[0]] for code in found)
