@@ -97,7 +97,7 @@ def test_a_folder_that_does_not_answer_ends_the_watcher_again_and_again_and_then
     # It hangs where it is, then at each start.
     other.complete("Said to nobody.")
     pco.wait("the end of all tries", lambda: watcher(pco)["ActiveState"] == "failed", patience=300)
-    pco.wait("the alert", lambda: alerts(pco, "pco-watch.service") != [])
+    pco.wait("the alert", lambda: alerts(pco, "pco-watch.service") != [] and notices(pco) != [])
 
     assert len(alerts(pco, "pco-watch.service")) == 1
     assert notices(pco) == ["failed-pco-watch.service.json"]
@@ -167,7 +167,7 @@ def test_a_poll_that_hangs_is_ended_and_the_timer_starts_the_next(pco):
     pco.host.systemctl("kill", "--signal=STOP", "pco-poll.service")
     pco.host.systemctl("stop", "deaf.service")
     pco.host.systemctl("start", "plane.service")
-    pco.wait("its end", lambda: alerts(pco, "pco-poll.service") != [])
+    pco.wait("its end", lambda: alerts(pco, "pco-poll.service") != [] and notices(pco) != [])
     key = pco.maria("maria.key(maria.create('After the silence', state='Todo'))")
 
     pco.wait("the next poll", lambda: pco.states().get(key) == "pending")
