@@ -45,7 +45,7 @@ def test_a_summary_that_is_refused_leaves_the_session_at_rest(desk, model):
     pco = desk()
     model.set_rules([{"match": "Work on", "steps": [{"text": "I am done, I think."}]}])
     key = pco.run()
-    pco.tells(key, "turn_ended")
+    pco.until(key, lambda: pco.record(key).attempt.doing == "its turn has ended", "at rest")
 
     pco.type(key, "/complete")
     pco.shows(key, "Write /complete SUMMARY")

@@ -117,8 +117,9 @@ class Installed:
         return str(self.host.exec("runuser", "-u", user, "--", "sh", "-c", line, "sh", program, *words, **more).stdout)
 
     def states(self) -> dict[str, str]:
-        """Where each ticket is."""
-        found = self.host.exec("find", "/var/spool/pco", "-name", "*.json", "-printf", "%f %h\n").stdout
+        """Where each ticket is; looked at twice, for one may move from a folder not yet seen to one already seen."""
+        look = "find /var/spool/pco -name '*.json' -printf '%f %h\\n'"
+        found = self.host.exec("sh", "-c", f"{look}; {look}").stdout
         rows = (line.split() for line in found.splitlines() if "/index" not in line)
         return {name.removesuffix(".json"): Path(folder).name for name, folder in rows}
 

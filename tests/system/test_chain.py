@@ -52,8 +52,9 @@ def test_a_ticket_goes_all_the_way_from_plane_to_plane_by_units_alone(pco):
     pco.run("pco-queue", "approve", "--yes", key)
     pco.wait("completed", lambda: pco.states().get(key) == "completed")
     pco.run("pco-queue", "post", "--yes", key)
-    pco.wait("posted", lambda: pco.states().get(key) == "posted")
+    pco.wait("posted", lambda: bool(pco.host.journal(f"PCO_KEY={key}", "PCO_STATE=posted")))
 
+    assert pco.states()[key] == "posted"
     comments = pco.maria(f"[row['comment_html'] for row in maria.comments({key!r})]")
     assert comments.count("The cache is <strong>kept</strong> for an hour.") == 1
     assert (before, pco.maria(f"maria.state({key!r})")) == ("Todo", "In Progress")
@@ -108,6 +109,7 @@ def test_an_accepted_summary_is_posted_once_as_soon_as_it_is_accepted(pco):
 
 def test_a_session_that_ended_with_an_earlier_boot_is_noticed_when_somebody_rings(pco):
     key = new_ticket(pco, "Gone with the machine")
+    pco.host.systemctl("stop", "pco-poll.timer", "pco-poll.service")  # nobody has approved it: a poll sends it back
     pco.place(key, "active")
 
     pco.run("sh", "-c", "echo >/run/pco/trigger")
@@ -115,6 +117,7 @@ def test_a_session_that_ended_with_an_earlier_boot_is_noticed_when_somebody_ring
     pco.wait("the watcher", lambda: moved in str(pco.host.journal("-u", "pco-watch")))
 
     assert pco.states()[key] == "approved"
+    pco.host.systemctl("start", "pco-poll.timer")
 
 
 def test_an_outsider_sees_nothing_of_the_spool(pco):

@@ -118,10 +118,10 @@ def test_all_folders_of_a_ticket_go_when_a_member_drops_it(pco):
     before = kept(pco, session)
 
     pco.run("pco-queue", "drop", "--yes", session.key)
-    pco.wait("the cleaning", lambda: not kept(pco, session), patience=10)
+    wanted = ("ls", "/var/spool/pco/control/clean")
+    pco.wait("the cleaning", lambda: not kept(pco, session) and not pco.host.exec(*wanted).stdout, patience=10)
 
     assert len(before) == 4
-    assert not pco.host.exec("ls", "/var/spool/pco/control/clean").stdout
 
 
 def test_what_the_agent_of_a_finished_ticket_wrote_goes_after_its_time_and_the_screen_stays(pco, session):

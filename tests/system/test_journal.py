@@ -76,7 +76,7 @@ def posted(pco: Installed) -> str:
     pco.run("pco-queue", "approve", key)
     pco.wait(f"{key} completed", lambda: pco.states().get(key) == "completed")
     pco.run("pco-queue", "post", key, "--yes")
-    pco.wait(f"{key} posted", lambda: pco.states().get(key) == "posted")
+    pco.wait(f"{key} posted", lambda: logged(pco, f"PCO_KEY={key}", "PCO_STATE=posted"))
     return key
 
 
@@ -289,9 +289,11 @@ def test_an_error_of_a_ticket_is_found_by_its_key_with_what_may_mend_it(pco):
     pco.maria(f"maria.delete({key!r})")
 
     pco.host.systemctl("start", "pco-poll.timer", "pco-post.path")
-    pco.wait(f"{key} failed", lambda: pco.states().get(key) == "failed")
+    refused = (f"PCO_KEY={key}", f"MESSAGE_ID={messages.message_id('refused')}")
+    pco.wait("the refusal", lambda: logged(pco, *refused))
 
-    (entry,) = pco.host.journal(f"PCO_KEY={key}", f"MESSAGE_ID={messages.message_id('refused')}")
+    assert pco.states()[key] == "failed"
+    (entry,) = pco.host.journal(*refused)
     assert entry["SYSLOG_IDENTIFIER"] == "pco-post"
     assert f"pco-queue post {key} tries again" in entry["MESSAGE"]
 
@@ -314,12 +316,14 @@ def test_a_mistake_in_the_configuration_is_told_with_its_line_and_an_alert(pco):
 def test_a_unit_that_fails_is_one_alert_one_notice_and_a_wake_up(pco):
     before = alerts(pco, "pco-post.service")
     drop_in(pco, "pco-post.service", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    pco.host.systemctl("stop", "pco-notify.path", "pco-notify.timer", "pco-notify.service")  # it takes the flag away
     pco.host.exec("rm", "-f", "/var/spool/pco/wake/notify")
 
     pco.host.systemctl("start", "pco-post.service", code=1)
     pco.wait("the alert", lambda: len(alerts(pco, "pco-post.service")) > len(before))
     notice = "/var/spool/pco/notify/failed-pco-post.service.json"
     pco.wait("the wake-up", lambda: not pco.host.exec("test", "-e", "/var/spool/pco/wake/notify", code=None).returncode)
+    pco.host.systemctl("start", "pco-notify.path", "pco-notify.timer")
     drop_in(pco, "pco-post.service", "")
 
     (entry,) = alerts(pco, "pco-post.service")[len(before) :]

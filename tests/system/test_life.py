@@ -98,7 +98,7 @@ def test_pause_with_stop_ends_all_and_nothing_runs_again_before_resume(pco, thre
 
     all_in(pco, three, "approved")
     pco.wait("the units' end", lambda: not any(session.main for session in three))
-    pco.host.systemctl("start", "pco-launch.service")
+    pco.host.systemctl("start", "--wait", "pco-launch.service")
     assert not any(session.main for session in three)
     assert [outcomes(pco, session) for session in three] == [[(1, "stopped")]] * 3
 
@@ -117,8 +117,7 @@ def test_a_stopped_slice_ends_all_and_pauses_until_resume(pco, three):
 
     all_in(pco, three, "approved")
     assert paused(pco) == WHY
-    pco.host.systemctl("start", "pco-launch.service")
-    pco.wait("the run's end", lambda: pco.host.show("pco-launch", "ActiveState")["ActiveState"] == "inactive")
+    pco.host.systemctl("start", "--wait", "pco-launch.service")
     assert not any(session.main for session in (*three, waiting))
     assert {outcome for session in three for _, outcome in outcomes(pco, session)} <= {"interrupted", "stopped"}
     assert births(pco, waiting) == 0
@@ -177,13 +176,13 @@ def test_a_unit_that_fails_before_birth_is_noticed_at_once_and_says_why(pco):
     pco.host.systemctl("daemon-reload")
 
     (session,) = added(pco)
-    pco.wait("the verdict", lambda: outcomes(pco, session) == [(1, "never-started")])
+    told, match = "not born in time (its unit: exit-code)", f"PCO_KEY={session.key}"
+    pco.wait("the verdict", lambda: any(told in entry["MESSAGE"] for entry in pco.host.journal(match)))
     pco.host.exec("rm", "-r", "/etc/systemd/system/pco-session@.service.d")
     pco.host.systemctl("daemon-reload")
 
     assert state(pco, session) == "approved"
-    told = [entry["MESSAGE"] for entry in pco.host.journal(f"PCO_KEY={session.key}")]
-    assert any("not born in time (its unit: exit-code)" in line for line in told)
+    assert outcomes(pco, session) == [(1, "never-started")]
     pco.run("pco-queue", "reject", "--yes", session.key)
 
 

@@ -75,7 +75,7 @@ def test_a_ticket_without_money_fails_waits_and_goes_on_once_a_person_released_i
 
     said = pco.host.exec("runuser", "-u", "alice", "--", "pco-queue", "retry", "--yes", session.key).stderr
     assert "does not start: its budget is used up" in said
-    pco.host.systemctl("start", "pco-launch.service")
+    pco.host.systemctl("start", "--wait", "pco-launch.service")
     assert state(pco, session) == "approved"
 
     pco.run("pco-queue", "release", session.key)
@@ -94,7 +94,7 @@ def test_a_day_without_money_ends_who_works_starts_nothing_and_is_told_once(pco:
 
     added = pco.run("pco-queue", "add", "--test", "--text", "More.").split(":")[0]
     pco.run("pco-queue", "approve", "--yes", added)
-    pco.host.systemctl("start", "pco-launch.service")
+    pco.host.systemctl("start", "--wait", "pco-launch.service")
 
     assert pco.states()[added] == "approved"
     assert "today's budget is used up" in pco.run("pco-queue", "show", added)

@@ -90,10 +90,10 @@ def test_without_a_credential_it_fails_once_and_says_so_and_nobody_waits(pco):
     pco.wait("a try", lambda: pco.host.show("pco-push", "ExecMainStatus", "ActiveState")["ExecMainStatus"] == "77")
 
     pco.run("pco-queue", "post", "--yes", key)
+    alert = ("SYSLOG_IDENTIFIER=pco-alert", "PCO_UNIT=pco-push.service")
+    pco.wait("the alert", lambda: bool(pco.host.journal(*alert)))
     pco.wait("rest", lambda: pco.host.show("pco-push", "ActiveState")["ActiveState"] in ("failed", "inactive"))
-    alerts = pco.host.journal("SYSLOG_IDENTIFIER=pco-alert", "PCO_UNIT=pco-push.service")
 
-    assert alerts
     assert runs(pco) <= 4, "a wake-up that is never taken away starts it for ever"
     assert pco.host.show("pco-push.path", "ActiveState")["ActiveState"] == "active"
     assert pco.states()[key] == "outbox"
