@@ -110,14 +110,16 @@ def test_an_accepted_summary_is_posted_once_as_soon_as_it_is_accepted(pco):
 def test_a_session_that_ended_with_an_earlier_boot_is_noticed_when_somebody_rings(pco):
     key = new_ticket(pco, "Gone with the machine")
     pco.host.systemctl("stop", "pco-poll.timer", "pco-poll.service")  # nobody has approved it: a poll sends it back
-    pco.place(key, "active")
+    try:
+        pco.place(key, "active")
 
-    pco.run("sh", "-c", "echo >/run/pco/trigger")
-    moved = f"{key}: active -> approved"
-    pco.wait("the watcher", lambda: moved in str(pco.host.journal("-u", "pco-watch")))
+        pco.run("sh", "-c", "echo >/run/pco/trigger")
+        moved = f"{key}: active -> approved"
+        pco.wait("the watcher", lambda: moved in str(pco.host.journal("-u", "pco-watch")))
 
-    assert pco.states()[key] == "approved"
-    pco.host.systemctl("start", "pco-poll.timer")
+        assert pco.states()[key] == "approved"
+    finally:
+        pco.host.systemctl("start", "pco-poll.timer")
 
 
 def test_an_outsider_sees_nothing_of_the_spool(pco):

@@ -317,14 +317,15 @@ def test_a_unit_that_fails_is_one_alert_one_notice_and_a_wake_up(pco):
     before = alerts(pco, "pco-post.service")
     drop_in(pco, "pco-post.service", "[Service]\nExecStart=\nExecStart=/bin/false\n")
     pco.host.systemctl("stop", "pco-notify.path", "pco-notify.timer", "pco-notify.service")  # it takes the flag away
-    pco.host.exec("rm", "-f", "/var/spool/pco/wake/notify")
-
-    pco.host.systemctl("start", "pco-post.service", code=1)
-    pco.wait("the alert", lambda: len(alerts(pco, "pco-post.service")) > len(before))
-    notice = "/var/spool/pco/notify/failed-pco-post.service.json"
-    pco.wait("the wake-up", lambda: not pco.host.exec("test", "-e", "/var/spool/pco/wake/notify", code=None).returncode)
-    pco.host.systemctl("start", "pco-notify.path", "pco-notify.timer")
-    drop_in(pco, "pco-post.service", "")
+    flag, notice = "/var/spool/pco/wake/notify", "/var/spool/pco/notify/failed-pco-post.service.json"
+    try:
+        pco.host.exec("rm", "-f", flag)
+        pco.host.systemctl("start", "pco-post.service", code=1)
+        pco.wait("the alert", lambda: len(alerts(pco, "pco-post.service")) > len(before))
+        pco.wait("the wake-up", lambda: not pco.host.exec("test", "-e", flag, code=None).returncode)
+    finally:
+        pco.host.systemctl("start", "pco-notify.path", "pco-notify.timer")
+        drop_in(pco, "pco-post.service", "")
 
     (entry,) = alerts(pco, "pco-post.service")[len(before) :]
     assert (entry["PRIORITY"], entry["PCO_RESULT"]) == ("2", "exit-code")
